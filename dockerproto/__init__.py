@@ -1,0 +1,105 @@
+"""Docker image operations without I/O: what to send, how to read the answer, one client for all transports.
+
+Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerproto_httpx, and what
+they share from here.
+"""
+
+from dockerproto.auth import AuthLike, Credentials, read_auth
+from dockerproto.client import Ping
+from dockerproto.endpoint import TCP, Endpoint, UnixSocket, parse_host
+from dockerproto.errors import (
+    BadRequest,
+    ClientClosed,
+    Conflict,
+    ConnectionFailed,
+    DockerError,
+    DockerStreamError,
+    InvalidHost,
+    InvalidReference,
+    NotFound,
+    NotFoundOrUnauthorized,
+    ProtocolViolated,
+    ServerError,
+    TimedOut,
+    TooManyRequests,
+    Unauthorized,
+    UnsupportedVersion,
+    UploadFailed,
+)
+from dockerproto.images import AsyncImages, Images
+from dockerproto.models import (
+    BuildsPruned,
+    DeletedImage,
+    Descriptor,
+    DistributionInspect,
+    EngineVersion,
+    HistoryEntry,
+    ImageConfig,
+    ImageInspect,
+    ImagesPruned,
+    ImageSummary,
+    ManifestSummary,
+    Message,
+    Platform,
+    ProgressDetail,
+    SearchResult,
+)
+from dockerproto.reference import Reference, parse_reference
+from dockerproto.streams import AsyncDownload, AsyncStream, Download, Stream
+from dockerproto.timeouts import DEFAULT, Timeout, TimeoutLike
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DEFAULT",
+    "TCP",
+    "AsyncDownload",
+    "AsyncImages",
+    "AsyncStream",
+    "AuthLike",
+    "BadRequest",
+    "BuildsPruned",
+    "ClientClosed",
+    "Conflict",
+    "ConnectionFailed",
+    "Credentials",
+    "DeletedImage",
+    "Descriptor",
+    "DistributionInspect",
+    "DockerError",
+    "DockerStreamError",
+    "Download",
+    "Endpoint",
+    "EngineVersion",
+    "HistoryEntry",
+    "ImageConfig",
+    "ImageInspect",
+    "ImageSummary",
+    "Images",
+    "ImagesPruned",
+    "InvalidHost",
+    "InvalidReference",
+    "ManifestSummary",
+    "Message",
+    "NotFound",
+    "NotFoundOrUnauthorized",
+    "Ping",
+    "Platform",
+    "ProgressDetail",
+    "ProtocolViolated",
+    "Reference",
+    "SearchResult",
+    "ServerError",
+    "Stream",
+    "TimedOut",
+    "Timeout",
+    "TimeoutLike",
+    "TooManyRequests",
+    "Unauthorized",
+    "UnixSocket",
+    "UnsupportedVersion",
+    "UploadFailed",
+    "parse_host",
+    "parse_reference",
+    "read_auth",
+]

@@ -1,0 +1,91 @@
+"""How the answers of operations are read: a decoder for the status of success, then a finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeVar, overload
+
+from dockerproto.decoding import Archive, Decoders, Document, Messages, Missing, Value
+from dockerproto.errors import ProtocolViolated
+from dockerproto.models import Message, fill_lists
+from dockerproto.operation import Call, Downloaded, Streamed
+from dockerproto.request import Request
+
+T = TypeVar("T")
+
+_JSON: Final[Mapping[type, str]] = {dict: "JSON object", list: "JSON array"}
+_OK: Final = 200
+_CREATED: Final = 201
+_NOT_FOUND: Final = 404
+
+_DOCUMENT: Final[Decoders[Any]] = {_OK: lambda _: Document()}
+_MESSAGES: Final[Decoders[Message]] = {_OK: Messages}
+_ARCHIVE: Final[Decoders[bytes]] = {_OK: lambda _: Archive()}
+# Engines from 24.0 on answer 200 to a tag that they did not make.
+_MADE: Final[Decoders[bool]] = {_CREATED: lambda _: Value(value=True)}
+_FOUND: Final[Decoders[bool]] = {_OK: lambda _: Value(value=True), _NOT_FOUND: lambda _: Missing()}
+
+
+def document(request: Request) -> Call[Any]:
+    """Return an operation that answers with one JSON object."""
+    return _call(request, _DOCUMENT, _object)
+
+
+def documents(request: Request) -> Call[Any]:
+    """Return an operation that answers with a list of JSON objects."""
+    return _call(request, _DOCUMENT, _objects)
+
+
+def made(request: Request) -> Call[bool]:
+    """Return an operation that answers that it created something."""
+    return _call(request, _MADE, _first)
+
+
+def found(request: Request) -> Call[bool]:
+    """Return an operation that answers whether an image is there."""
+    return _call(request, _FOUND, _first)
+
+
+def archive(request: Request) -> Downloaded:
+    """Return an operation that answers with a tar."""
+    return Downloaded(request, _ARCHIVE)
+
+
+@overload
+def progress(request: Request, stream: Literal[False]) -> Call[list[Message]]: ...
+@overload
+def progress(request: Request, stream: Literal[True]) -> Streamed[Message]: ...
+@overload
+def progress(request: Request, stream: bool) -> Call[list[Message]] | Streamed[Message]: ...
+def progress(request: Request, stream: bool) -> Call[list[Message]] | Streamed[Message]:
+    """Return an operation that answers with messages, as they come or in a list."""
+    messages = Streamed(request, _MESSAGES)
+    return messages if stream else Call(messages, list)
+
+
+def _call(request: Request, decoders: Decoders[Any], finish: Callable[[list[Any]], T]) -> Call[T]:
+    return Call(Streamed(request, decoders), finish)
+
+
+def _first(items: list[Any]) -> Any:
+    return items[0]
+
+
+def _object(items: list[Any]) -> Any:
+    return _filled(items[0])
+
+
+def _objects(items: list[Any]) -> Any:
+    # Docker up to API 1.42 and Podman give null for an empty list.
+    return [_filled(each) for each in _typed([] if items[0] is None else items[0], list)]
+
+
+def _filled(value: Any) -> Any:
+    fill_lists(_typed(value, dict))
+    return value
+
+
+def _typed(value: Any, expected: type) -> Any:
+    if not isinstance(value, expected):
+        raise ProtocolViolated(0, f"the answer is no {_JSON[expected]}: {value!r:.200}")
+    return value

@@ -1,0 +1,104 @@
+"""Which exception an engine's error is: by its text where that is known, else by its status.
+
+One cause has many faces. A pull without credentials is a 500 on Docker and a line in a 200 stream on
+Podman; an archive that is none is a line in a stream on Docker and a 500 on Podman. The texts below
+were collected from Docker 20.10, 26.1, 29 (source) and Podman 4.3; the first that is found decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dockerproto.errors import (
+    BadRequest,
+    Conflict,
+    DockerError,
+    DockerStreamError,
+    NotFound,
+    NotFoundOrUnauthorized,
+    ServerError,
+    StreamBadRequest,
+    StreamConflict,
+    StreamNotFound,
+    StreamNotFoundOrUnauthorized,
+    StreamTooManyRequests,
+    StreamUnauthorized,
+    TooManyRequests,
+    Unauthorized,
+    UnsupportedVersion,
+)
+
+# A failing step quotes the command, which may contain any of the words further down: so it comes first.
+_TEXTS: Final[tuple[tuple[type[DockerError] | None, str], ...]] = (
+    (None, r"returned a non-zero code|did not complete successfully|executor failed running"),
+    (None, r"while running runtime: exit status"),
+    (UnsupportedVersion, r"client version \S+ is too (?:new|old)|requires minimum api version"),
+    (NotFoundOrUnauthorized, r"pull access denied|requested access to the resource is denied"),
+    (TooManyRequests, r"toomanyrequests"),
+    (Unauthorized, r"no basic auth credentials|unauthorized: |authentication required|\b401 unauthorized"),
+    (Unauthorized, r"^denied: |errors:\ndenied: |incorrect username or password"),
+    (BadRequest, r"(?:copy|add) failed: |failed to (?:compute cache key|calculate checksum)"),
+    (BadRequest, r"dockerfile parse error|unknown instruction: |dockerfile .*cannot be empty|no build stage"),
+    (BadRequest, r"cannot locate specified dockerfile|failed to read dockerfile|dockerfile: no such file"),
+    (BadRequest, r"target stage .* could not be found|failed to reach build target|stage .* not found"),
+    (BadRequest, r"invalid tar header|unexpected eof|any of the supported image formats"),
+    (BadRequest, r"docker-import-\d+/\S+: no such file|does not contain a manifest\.json"),
+    (BadRequest, r"invalid reference format|must be lowercase|invalid tag format"),
+    (BadRequest, r"is not a valid change command|invalid change |invalid filter|unsupported image filter"),
+    (BadRequest, r"failed to parse value as time|cannot push a digest reference"),
+    (NotFound, r"no such image|image not known|manifest unknown|manifest for .* not found|name unknown"),
+    (NotFound, r"does not exist locally with the tag|tag does not exist|^[^\n]*[:@]\S+: not found$"),
+    (Conflict, r"conflict: unable to|image is in use|image used by|more than one tag|must be forced"),
+)
+_KNOWN: Final = tuple((cause, re.compile(text, re.IGNORECASE)) for cause, text in _TEXTS)
+
+_BY_STATUS: Final[Mapping[int, type[DockerError]]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    409: Conflict,
+    429: TooManyRequests,
+}
+
+_IN_STREAM: Final[Mapping[type[DockerError], type[DockerStreamError]]] = {
+    BadRequest: StreamBadRequest,
+    Conflict: StreamConflict,
+    NotFound: StreamNotFound,
+    NotFoundOrUnauthorized: StreamNotFoundOrUnauthorized,
+    TooManyRequests: StreamTooManyRequests,
+    Unauthorized: StreamUnauthorized,
+}
+
+
+def status_error(status: int, message: str) -> DockerError:
+    """Return the exception for an answer with an error status.
+
+    >>> status_error(500, 'Get "http://127.0.0.1:5000/v2/": no basic auth credentials')
+    Unauthorized(500, 'Get "http://127.0.0.1:5000/v2/": no basic auth credentials')
+    """
+    return (_cause(message) or _by_status(status))(status, message)
+
+
+def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
+    """Return the exception for an error that came in a stream.
+
+    >>> type(stream_error("manifest unknown", {"message": "manifest unknown"})).__mro__[1:3]
+    (<class 'dockerproto.errors.DockerStreamError'>, <class 'dockerproto.errors.NotFound'>)
+    """
+    cause = _cause(message)
+    return (_IN_STREAM.get(cause, DockerStreamError) if cause else DockerStreamError)(
+        message, error_detail=detail
+    )
+
+
+def _cause(message: str) -> type[DockerError] | None:
+    return next((cause for cause, text in _KNOWN if text.search(message)), None)
+
+
+def _by_status(status: int) -> type[DockerError]:
+    client_error, server_error = 400, 500
+    if status >= server_error:
+        return ServerError
+    return _BY_STATUS.get(status, BadRequest if status >= client_error else DockerError)

@@ -1,0 +1,178 @@
+"""A client of an engine, but for the transport: it negotiates the version, gates, and sends.
+
+Every operation of every transport runs on `Client.open`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
+from dockerproto.endpoint import Endpoint
+from dockerproto.errors import ClientClosed
+from dockerproto.http11 import Head, Message, Upload
+from dockerproto.network import Network
+from dockerproto.request import AsyncSource, Request
+from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
+from dockerproto.uploads import SlicedUpload
+from dockerproto.versions import OLDEST, Version, negotiate
+
+_OK: Final = 200
+_PING: Final = Request(method="GET", path="/_ping", versioned=False)
+
+
+class Answer(Protocol):
+    """An answer whose head has arrived."""
+
+    @property
+    def head(self) -> Head:
+        """Status and headers."""
+        ...
+
+    async def receive(self) -> bytes:
+        """Return the next bytes of the body, b"" at its end."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection at once, unless the body was read to its end."""
+        ...
+
+
+class Sender(Protocol):
+    """What exchanges messages with an engine: `Connections`, or an HTTP library."""
+
+    async def send(self, message: Message, timer: Timer) -> Answer:
+        """Send a message, and return its answer."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What a client was asked to be."""
+
+    endpoint: Endpoint
+    """The engine."""
+    version: Version | None = None
+    """The API version that the program insists on; None: to be negotiated."""
+    timeout: Timeout = SHORT
+    """The limits of short calls."""
+    message_limit: int = MESSAGE_LIMIT
+    """The longest message of a stream, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """What an engine's answer to a ping says of it."""
+
+    api_version: str | None
+    """The newest API version that it speaks."""
+    os_type: str | None
+    """What its containers run on: ``linux``, ``windows``; Podman does not say."""
+    builder_version: str | None
+    """The builder that it recommends, ``"1"`` classic, ``"2"`` BuildKit; None: it does not say."""
+    experimental: bool
+    """Whether experimental features are on."""
+    server: str | None
+    """Name and version of the program, ``Docker/26.1.5 (linux)``."""
+    podman: str | None
+    """The version of Podman's own API, if it is a Podman."""
+
+
+class Client:
+    """An engine, as operations see it."""
+
+    def __init__(self, configuration: Configuration, network: Network, sender: Sender) -> None:
+        self.configuration: Final = configuration
+        """What it was asked to be."""
+        self.version: Version | None = configuration.version
+        """The API version that is spoken; None: not negotiated yet."""
+        self._network: Final = network
+        self._sender: Final = sender
+        self._negotiation: Final = network.lock()
+        self._closed = False
+
+    async def open(self, request: Request) -> Answer:
+        """Send a request, and return as soon as the head of its answer is here.
+
+        Raises:
+            DockerError: It cannot be sent, or not in the API version that is spoken.
+        """
+        if self._closed:
+            raise ClientClosed(0, "the client is closed")
+        timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
+        timer = Timer(timeout, self._network.now)
+        if request.body is None:
+            return await self._send(request, None, timer)
+        upload = await self._upload(request.body)
+        try:
+            return await self._send(request, upload, timer)
+        finally:
+            await upload.close()
+
+    async def ping(self) -> Ping:
+        """Ask the engine for a sign of life.
+
+        Raises:
+            DockerError: There is none.
+        """
+        return await _read_ping(await self.open(_PING))
+
+    def close(self) -> None:
+        """Close all connections; again does nothing."""
+        self._closed = True
+        self._sender.close()
+
+    async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
+        spoken = await self._negotiated(timer) if request.versioned else OLDEST
+        headers = [
+            ("Host", self.configuration.endpoint.address.host),
+            ("User-Agent", "dockerproto"),
+            *request.all_headers(),
+        ]
+        message = Message(request.method, request.target(spoken), headers, upload)
+        return await self._sender.send(message, timer)
+
+    async def _upload(self, source: AsyncSource) -> SlicedUpload:
+        upload = SlicedUpload(source, self._network)
+        await upload.prepare()
+        return upload
+
+    async def _negotiated(self, timer: Timer) -> Version:
+        """Return the version to speak; of many first calls at once, one asks."""
+        if self.version is not None:
+            return self.version
+        if timer.timeout.total is None:
+            timer = Timer(self.configuration.timeout, self._network.now)
+        try:
+            await self._negotiation.acquire(timer.left("idle"))
+        except TimeoutError as error:
+            raise timer.passed("idle") from error
+        try:
+            if self.version is None:
+                ping = await _read_ping(await self._send(_PING, None, timer))
+                self.version = negotiate(ping.api_version)
+        finally:
+            self._negotiation.release()
+        return self.version
+
+
+async def _read_ping(answer: Answer) -> Ping:
+    decoder = ErrorBody(answer.head.status)
+    while data := await answer.receive():
+        decoder.feed(data)
+    if answer.head.status != _OK:
+        decoder.feed(b"")
+    get = answer.head.headers.get
+    return Ping(
+        api_version=get("api-version"),
+        os_type=get("ostype"),
+        builder_version=get("builder-version") or None,
+        experimental=get("docker-experimental") == "true",
+        server=get("server"),
+        podman=get("libpod-api-version"),
+    )

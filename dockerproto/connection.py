@@ -1,0 +1,207 @@
+"""Exchanges over connections: an `Exchange` and a byte stream, and the pool of them.
+
+Whatever goes wrong closes the connection; only one whose exchange ended properly is used again.
+OSError and TimeoutError of the byte streams become the library's own errors here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from dockerproto.endpoint import Address
+from dockerproto.errors import ClientClosed, ConnectionFailed
+from dockerproto.http11 import Buffer, Exchange, Head, Message, Upload
+from dockerproto.network import ByteStream, Network
+from dockerproto.pool import Pool
+from dockerproto.timeouts import Phase, Timer
+
+
+class Connection:
+    """One connection to the engine."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream: Final = stream
+        self._exchange: Final = Exchange()
+        self._head: Head | None = None
+
+    async def request(self, message: Message, timer: Timer) -> Head:
+        """Send a request, and return the head of its answer."""
+        try:
+            await self._send(self._exchange.start(message), timer)
+            if message.upload is not None:
+                await self._send_body(message.upload, timer)
+        except ConnectionFailed:
+            # An engine that refuses in the middle of an upload answers, then resets the connection.
+            if message.upload is None:
+                raise
+        timer.mark()
+        while self._head is None:
+            self._head = self._exchange.head()
+            if self._head is None:
+                self._exchange.feed(await self._receive(timer, "response"))
+        head, self._head = self._head, None
+        return head
+
+    async def receive(self, timer: Timer) -> bytes:
+        """Return the next bytes of the body, b"" at its end."""
+        while (data := self._exchange.body()) is None:
+            self._exchange.feed(await self._receive(timer, "idle"))
+        return data
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no byte of an answer to the last request has come."""
+        return self._exchange.untouched
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request can follow: nothing came after the answer, not even the end."""
+        return self._exchange.reusable and not self._stream.readable
+
+    def close(self) -> None:
+        """Close the connection, at once."""
+        self._stream.close()
+
+    async def _send_body(self, upload: Upload, timer: Timer) -> None:
+        """Send the body, unless the engine refuses before its end."""
+        while data := await upload.next():
+            if not await self._worth_it(timer):
+                return
+            for piece in self._exchange.chunk(data):
+                await self._send(piece, timer)
+        await self._send(self._exchange.finish(), timer)
+
+    async def _worth_it(self, timer: Timer) -> bool:
+        """Read what the engine says already, and return whether it wants the rest of the body."""
+        while self._stream.readable:
+            data = await self._receive(timer, "idle")
+            self._exchange.feed(data)
+            self._head = self._head or self._exchange.head()
+            if not data or (self._head is not None and self._head.refused):
+                return False
+        return True
+
+    async def _send(self, data: Buffer, timer: Timer) -> None:
+        with _edge(timer, "idle") as limit:
+            await self._stream.send(data, limit)
+
+    async def _receive(self, timer: Timer, phase: Phase) -> bytes:
+        with _edge(timer, phase) as limit:
+            return await self._stream.receive(limit)
+
+
+class Answer:
+    """An answer whose head has arrived."""
+
+    def __init__(self, connection: Connection, head: Head, timer: Timer, owner: Connections) -> None:
+        self._connection: Final = connection
+        self._owner: Final = owner
+        self._timer: Final = timer
+        self._done = False
+        self.head: Head = head
+        """Status and headers."""
+
+    async def receive(self) -> bytes:
+        """Return the next bytes of the body, b"" at its end."""
+        if self._done:
+            return b""
+        try:
+            data = await self._connection.receive(self._timer)
+        except BaseException:
+            self.close()
+            raise
+        if not data:
+            self._done = True
+            self._owner.give(self._connection)
+        return data
+
+    def close(self) -> None:
+        """Close the connection at once, unless the answer was read to its end."""
+        if not self._done:
+            self._done = True
+            self._owner.drop(self._connection)
+
+
+class Connections:
+    """The connections to one address."""
+
+    def __init__(self, network: Network, address: Address) -> None:
+        self._network: Final = network
+        self._address: Final = address
+        self._pool: Final = Pool[Connection]()
+        self._open: Final = set[Connection]()
+
+    async def send(self, message: Message, timer: Timer) -> Answer:
+        """Send a message, and return its answer.
+
+        A message that may be repeated is sent again, once and on a fresh connection, if the engine
+        closed the idle one that it was sent on.
+        """
+        idle = self._take()
+        if idle is not None:
+            try:
+                return await self._exchange(idle, message, timer)
+            except ConnectionFailed:
+                if not (message.repeatable and idle.untouched):
+                    raise
+        return await self._exchange(await self._connect(timer), message, timer)
+
+    def give(self, connection: Connection) -> None:
+        """Take back a connection whose answer has been read."""
+        now = self._network.now()
+        for expired in self._pool.expired(now):
+            self.drop(expired)
+        if not (connection.reusable and self._pool.give(connection, now)):
+            self.drop(connection)
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection."""
+        self._open.discard(connection)
+        connection.close()
+
+    def close(self) -> None:
+        """Close all connections, those in use too."""
+        for connection in (*self._pool.close(), *self._open.copy()):
+            self.drop(connection)
+
+    async def _exchange(self, connection: Connection, message: Message, timer: Timer) -> Answer:
+        try:
+            head = await connection.request(message, timer)
+        except BaseException:
+            self.drop(connection)
+            raise
+        return Answer(connection, head, timer, self)
+
+    def _take(self) -> Connection | None:
+        for expired in self._pool.expired(self._network.now()):
+            self.drop(expired)
+        while (connection := self._pool.take()) is not None:
+            if connection.reusable:
+                return connection
+            self.drop(connection)
+        return None
+
+    async def _connect(self, timer: Timer) -> Connection:
+        with _edge(timer, "connect", f"cannot connect to {self._address}") as limit:
+            stream = await self._network.connect(self._address, limit)
+        if self._pool.closed:
+            stream.close()
+            raise ClientClosed(0, "the client was closed")
+        connection = Connection(stream)
+        self._open.add(connection)
+        return connection
+
+
+@contextmanager
+def _edge(
+    timer: Timer, phase: Phase, what: str = "the connection to the engine broke"
+) -> Generator[float | None]:
+    limit = timer.left(phase)
+    try:
+        yield limit
+    except TimeoutError as error:
+        raise timer.passed(phase) from error
+    except OSError as error:
+        raise ConnectionFailed(0, f"{what}: {error}") from error

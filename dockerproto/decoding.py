@@ -1,0 +1,236 @@
+"""How to read an answer: a decoder is fed body bytes, b"" at their end, and hands out items.
+
+A decoder raises when the body is not complete or reports an error; so a body that was handed out
+to its end did end properly. That the HTTP framing is complete is checked before: see `http11`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
+
+import msgspec
+
+from dockerproto.classify import status_error, stream_error
+from dockerproto.errors import ProtocolViolated
+from dockerproto.models import Message
+
+T_co = TypeVar("T_co", covariant=True)
+
+MESSAGE_LIMIT: Final = 16 * 2**20
+"""Default of the longest message of a stream, in bytes."""
+_ERROR_LIMIT: Final = 64 * 2**10
+_BLOCK: Final = 512
+_TAIL: Final = 8 * _BLOCK
+_json: Final = msgspec.json.Decoder()
+_documents: Final = json.JSONDecoder()
+
+
+class Decoder(Protocol[T_co]):
+    """Turns body bytes into items."""
+
+    def feed(self, data: bytes, /) -> Iterable[T_co]:
+        """Take the next bytes of the body; b"" is its end.
+
+        The items are to be taken before more is fed; an error comes after the items before it.
+        """
+        ...
+
+
+Decoders: TypeAlias = Mapping[int, "Callable[[int], Decoder[T_co]]"]
+"""How to read the answers of an operation, by status; any other status is an error.
+
+What makes a decoder is given the longest message that is allowed, in bytes.
+"""
+
+
+class Document:
+    """A body that is one JSON document."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes, /) -> Iterable[Any]:
+        """Hand out the document once it is complete."""
+        if data:
+            self._pieces.append(data)
+            return ()
+        try:
+            return (_json.decode(b"".join(self._pieces)),)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ProtocolViolated(0, f"the answer is no JSON: {error}") from error
+
+
+class Messages:
+    r"""A body of JSON objects, one a line: the progress of an operation.
+
+    >>> messages = Messages()
+    >>> list(messages.feed(b'{"status": "Pull')), list(messages.feed(b'ing"}\r\n'))
+    ([], [{'status': 'Pulling'}])
+
+    Raises `DockerStreamError` at a message that reports an error, and `ProtocolViolated` at what is
+    no JSON object or longer than `limit` bytes. The cost is linear in the bytes, however they are cut.
+    """
+
+    def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes, /) -> Iterable[Message]:
+        """Hand out the messages that are complete."""
+        if not data:
+            return self._finish()
+        first, *lines = data.split(b"\n")
+        self._pieces.append(first)
+        self._size += len(first)
+        complete: list[bytes] = []
+        if lines:
+            complete = [b"".join(self._pieces), *lines[:-1]]
+            self._pieces = [lines[-1]]
+            self._size = len(lines[-1])
+        return self._read(complete)
+
+    def _finish(self) -> Iterator[Message]:
+        rest = b"".join(self._pieces)
+        self._pieces.clear()
+        return self._read([rest])
+
+    def _read(self, lines: list[bytes]) -> Iterator[Message]:
+        for line in lines:
+            self._check(len(line))
+            try:
+                yield _checked(_json.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                yield from map(_checked, _several(line))
+        self._check(self._size)
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise ProtocolViolated(0, f"a message of more than {self._limit} bytes")
+
+
+class Archive:
+    """A tar, handed out as it comes.
+
+    An engine that fails in the middle appends its error to the data, or just ends; so the end is
+    checked: two blocks of zeros.
+    """
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def feed(self, data: bytes, /) -> Iterable[bytes]:
+        """Hand out the bytes."""
+        if data:
+            self._tail = data if len(data) >= _TAIL else (self._tail + data)[-_TAIL:]
+            return (data,)
+        if self._tail[-2 * _BLOCK :] != bytes(2 * _BLOCK):
+            raise self._failure()
+        return ()
+
+    def _failure(self) -> Exception:
+        at = max(self._tail.rfind(start) for start in (b'{"errorDetail"', b'{"message"'))
+        if at < 0:
+            return ProtocolViolated(0, "the archive is incomplete")
+        message = _message(self._tail[at:])
+        return stream_error(message, {"message": message})
+
+
+class Value(Generic[T_co]):
+    """A body that does not matter: the status says it all."""
+
+    def __init__(self, value: T_co) -> None:
+        self._value = value
+
+    def feed(self, data: bytes, /) -> Iterable[T_co]:
+        """Hand out the value at the end."""
+        return () if data else (self._value,)
+
+
+class ErrorBody:
+    """The body of an error status; raises when it is complete. Any body is coped with."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+        self._body = b""
+
+    def feed(self, data: bytes, /) -> Iterable[Any]:
+        """Raise once the message is complete."""
+        if data:
+            self._body = (self._body + data)[:_ERROR_LIMIT]
+            return ()
+        raise status_error(self._status, _message(self._body) or f"status {self._status} without a message")
+
+
+class Missing:
+    """The body of a 404 that may mean "there is none": hands out False, or raises if it means else."""
+
+    def __init__(self) -> None:
+        self._error = ErrorBody(404)
+        self._body = b""
+
+    def feed(self, data: bytes, /) -> Iterable[bool]:
+        """Hand out False if it is an image that is missing."""
+        self._body += data
+        if not data and "no such image" in _message(self._body).lower():
+            return (False,)
+        return self._error.feed(data)
+
+
+def decoder_for(status: int, decoders: Decoders[T_co], limit: int = MESSAGE_LIMIT) -> Decoder[T_co]:
+    """Return what reads the body of an answer with this status."""
+    if status in decoders:
+        return decoders[status](limit)
+    success, error = 200, 300
+    if success <= status < error:
+        raise ProtocolViolated(status, "a success, but not the one that was asked for")
+    return ErrorBody(status)
+
+
+def _checked(document: Any) -> Message:
+    if type(document) is not dict:
+        raise ProtocolViolated(0, f"a message that is no JSON object: {document!r:.200}")
+    message = cast("dict[str, Any]", document)
+    if "errorDetail" in message or "error" in message:
+        detail = message.get("errorDetail")
+        detail = cast("dict[str, Any]", detail) if isinstance(detail, dict) else {}
+        text = str(detail.get("message") or message.get("error") or "an error without a message")
+        raise stream_error(text, {"message": text, **detail})
+    return cast("Message", message)  # its values are the engine's: described, not checked
+
+
+def _several(line: bytes) -> Iterator[Any]:
+    """Yield the documents of a line that is not one: none, several, or one that is not UTF-8."""
+    text = line.decode(errors="replace")
+    end = _skip(text, 0)
+    while end < len(text):
+        try:
+            document, end = _documents.raw_decode(text, end)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolViolated(0, f"a message that is no JSON: {text[end : end + 200]!r}") from error
+        yield document
+        end = _skip(text, end)
+
+
+def _skip(text: str, start: int) -> int:
+    while start < len(text) and text[start] in " \t\r\n":
+        start += 1
+    return start
+
+
+def _message(body: bytes) -> str:
+    """Return the message of an error's body: JSON with one, else the text."""
+    text = body.decode(errors="replace").strip()
+    try:
+        document: Any = _documents.raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(document, dict):
+        return text
+    found = cast("dict[str, Any]", document)
+    detail = found.get("errorDetail")
+    inner: Any = cast("dict[str, Any]", detail).get("message") if isinstance(detail, dict) else None
+    message = found.get("message") or inner or found.get("error")
+    return message.strip() if isinstance(message, str) and message.strip() else text

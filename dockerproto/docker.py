@@ -1,0 +1,58 @@
+"""The async client, but for connecting: what asyncio and trio share."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from dockerproto.client import Client, Configuration, Ping
+from dockerproto.connection import Connections
+from dockerproto.endpoint import Endpoint
+from dockerproto.images import AsyncImages
+from dockerproto.models import EngineVersion
+from dockerproto.network import Network
+from dockerproto.system import version
+
+
+class AsyncDocker:
+    """An engine, on an event loop: ``async with`` it, or `close` it."""
+
+    def __init__(self, configuration: Configuration, network: Network) -> None:
+        connections = Connections(network, configuration.endpoint.address)
+        self._client: Client = Client(configuration, network, connections)
+        self.images: AsyncImages = AsyncImages(self._client)
+        """The images of the engine."""
+
+    def __repr__(self) -> str:
+        return f"<Docker at {self.endpoint.address}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The engine that was chosen, and why."""
+        return self._client.configuration.endpoint
+
+    @property
+    def api_version(self) -> str | None:
+        """The API version that is spoken, ``1.41``; None until it has been negotiated."""
+        spoken = self._client.version
+        return None if spoken is None else str(spoken)
+
+    async def version(self) -> EngineVersion:
+        """Return what the engine says of itself."""
+        return await version().on_async(self._client)
+
+    async def ping(self) -> Ping:
+        """Ask the engine for a sign of life; any failure raises."""
+        return await self._client.ping()
+
+    async def close(self) -> None:
+        """Close all connections, those of streams too; again does nothing."""
+        self._client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()

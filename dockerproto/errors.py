@@ -1,0 +1,153 @@
+"""The exceptions: one tree, one root.
+
+::
+
+    DockerError                    status, message, messages
+    ├── BadRequest                 the engine refuses what it was asked: a parameter, a Dockerfile, an archive
+    │   └── UnsupportedVersion     the API version, or a parameter in it, is not to be had from this engine
+    ├── Unauthorized               a registry wants other credentials, or any
+    │   └── NotFoundOrUnauthorized a registry does not tell the two apart (a NotFound too)
+    ├── NotFound                   no such image, tag, manifest
+    ├── Conflict                   the image is in use, or known by other names
+    ├── TooManyRequests            a registry limits the rate
+    ├── ServerError                the engine failed
+    ├── DockerStreamError          error_detail; the engine failed after it had answered 200
+    │   └── StreamBadRequest, StreamUnauthorized, StreamNotFoundOrUnauthorized, StreamNotFound,
+    │       StreamConflict, StreamTooManyRequests: each is the class of its cause too
+    ├── ConnectionFailed           no connection, or one that broke before the answer was complete
+    ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
+    ├── ProtocolViolated           what came back is not what an engine sends
+    ├── UploadFailed               the data to upload could not be read
+    ├── ClientClosed               the client or stream is closed, or used by two at once
+    ├── InvalidHost                the address of an engine that is none (a ValueError too)
+    └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
+
+The engine's own words are the message; the exception of another library is the ``__cause__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+
+class DockerError(Exception):
+    """The root: what went wrong, in the engine's words where it has any."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status, message)
+        self.status: int = status
+        """The HTTP status of the engine's answer; 0 if it is not a status that tells of the error."""
+        self.message: str = message
+        """The engine's own words, or ours where the engine said nothing."""
+        self.messages: Sequence[Any] = ()
+        """What the engine had reported before, of an operation with progress.
+
+        All of it if the operation was to return a list; the last 1,000 messages of a stream.
+        """
+
+    def __str__(self) -> str:
+        return f"[{self.status}] {self.message}" if self.status else self.message
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.status}, {self.message!r})"
+
+
+class BadRequest(DockerError):
+    """The engine refuses what it was asked."""
+
+
+class UnsupportedVersion(BadRequest):
+    """The engine does not have the API version, or not yet what was asked of it."""
+
+
+class Unauthorized(DockerError):
+    """A registry wants other credentials, or any."""
+
+
+class NotFound(DockerError):
+    """There is no such image, tag or manifest."""
+
+
+class NotFoundOrUnauthorized(NotFound, Unauthorized):
+    """The registry does not say which: the repository does not exist, or the credentials do not reach it."""
+
+
+class Conflict(DockerError):
+    """The image is in use, or known by other names."""
+
+
+class TooManyRequests(DockerError):
+    """A registry limits the rate of requests."""
+
+
+class ServerError(DockerError):
+    """The engine failed."""
+
+
+class DockerStreamError(DockerError):
+    """The engine reported a failure after it had answered 200."""
+
+    def __init__(
+        self, message: str, *, error_detail: Mapping[str, Any] | None = None, status: int = 0
+    ) -> None:
+        super().__init__(status, message)
+        self.error_detail: dict[str, Any] = dict(error_detail or {"message": message})
+        """What the engine says of the error: ``message``, and ``code`` for a classic build's failing step."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = partial(type(self), error_detail=self.error_detail, status=self.status)
+        return make, (self.message,), vars(self)
+
+
+class StreamBadRequest(DockerStreamError, BadRequest):
+    """A BadRequest that came in the stream."""
+
+
+class StreamUnauthorized(DockerStreamError, Unauthorized):
+    """An Unauthorized that came in the stream."""
+
+
+class StreamNotFound(DockerStreamError, NotFound):
+    """A NotFound that came in the stream."""
+
+
+class StreamNotFoundOrUnauthorized(DockerStreamError, NotFoundOrUnauthorized):
+    """A NotFoundOrUnauthorized that came in the stream."""
+
+
+class StreamConflict(DockerStreamError, Conflict):
+    """A Conflict that came in the stream."""
+
+
+class StreamTooManyRequests(DockerStreamError, TooManyRequests):
+    """A TooManyRequests that came in the stream."""
+
+
+class ConnectionFailed(DockerError):
+    """There is no connection to the engine, or it broke before the answer was complete."""
+
+
+class TimedOut(DockerError, TimeoutError):
+    """A limit of the caller's own passed: see `Timeout`."""
+
+
+class ProtocolViolated(DockerError):
+    """What came back is not what an engine sends."""
+
+
+class UploadFailed(DockerError):
+    """The data to upload could not be read; the cause says why."""
+
+
+class ClientClosed(DockerError):
+    """The client or the stream is closed, or two tasks use one stream at once."""
+
+
+class InvalidHost(DockerError, ValueError):
+    """This cannot be the address of an engine."""
+
+
+class InvalidReference(DockerError, ValueError):
+    """This cannot be the name of an image; nothing was sent."""

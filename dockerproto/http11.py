@@ -1,0 +1,165 @@
+"""HTTP/1.1 framing over h11, without I/O: one connection, one exchange after another.
+
+Bytes go in by `Exchange.feed`, b"" being the end of the connection; what they mean comes out of
+`Exchange.head` and `Exchange.body`. A body whose end cannot be told from a cut is refused: engines
+frame every success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
+
+import h11
+
+from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
+
+HEAD_LIMIT: Final = 64 * 2**10
+"""The longest head of an answer, in bytes."""
+_REFUSAL: Final = 300
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Upload(Protocol):
+    """A body that is being sent."""
+
+    async def next(self) -> Buffer:
+        """Return the next bytes, none at the end."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of where it comes from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request as it goes over the wire."""
+
+    method: str
+    """The HTTP method."""
+    target: str
+    """Path and query."""
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    """All headers but those of the framing; there are secrets among them."""
+    upload: Upload | None = None
+    """The body, if there is one."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent a second time when its connection turns out to be dead."""
+        return self.method in ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of an answer."""
+
+    status: int
+    """The HTTP status."""
+    headers: Mapping[str, str]
+    """The headers by name in lower case."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the engine does not do what it was asked."""
+        return self.status >= _REFUSAL
+
+
+class Exchange:
+    """A connection's side of HTTP/1.1."""
+
+    def __init__(self) -> None:
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+        self._eof = False
+        self._framed = True
+        self.untouched = True
+        """Whether no byte of an answer has come yet."""
+
+    def start(self, message: Message) -> bytes:
+        """Return the bytes of a request's head."""
+        if self._http.our_state is h11.DONE:
+            self._http.start_next_cycle()
+        self.untouched = True
+        framing = [("Transfer-Encoding", "chunked")] if message.upload else _no_body(message.method)
+        try:
+            head = h11.Request(
+                method=message.method, target=message.target, headers=[*message.headers, *framing]
+            )
+            return self._send(head) + (b"" if message.upload else self.finish())
+        except h11.LocalProtocolError as error:
+            raise DockerError(0, f"this cannot be sent: {error}") from None
+
+    def chunk(self, data: Buffer) -> list[Buffer]:
+        """Return what to send for a piece of the body: the piece is not copied."""
+        # h11 takes any object with a length and says that it passes it through as it is.
+        return list(self._http.send_with_data_passthrough(h11.Data(data=data)) or ())  # type: ignore[arg-type]
+
+    def finish(self) -> bytes:
+        """Return what to send at the end of the body."""
+        return self._send(h11.EndOfMessage())
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the connection; b"" is its end."""
+        self.untouched = self.untouched and not data
+        self._eof = self._eof or not data
+        self._http.receive_data(data)
+
+    def head(self) -> Head | None:
+        """Return the head of the answer; None: feed me first.
+
+        Raises:
+            ConnectionFailed: The connection ended before the answer was complete.
+            ProtocolViolated: This is no HTTP.
+        """
+        event = self._event()
+        return self._read_head(event) if isinstance(event, h11.Response) else None
+
+    def body(self) -> bytes | None:
+        """Return the next bytes of the body, b"" at its end; None: feed me first. Raises as `head`."""
+        event = self._event()
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        if isinstance(event, h11.EndOfMessage):
+            return self._end()
+        return None
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another exchange can follow: both sides are done, and nothing came after the answer."""
+        done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        return done and self._http.trailing_data == (b"", False)
+
+    def _send(self, event: h11.Request | h11.EndOfMessage) -> bytes:
+        return self._http.send(event) or b""
+
+    def _event(self) -> object:
+        try:
+            event = self._http.next_event()
+            while isinstance(event, h11.InformationalResponse):
+                event = self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            if self._eof:
+                message = "the engine closed the connection before its answer was complete"
+                raise ConnectionFailed(0, message) from error
+            raise ProtocolViolated(0, f"the answer is no HTTP: {error}") from error
+        return event
+
+    def _read_head(self, response: h11.Response) -> Head:
+        if sum(len(name) + len(value) for name, value in response.headers) > HEAD_LIMIT:
+            raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
+        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
+        self._framed = not {"content-length", "transfer-encoding"}.isdisjoint(headers)
+        self._framed = self._framed or response.status_code >= _REFUSAL
+        return Head(response.status_code, headers)
+
+    def _end(self) -> bytes:
+        if not self._framed:
+            raise ConnectionFailed(0, "the connection ended, and nothing tells whether the answer did")
+        return b""
+
+
+def _no_body(method: str) -> list[tuple[str, str]]:
+    return [("Content-Length", "0")] if method == "POST" else []

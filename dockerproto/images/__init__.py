@@ -1,0 +1,57 @@
+"""The image operations, each written once as data; and the two facades that run them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dockerproto.images.build import build
+from dockerproto.images.registry import distribution, search
+from dockerproto.images.store import delete, exists, get, history, inspect, list, prune, prune_builds, tag
+from dockerproto.images.transfer import export_image, import_filesystem, import_image, pull, push
+from dockerproto.operation import AsyncNamespace, Namespace, asynchronous, blocking
+
+__all__ = ["AsyncImages", "Images"]
+
+
+class AsyncImages(AsyncNamespace):
+    """The images of an engine, for async clients."""
+
+    build: Final = asynchronous(build)
+    delete: Final = asynchronous(delete)
+    distribution: Final = asynchronous(distribution)
+    exists: Final = asynchronous(exists)
+    export_image: Final = asynchronous(export_image)
+    get: Final = asynchronous(get)
+    history: Final = asynchronous(history)
+    import_filesystem: Final = asynchronous(import_filesystem)
+    import_image: Final = asynchronous(import_image)
+    inspect: Final = asynchronous(inspect)
+    list: Final = asynchronous(list)
+    prune: Final = asynchronous(prune)
+    prune_builds: Final = asynchronous(prune_builds)
+    pull: Final = asynchronous(pull)
+    push: Final = asynchronous(push)
+    search: Final = asynchronous(search)
+    tag: Final = asynchronous(tag)
+
+
+class Images(Namespace):
+    """The images of an engine, for blocking clients."""
+
+    build: Final = blocking(build)
+    delete: Final = blocking(delete)
+    distribution: Final = blocking(distribution)
+    exists: Final = blocking(exists)
+    export_image: Final = blocking(export_image)
+    get: Final = blocking(get)
+    history: Final = blocking(history)
+    import_filesystem: Final = blocking(import_filesystem)
+    import_image: Final = blocking(import_image)
+    inspect: Final = blocking(inspect)
+    list: Final = blocking(list)
+    prune: Final = blocking(prune)
+    prune_builds: Final = blocking(prune_builds)
+    pull: Final = blocking(pull)
+    push: Final = blocking(push)
+    search: Final = blocking(search)
+    tag: Final = blocking(tag)

@@ -1,0 +1,238 @@
+"""Building an image of a context that is ready: a tar, or what the engine fetches itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias, cast, overload
+
+from dockerproto.answers import progress
+from dockerproto.models import Message
+from dockerproto.operation import Call, Streamed
+from dockerproto.reference import parse_reference
+from dockerproto.request import (
+    TAR,
+    AsyncSource,
+    Request,
+    flag,
+    json_text,
+    mapping_json,
+    number,
+    strings,
+    switch,
+    text,
+    texts,
+)
+from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.versions import Version
+
+Ulimits: TypeAlias = Mapping[str, int | tuple[int, int]]
+"""Limits of a build's processes by name: one number, or the soft and the hard one."""
+
+
+@overload
+def build(
+    *,
+    remote: str | None = None,
+    fileobj: AsyncSource | None = None,
+    path_dockerfile: str | None = None,
+    tag: str | Iterable[str] | None = None,
+    quiet: bool = False,
+    nocache: bool = False,
+    buildargs: Mapping[str, str | None] | None = None,
+    pull: bool = False,
+    rm: bool = True,
+    forcerm: bool = False,
+    labels: Mapping[str, str] | None = None,
+    platform: str | None = None,
+    stream: Literal[False] = False,
+    encoding: str | None = None,
+    timeout: TimeoutLike = DEFAULT,
+    target: str | None = None,
+    network_mode: str | None = None,
+    extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
+    cache_from: str | Iterable[str] | None = None,
+    shm_size: int | None = None,
+    memory: int | None = None,
+    memswap: int | None = None,
+    cpu_shares: int | None = None,
+    cpu_period: int | None = None,
+    cpu_quota: int | None = None,
+    cpuset_cpus: str | None = None,
+    ulimits: Ulimits | None = None,
+    squash: bool = False,
+) -> Call[list[Message]]: ...
+@overload
+def build(
+    *,
+    remote: str | None = None,
+    fileobj: AsyncSource | None = None,
+    path_dockerfile: str | None = None,
+    tag: str | Iterable[str] | None = None,
+    quiet: bool = False,
+    nocache: bool = False,
+    buildargs: Mapping[str, str | None] | None = None,
+    pull: bool = False,
+    rm: bool = True,
+    forcerm: bool = False,
+    labels: Mapping[str, str] | None = None,
+    platform: str | None = None,
+    stream: Literal[True],
+    encoding: str | None = None,
+    timeout: TimeoutLike = DEFAULT,
+    target: str | None = None,
+    network_mode: str | None = None,
+    extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
+    cache_from: str | Iterable[str] | None = None,
+    shm_size: int | None = None,
+    memory: int | None = None,
+    memswap: int | None = None,
+    cpu_shares: int | None = None,
+    cpu_period: int | None = None,
+    cpu_quota: int | None = None,
+    cpuset_cpus: str | None = None,
+    ulimits: Ulimits | None = None,
+    squash: bool = False,
+) -> Streamed[Message]: ...
+def build(
+    *,
+    remote: str | None = None,
+    fileobj: AsyncSource | None = None,
+    path_dockerfile: str | None = None,
+    tag: str | Iterable[str] | None = None,
+    quiet: bool = False,
+    nocache: bool = False,
+    buildargs: Mapping[str, str | None] | None = None,
+    pull: bool = False,
+    rm: bool = True,
+    forcerm: bool = False,
+    labels: Mapping[str, str] | None = None,
+    platform: str | None = None,
+    stream: bool = False,
+    encoding: str | None = None,
+    timeout: TimeoutLike = DEFAULT,
+    target: str | None = None,
+    network_mode: str | None = None,
+    extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
+    cache_from: str | Iterable[str] | None = None,
+    shm_size: int | None = None,
+    memory: int | None = None,
+    memswap: int | None = None,
+    cpu_shares: int | None = None,
+    cpu_period: int | None = None,
+    cpu_quota: int | None = None,
+    cpuset_cpus: str | None = None,
+    ulimits: Ulimits | None = None,
+    squash: bool = False,
+) -> Call[list[Message]] | Streamed[Message]:
+    """Build an image.
+
+    Exactly one of `fileobj` and `remote` says of what. Limits of memory and CPU, `squash` and all
+    modes of the network but three are for the classic builder, which this is.
+
+    Args:
+        remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
+        fileobj: A tar with the context, plain or compressed, which the engine recognises: bytes, a
+            path, a file, an iterable, or on async clients an async iterable.
+        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default.
+        tag: A name for the image, or several; without a tag it gets ``latest``.
+        quiet: Answer with the id of the image only.
+        nocache: Do not use the cache of earlier builds.
+        buildargs: Build arguments; None leaves the Dockerfile's default alone.
+        pull: Look for newer base images.
+        rm: Remove the intermediate containers of a build that succeeds.
+        forcerm: Remove them always.
+        labels: Labels for the image.
+        platform: ``os[/arch[/variant]]``. Since API 1.32.
+        stream: Hand out the messages as they come, instead of a list of them.
+        encoding: ``Content-Encoding`` of `fileobj`; engines do not need it.
+        timeout: Limits of this call; unlimited by default.
+        target: The stage to build, the last by default.
+        network_mode: Network of the steps: ``host``, ``none``, ``bridge``, a name, ``container:<id>``.
+        extra_hosts: Names for the steps' ``/etc/hosts``, to addresses; or ``name:address`` texts.
+        cache_from: Images whose layers may be used.
+        shm_size: Bytes of ``/dev/shm``.
+        memory: Bytes of memory.
+        memswap: Bytes of memory and swap; -1 is unlimited.
+        cpu_shares: Weight of the steps among all containers.
+        cpu_period: Microseconds of a CPU period.
+        cpu_quota: Microseconds of CPU in each period.
+        cpuset_cpus: CPUs to use, such as ``0-3`` or ``0,1``.
+        ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``.
+        squash: Make one layer of the build's; the engine has to be an experimental one.
+
+    Raises:
+        BadRequest: The context or the Dockerfile is malformed.
+        DockerStreamError: A step failed; ``messages`` has the log, ``error_detail["code"]`` the exit code.
+        ValueError: `fileobj` and `remote` are both given, or neither.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
+    """
+    if (remote is None) == (fileobj is None):
+        raise ValueError("exactly one of fileobj and remote is needed")
+    if encoding is not None and fileobj is None:
+        raise ValueError("encoding is that of fileobj, which is not given")
+    query = (
+        text("remote", remote),
+        text("dockerfile", path_dockerfile, "path_dockerfile"),
+        texts("t", _names(tag)),
+        flag("q", quiet, "quiet"),
+        flag("nocache", nocache),
+        text("buildargs", mapping_json("buildargs", buildargs)),
+        flag("pull", pull),
+        switch("rm", rm),
+        flag("forcerm", forcerm),
+        text("labels", mapping_json("labels", labels)),
+        text("platform", platform, since=Version(1, 32)),
+        text("target", target),
+        text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
+        texts("extrahosts", _hosts(extra_hosts), since=Version(1, 28)),
+        text("cachefrom", _list(strings("cache_from", cache_from)), since=Version(1, 25)),
+        number("shmsize", shm_size, "shm_size"),
+        number("memory", memory),
+        number("memswap", memswap),
+        number("cpushares", cpu_shares, "cpu_shares"),
+        number("cpuperiod", cpu_period, "cpu_period"),
+        number("cpuquota", cpu_quota, "cpu_quota"),
+        text("cpusetcpus", cpuset_cpus, "cpuset_cpus"),
+        text("ulimits", _list([_ulimit(*item) for item in (ulimits or {}).items()])),
+        flag("squash", squash, since=Version(1, 25)),
+    )
+    request = Request(
+        method="POST",
+        path="/build",
+        query=query,
+        headers=() if fileobj is None else (TAR, *_encoding(encoding)),
+        body=fileobj,
+        timeout=timeout,
+        long=True,
+    )
+    return progress(request, stream)
+
+
+def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
+    names = strings("tag", tag)
+    for name in names:
+        if parse_reference(name).digest is not None:
+            raise ValueError(f"a digest cannot be given to an image: {name!r}")
+    return names
+
+
+def _hosts(hosts: Mapping[str, str] | Iterable[str] | None) -> tuple[str, ...]:
+    if isinstance(hosts, Mapping):
+        named = cast("Mapping[str, str]", hosts)
+        return tuple(f"{name}:{address}" for name, address in named.items())
+    return strings("extra_hosts", hosts)
+
+
+def _ulimit(name: str, limit: int | tuple[int, int]) -> dict[str, str | int]:
+    soft, hard = (limit, limit) if isinstance(limit, int) else limit
+    return {"Name": name, "Soft": soft, "Hard": hard}
+
+
+def _list(values: Iterable[object]) -> str | None:
+    listed = list(values)
+    return json_text(listed) if listed else None
+
+
+def _encoding(encoding: str | None) -> tuple[tuple[str, str], ...]:
+    return () if encoding is None else (("Content-Encoding", encoding),)

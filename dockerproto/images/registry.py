@@ -1,0 +1,81 @@
+"""What registries say, asked through the engine."""
+
+from __future__ import annotations
+
+from dockerproto.answers import document, documents
+from dockerproto.auth import AuthLike, Credentials, read_auth
+from dockerproto.filters import Filters, encode_filters
+from dockerproto.models import DistributionInspect, SearchResult
+from dockerproto.operation import Call
+from dockerproto.reference import parse_reference, path_of, registry_of
+from dockerproto.request import Request, number, text
+from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.versions import Version
+
+
+def search(
+    term: str,
+    *,
+    limit: int | None = None,
+    filters: Filters | None = None,
+    auth: AuthLike | None = None,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[SearchResult]]:
+    """Search Docker Hub, or the registry that the term begins with, for repositories.
+
+    Args:
+        term: What to look for: ``busybox``, ``registry.example/busybox``.
+        limit: How many to return, 1 to 100; 25 by default.
+        filters: ``is-official`` (bool), ``stars`` (int, at least).
+        auth: Credentials of the registry, see `read_auth`.
+        timeout: Limits of this call.
+
+    Raises:
+        ServerError: The registry cannot be reached, or does not search.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageSearch.
+    """
+    if not term:
+        raise ValueError("a search needs a term")
+    query = (text("term", term), number("limit", limit), text("filters", encode_filters(filters)))
+    return documents(
+        Request(
+            method="GET",
+            path="/images/search",
+            query=query,
+            auth=_credentials(auth, registry_of(term)),
+            timeout=timeout,
+        )
+    )
+
+
+def distribution(
+    name: str, *, auth: AuthLike | None = None, timeout: TimeoutLike = DEFAULT
+) -> Call[DistributionInspect]:
+    """Return what the registry says of an image: its descriptor and platforms. Nothing is pulled.
+
+    Args:
+        name: Reference.
+        auth: Credentials of the registry, see `read_auth`.
+        timeout: Limits of this call.
+
+    Raises:
+        NotFound: The registry has no such image; or it is a Podman, which cannot ask.
+        Unauthorized: The registry wants other credentials.
+
+    Since API 1.30.
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Distribution/operation/DistributionInspect.
+    """
+    return document(
+        Request(
+            method="GET",
+            path=f"/distribution/{path_of(name)}/json",
+            auth=_credentials(auth, parse_reference(name).registry),
+            since=Version(1, 30),
+            timeout=timeout,
+        )
+    )
+
+
+def _credentials(auth: AuthLike | None, registry: str) -> Credentials | None:
+    return None if auth is None else read_auth(auth).for_registry(registry)

@@ -1,0 +1,347 @@
+"""Images that come and go: from and to registries, and as archives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, overload
+
+from dockerproto.answers import archive, progress
+from dockerproto.auth import ANONYMOUS, AuthLike, read_auth
+from dockerproto.errors import InvalidReference
+from dockerproto.images.store import LATEST
+from dockerproto.models import Message
+from dockerproto.operation import Call, Downloaded, Streamed
+from dockerproto.reference import Reference, path_of, repository
+from dockerproto.request import (
+    TAR,
+    AsyncSource,
+    Parameter,
+    Request,
+    platform_json,
+    strings,
+    switch,
+    text,
+    texts,
+)
+from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.versions import Version
+
+_CREATE = "/images/create"
+
+
+@overload
+def pull(
+    from_image: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    repo: str | None = None,
+    platform: str | None = None,
+    stream: Literal[False] = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]]: ...
+@overload
+def pull(
+    from_image: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    repo: str | None = None,
+    platform: str | None = None,
+    stream: Literal[True],
+    timeout: TimeoutLike = DEFAULT,
+) -> Streamed[Message]: ...
+def pull(
+    from_image: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    repo: str | None = None,
+    platform: str | None = None,
+    stream: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]] | Streamed[Message]:
+    """Pull an image from its registry.
+
+    Args:
+        from_image: Repository, with a tag or a digest or neither, which means ``latest``.
+        auth: Credentials of the registry, see `read_auth`.
+        tag: The tag, or the digest, if `from_image` has none; ``""`` means all tags.
+        repo: Passed on; it means something to an import only.
+        platform: ``os[/arch[/variant]]``. Since API 1.32.
+        stream: Hand out the messages as they come, instead of a list of them.
+        timeout: Limits of this call; unlimited by default.
+
+    Raises:
+        NotFound: The registry has no such image or tag.
+        Unauthorized: The registry wants other credentials.
+        DockerStreamError: The engine failed in the middle of the pull.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageCreate.
+    """
+    reference, chosen = _chosen(from_image, tag, "from_image")
+    request = Request(
+        method="POST",
+        path=_CREATE,
+        query=(
+            Parameter("fromImage", reference.name),
+            text("tag", chosen),
+            text("repo", repo),
+            text("platform", platform, since=Version(1, 32)),
+        ),
+        auth=None if auth is None else read_auth(auth).for_registry(reference.registry),
+        timeout=timeout,
+        long=True,
+    )
+    return progress(request, stream)
+
+
+@overload
+def push(
+    name: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    platform: str | None = None,
+    stream: Literal[False] = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]]: ...
+@overload
+def push(
+    name: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    platform: str | None = None,
+    stream: Literal[True],
+    timeout: TimeoutLike = DEFAULT,
+) -> Streamed[Message]: ...
+def push(
+    name: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    platform: str | None = None,
+    stream: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]] | Streamed[Message]:
+    """Push an image to its registry.
+
+    Args:
+        name: Repository, with a tag or without, which means ``latest``.
+        auth: Credentials of the registry, see `read_auth`.
+        tag: The tag, if `name` has none; ``""`` means all tags that the engine has.
+        platform: Which platform of an image with several, ``os/arch[/variant]``. Since API 1.46.
+        stream: Hand out the messages as they come, instead of a list of them.
+        timeout: Limits of this call; unlimited by default.
+
+    Raises:
+        NotFound: The engine has no such image.
+        Unauthorized: The registry wants other credentials.
+        DockerStreamError: The engine failed in the middle of the push.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImagePush.
+    """
+    reference, chosen = _chosen(name, tag, "name")
+    if reference.digest is not None:
+        raise InvalidReference(0, f"a digest cannot be pushed: {name!r}")
+    request = Request(
+        method="POST",
+        path=f"/images/{path_of(reference.name)}/push",
+        query=(text("tag", chosen), text("platform", platform_json(platform), since=Version(1, 46))),
+        # Engines up to 28.3 refuse a push that says nothing of credentials.
+        auth=ANONYMOUS if auth is None else read_auth(auth).for_registry(reference.registry),
+        timeout=timeout,
+        long=True,
+    )
+    return progress(request, stream)
+
+
+def export_image(
+    name: str | Iterable[str], timeout: TimeoutLike = DEFAULT, *, platform: str | None = None
+) -> Downloaded:
+    """Export an image, or several in one archive, as a tar.
+
+    Args:
+        name: Reference or id, or several. Of a repository without a tag Docker exports all tags.
+        timeout: Limits of this call; unlimited by default.
+        platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+
+    Returns:
+        A stream of bytes, which can be read as a file too.
+
+    Raises:
+        NotFound: There is no such image.
+        DockerStreamError: The engine failed in the middle of the archive.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageGet.
+    """
+    names = strings("name", name)
+    if not names:
+        raise ValueError("no image to export")
+    paths = [path_of(each) for each in names]
+    path = f"/images/{paths[0]}/get" if len(names) == 1 else "/images/get"
+    query = (
+        texts("names", names if len(names) > 1 else ()),
+        text("platform", platform_json(platform), since=Version(1, 48)),
+    )
+    return archive(Request(method="GET", path=path, query=query, timeout=timeout, long=True))
+
+
+@overload
+def import_image(
+    data: AsyncSource,
+    stream: Literal[False] = False,
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    quiet: bool = True,
+    platform: str | None = None,
+) -> Call[list[Message]]: ...
+@overload
+def import_image(
+    data: AsyncSource,
+    stream: Literal[True],
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    quiet: bool = True,
+    platform: str | None = None,
+) -> Streamed[Message]: ...
+def import_image(
+    data: AsyncSource,
+    stream: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    quiet: bool = True,
+    platform: str | None = None,
+) -> Call[list[Message]] | Streamed[Message]:
+    """Load the images of an archive, as `export_image` and ``docker save`` make them.
+
+    Args:
+        data: The archive, plain or compressed: bytes, a path, a file, an iterable, or on async clients
+            an async iterable. Podman 4.3 takes plain ones only.
+        stream: Hand out the messages as they come, instead of a list of them.
+        timeout: Limits of this call; unlimited by default.
+        quiet: Say only what was loaded, not how far each layer is.
+        platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+
+    Raises:
+        BadRequest: It is no such archive.
+        DockerStreamError: The engine failed in the middle.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageLoad.
+    """
+    query = (
+        switch("quiet", quiet),
+        text("platform", platform_json(platform), since=Version(1, 48)),
+    )
+    request = Request(
+        method="POST",
+        path="/images/load",
+        query=query,
+        headers=(TAR,),
+        body=data,
+        timeout=timeout,
+        long=True,
+    )
+    return progress(request, stream)
+
+
+@overload
+def import_filesystem(
+    source: AsyncSource,
+    *,
+    repo: str | None = None,
+    tag: str | None = None,
+    message: str | None = None,
+    changes: str | Iterable[str] = (),
+    platform: str | None = None,
+    stream: Literal[False] = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]]: ...
+@overload
+def import_filesystem(
+    source: AsyncSource,
+    *,
+    repo: str | None = None,
+    tag: str | None = None,
+    message: str | None = None,
+    changes: str | Iterable[str] = (),
+    platform: str | None = None,
+    stream: Literal[True],
+    timeout: TimeoutLike = DEFAULT,
+) -> Streamed[Message]: ...
+def import_filesystem(
+    source: AsyncSource,
+    *,
+    repo: str | None = None,
+    tag: str | None = None,
+    message: str | None = None,
+    changes: str | Iterable[str] = (),
+    platform: str | None = None,
+    stream: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]] | Streamed[Message]:
+    """Make an image of one layer of the tar of a root file system.
+
+    Args:
+        source: The tar, plain or compressed: bytes, a path, a file, an iterable, on async clients an
+            async iterable; or the URL of one, a str with ``://``, which the engine fetches.
+        repo: A name for the image, with a tag or without, which means ``latest``.
+        tag: The tag, if `repo` has none.
+        message: The comment in the image's history.
+        changes: Instructions of a Dockerfile to apply, such as ``CMD ["sh"]``.
+        platform: ``os[/arch[/variant]]``. Since API 1.32.
+        stream: Hand out the messages as they come, instead of a list of them.
+        timeout: Limits of this call; unlimited by default.
+
+    Returns:
+        Messages, of which the last has the image's id as its ``status``.
+
+    Raises:
+        BadRequest: A change is none that is possible, or the tar is none.
+        DockerStreamError: The engine failed in the middle.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageCreate.
+    """
+    url = source if isinstance(source, str) and "://" in source else None
+    query = (
+        Parameter("fromSrc", url or "-"),
+        text("repo", _new_name(repo, tag)),
+        text("message", message),
+        texts("changes", changes),
+        text("platform", platform, since=Version(1, 32)),
+    )
+    request = Request(
+        method="POST",
+        path=_CREATE,
+        query=query,
+        headers=() if url else (TAR,),
+        body=None if url else source,
+        timeout=timeout,
+        long=True,
+    )
+    return progress(request, stream)
+
+
+def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | None]:
+    """Return a reference, and its tag or digest as engines want it beside the name; None means all tags."""
+    if tag and ":" in tag:
+        name, tag = f"{name}@{tag}", None
+    reference = repository(name, tag, what)
+    if tag != "":
+        return reference, reference.digest or reference.tag or LATEST
+    if reference.tag or reference.digest:
+        raise ValueError(f"{what} {name!r} has a tag, and all tags are asked for")
+    return reference, None
+
+
+def _new_name(repo: str | None, tag: str | None) -> str | None:
+    """Return a name with its tag inside, which is where every engine looks for it."""
+    if repo is None:
+        if tag is not None:
+            raise ValueError("a tag without a repo")
+        return None
+    new = repository(repo, tag, "repo")
+    if new.digest is not None:
+        raise ValueError(f"a digest cannot be given to an image: {repo!r}")
+    return f"{new.name}:{new.tag or LATEST}"

@@ -1,0 +1,90 @@
+"""What a transport brings: an event loop, or a blocking program, as the core sees it.
+
+The methods are coroutines. On asyncio and trio they wait; those of a blocking transport block
+instead and never wait, so that `run` can drive the very same core without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from os import PathLike
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from dockerproto.endpoint import Address
+from dockerproto.http11 import Buffer
+
+T = TypeVar("T")
+
+
+class ByteStream(Protocol):
+    """A connection. Its methods raise OSError when it fails, TimeoutError when a wait takes too long."""
+
+    async def send(self, data: Buffer, timeout: float | None) -> None:
+        """Send all of data."""
+        ...
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """Return some bytes, b"" at the end."""
+        ...
+
+    @property
+    def readable(self) -> bool:
+        """Whether `receive` would return at once: bytes, the end, or an error."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection, at once and without waiting; again does nothing."""
+        ...
+
+
+class Lock(Protocol):
+    """A lock of tasks, or of threads."""
+
+    async def acquire(self, timeout: float | None) -> None:
+        """Take it; raise TimeoutError."""
+        ...
+
+    def release(self) -> None:
+        """Give it back."""
+        ...
+
+
+class Network(Protocol):
+    """An event loop, or none."""
+
+    async def connect(self, address: Address, timeout: float | None) -> ByteStream:
+        """Connect; raise OSError or TimeoutError."""
+        ...
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Call a function that blocks, in a worker thread; on cancellation, leave it to itself."""
+        ...
+
+    def open_file(self, path: str | PathLike[str]) -> BinaryIO:
+        """Open a file for reading; it blocks, and is called in a worker thread."""
+        ...
+
+    def lock(self) -> Lock:
+        """Return a new lock, free."""
+        ...
+
+    def now(self) -> float:
+        """Return the time of a monotonic clock, in seconds."""
+        ...
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of the core over a blocking transport, where nothing ever waits.
+
+    >>> async def answer() -> int:
+    ...     return 42
+    >>> run(answer())
+    42
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    raise RuntimeError("a blocking transport waited for an event loop")

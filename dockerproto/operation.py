@@ -1,0 +1,150 @@
+"""An operation as data, and its projection into methods of either kind of client.
+
+An operation knows its request, how to read the answer and, in its type, what each kind of client
+hands back: ``Call[T]`` is a coroutine of T on an async client and a plain T on a blocking one,
+``Streamed[T]`` an ``AsyncStream[T]`` or a ``Stream[T]``, ``Downloaded`` an ``AsyncDownload`` or a
+``Download``. So every operation is written once, and the facades have its exact types.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from dockerproto.client import Client
+from dockerproto.decoding import Decoders
+from dockerproto.network import run
+from dockerproto.request import Request
+from dockerproto.streams import AsyncDownload, AsyncStream, Download, Stream
+from dockerproto.uploads import check_source
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Async_co = TypeVar("Async_co", covariant=True)
+Blocking_co = TypeVar("Blocking_co", covariant=True)
+
+
+class Operation(ABC, Generic[Async_co, Blocking_co]):
+    """What to send, how to read the answer, and what a client hands back."""
+
+    @abstractmethod
+    def on_async(self, client: Client) -> Async_co:
+        """Run on an async client."""
+
+    @abstractmethod
+    def on_blocking(self, client: Client) -> Blocking_co:
+        """Run on a blocking client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed(Operation[AsyncStream[T], Stream[T]]):
+    """An operation whose items are handed out as they come."""
+
+    request: Request
+    """What to send."""
+    decoders: Decoders[T]
+    """How to read the answer, by status."""
+
+    def on_async(self, client: Client) -> AsyncStream[T]:
+        """Return a stream that sends the request when it is entered or asked for an item."""
+        _check(self.request, blocking=False)
+        return AsyncStream(client, self.request, self.decoders)
+
+    def on_blocking(self, client: Client) -> Stream[T]:
+        """Return a stream that sends the request when it is entered or asked for an item."""
+        _check(self.request, blocking=True)
+        return Stream(AsyncStream(client, self.request, self.decoders))
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded(Operation[AsyncDownload, Download]):
+    """An operation that answers with an archive."""
+
+    request: Request
+    """What to send."""
+    decoders: Decoders[bytes]
+    """How to read the answer, by status."""
+
+    def on_async(self, client: Client) -> AsyncDownload:
+        """Return a download that sends the request when it is entered or read."""
+        return AsyncDownload(client, self.request, self.decoders)
+
+    def on_blocking(self, client: Client) -> Download:
+        """Return a download that sends the request when it is entered or read."""
+        return Download(self.on_async(client))
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Operation[Coroutine[Any, Any, T], T]):
+    """An operation that is over when it returns."""
+
+    items: Streamed[Any]
+    """The items of the answer."""
+    finish: Callable[[list[Any]], T]
+    """What makes the result of them."""
+
+    async def on_async(self, client: Client) -> T:
+        """Send the request and read the whole answer."""
+        return self.finish(await self.items.on_async(client).rest())
+
+    def on_blocking(self, client: Client) -> T:
+        """Send the request and read the whole answer."""
+        _check(self.items.request, blocking=True)
+        return run(self.on_async(client))
+
+
+class AsyncNamespace:
+    """A group of operations of an async client."""
+
+    def __init__(self, client: Client) -> None:
+        self.client: Client = client
+        """What they run on."""
+
+
+class Namespace:
+    """A group of operations of a blocking client."""
+
+    def __init__(self, client: Client) -> None:
+        self.client: Client = client
+        """What they run on."""
+
+
+def asynchronous(
+    build: Callable[P, Operation[Async_co, Any]],
+) -> Callable[Concatenate[AsyncNamespace, P], Async_co]:
+    """Make a method of async clients of a function that builds an operation."""
+
+    @wraps(build)
+    def method(self: AsyncNamespace, /, *args: P.args, **kwargs: P.kwargs) -> Async_co:
+        return build(*args, **kwargs).on_async(self.client)
+
+    return _with_self(method)
+
+
+def blocking(
+    build: Callable[P, Operation[Any, Blocking_co]],
+) -> Callable[Concatenate[Namespace, P], Blocking_co]:
+    """Make a method of blocking clients of a function that builds an operation."""
+
+    @wraps(build)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Blocking_co:
+        return build(*args, **kwargs).on_blocking(self.client)
+
+    return _with_self(method)
+
+
+def _check(request: Request, *, blocking: bool) -> None:
+    if request.body is not None:
+        check_source(request.body, blocking=blocking)
+
+
+def _with_self(method: Callable[P, T]) -> Callable[P, T]:
+    """Give help() and Sphinx a signature that starts with self."""
+    signature = inspect.signature(method)
+    self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    vars(method)["__signature__"] = signature.replace(parameters=[self, *signature.parameters.values()])
+    return method

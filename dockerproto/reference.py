@@ -1,0 +1,111 @@
+"""Image references: what is one, what it names, and which registry it is from.
+
+A name that is no reference is refused before anything is sent: ``../containers/x`` would
+otherwise leave ``/images/`` on every engine. What is valid is sent as given, not normalised.
+The grammar is that of https://github.com/distribution/reference.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from dockerproto.errors import InvalidReference
+
+HUB: Final = "docker.io"
+"""The registry of names that begin with none."""
+
+_HOST_PART: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST: Final = rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST: Final = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
+_REFERENCE: Final = re.compile(
+    rf"(?P<name>(?:(?P<host>{_HOST})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*))"
+    rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
+)
+_ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+_LONGEST_PATH: Final = 255
+_LONGEST_TEXT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The name of an image in a repository, in its parts."""
+
+    name: str
+    """The repository, as written: ``busybox``, ``127.0.0.1:5000/team/app``."""
+    tag: str | None = None
+    """The tag, if one is written."""
+    digest: str | None = None
+    """The digest of a manifest, ``sha256:…``, if one is written."""
+
+    @property
+    def registry(self) -> str:
+        """The registry's host and port; ``docker.io`` for Docker Hub, however it is written.
+
+        >>> Reference("busybox").registry, Reference("user/app").registry
+        ('docker.io', 'docker.io')
+        >>> Reference("localhost/app").registry, Reference("127.0.0.1:5000/app").registry
+        ('localhost', '127.0.0.1:5000')
+        """
+        return registry_of(self.name)
+
+
+def parse_reference(text: str) -> Reference:
+    """Take a reference apart.
+
+    >>> parse_reference("127.0.0.1:5000/team/app:2")
+    Reference(name='127.0.0.1:5000/team/app', tag='2', digest=None)
+
+    Raises:
+        InvalidReference: It is none; an image's full id is none either.
+    """
+    match = _match(text)
+    if _ID.fullmatch(text):
+        raise InvalidReference(0, f"an image id where the name of a repository is needed: {text!r}")
+    return Reference(match["name"], match["tag"], match["digest"])
+
+
+def repository(text: str, tag: str | None, what: str) -> Reference:
+    """Join a name and a tag given beside it; `what` names the first in an error.
+
+    Raises:
+        InvalidReference: Either is malformed.
+        ValueError: They contradict each other.
+    """
+    reference = parse_reference(text)
+    if not tag:
+        return reference
+    if re.fullmatch(_TAG, tag) is None:
+        raise InvalidReference(0, f"not a tag: {tag!r}")
+    if reference.digest is not None or reference.tag not in (None, tag):
+        raise ValueError(f"{what} {text!r} and tag {tag!r} contradict each other")
+    return Reference(reference.name, tag)
+
+
+def path_of(name: str) -> str:
+    """Return the name or id of an image as part of a path: valid, escaped, not normalised.
+
+    Raises:
+        InvalidReference: It is neither.
+    """
+    return quote(_match(name)[0], safe="/:@")
+
+
+def registry_of(name: str) -> str:
+    """Return the registry of a repository's name or of a term to search for."""
+    first, slash, _ = name.partition("/")
+    is_host = slash and (first == "localhost" or any(c in ".:" or c.isupper() for c in first))
+    return HUB if not is_host or first in (HUB, f"index.{HUB}") else first
+
+
+def _match(text: str) -> re.Match[str]:
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"the name of an image is a str, not {type(text).__name__}")
+    match = _REFERENCE.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
+    if match is None or len(match["path"]) > _LONGEST_PATH:
+        raise InvalidReference(0, f"not the name or id of an image: {text[:_LONGEST_PATH]!r}")
+    return match

@@ -1,0 +1,212 @@
+"""What to send: a request, as data, and how its values are put on the wire.
+
+A request is complete but for what the client knows: the version that is spoken, in which some
+parameters have another name or do not exist yet.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias
+from urllib.parse import urlencode
+
+import msgspec
+
+from dockerproto.auth import Credentials
+from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.versions import OLDEST, Version, require
+
+
+class Readable(Protocol):
+    """A blocking file object, open for reading bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return some bytes, none at the end."""
+        ...
+
+
+Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | Readable | Iterable[bytes]
+"""Data to upload: bytes, the path of a file, a blocking file object, or an iterable of bytes."""
+AsyncSource: TypeAlias = Source | AsyncIterable[bytes]
+"""A `Source`, or an async iterable of bytes; the latter on async clients only."""
+
+TAR: Final = ("Content-Type", "application/x-tar")
+"""The header of every upload; a form's type, the default of some tools, makes engines eat the upload."""
+_PLATFORM: Final = re.compile(r"(?P<os>[\w.-]+)/(?P<architecture>[\w.-]+)(?:/(?P<variant>[\w.-]+))?")
+
+Value: TypeAlias = str | int | bool | Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the query."""
+
+    name: str
+    """Its name on the wire."""
+    value: Value
+    """None and False are not sent: every engine takes them for absent; several values are repeated."""
+    since: Version = OLDEST
+    """The API version that brought it."""
+    formerly: str | None = None
+    """The name that it had before that."""
+
+    def pairs(self, spoken: Version) -> Iterator[tuple[str, str]]:
+        """Yield it as it goes over the wire.
+
+        Raises:
+            UnsupportedVersion: It does not exist in the version that is spoken.
+        """
+        if self.value is None or self.value is False:
+            return
+        name = self.name
+        if spoken < self.since and self.formerly is not None:
+            name = self.formerly
+        else:
+            require(self.since, f"parameter {self.name!r}", spoken)
+        for value in (self.value,) if isinstance(self.value, str | int) else self.value:
+            yield name, "1" if value is True else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An operation's request to the engine.
+
+    >>> Request(method="GET", path="/images/json", query=(Parameter("all", True),)).target(Version(1, 41))
+    '/v1.41/images/json?all=1'
+    """
+
+    method: str
+    """The HTTP method."""
+    path: str
+    """The path without the version, escaped."""
+    query: tuple[Parameter, ...] = ()
+    """The parameters."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers beside those that every request has."""
+    auth: Credentials | None = None
+    """Credentials of a registry, for ``X-Registry-Auth``."""
+    body: AsyncSource | None = None
+    """What to upload, in chunks of the transport's choice."""
+    since: Version = OLDEST
+    """The API version that brought the operation."""
+    timeout: TimeoutLike = DEFAULT
+    """The caller's limits."""
+    long: bool = False
+    """Whether the operation takes as long as it takes, and so has no limits by default."""
+    versioned: bool = True
+    """Whether the path gets the version; that of the ping does not, as it tells the version."""
+
+    def target(self, spoken: Version) -> str:
+        """Return the request target in an API version.
+
+        Raises:
+            UnsupportedVersion: The operation or a parameter does not exist in it.
+        """
+        require(self.since, f"{self.method} {self.path}", spoken)
+        query = urlencode([pair for parameter in self.query for pair in parameter.pairs(spoken)])
+        prefix = f"/v{spoken}" if self.versioned else ""
+        return f"{prefix}{self.path}?{query}" if query else prefix + self.path
+
+    def all_headers(self) -> list[tuple[str, str]]:
+        """Return the headers, with that of the credentials."""
+        auth = [("X-Registry-Auth", self.auth.header())] if self.auth is not None else []
+        return [*self.headers, *auth]
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON text, for a parameter."""
+    return msgspec.json.encode(value).decode()
+
+
+def flag(name: str, value: bool, argument: str = "", *, since: Version = OLDEST) -> Parameter:
+    """Return a parameter that is on or off; `argument` is its name in Python, if that is another."""
+    if not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"{argument or name} is a bool, not {type(value).__name__}")
+    return Parameter(name, value, since)
+
+
+def switch(name: str, value: bool) -> Parameter:
+    """Return a parameter that is on or off and always sent: engines take its absence for on."""
+    return Parameter(name, str(int(flag(name, value).value is True)))
+
+
+def number(
+    name: str,
+    value: int | None,
+    argument: str = "",
+    *,
+    since: Version = OLDEST,
+    formerly: str | None = None,
+) -> Parameter:
+    """Return a parameter that is a whole number, or not sent."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument or name} is an int, not {type(value).__name__}")
+    return Parameter(name, value, since, formerly)
+
+
+def text(name: str, value: str | None, argument: str = "", *, since: Version = OLDEST) -> Parameter:
+    """Return a parameter that is a text, or not sent."""
+    if value is not None and not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument or name} is a str, not {type(value).__name__}")
+    return Parameter(name, value, since)
+
+
+def texts(
+    name: str, values: str | Iterable[str] | None, argument: str = "", *, since: Version = OLDEST
+) -> Parameter:
+    """Return a parameter that is repeated for each of several texts."""
+    return Parameter(name, strings(argument or name, values), since)
+
+
+def strings(argument: str, values: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return one string or several as a tuple."""
+    if values is None:
+        return ()
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} is a str or several, not {type(values).__name__}")
+    several = tuple(values)
+    if not all(isinstance(each, str) for each in several):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} is a str or several, and one of them is not a str")
+    return several
+
+
+def any_parameter(name: str, value: object) -> Parameter:
+    """Return a parameter that is passed through: str and int as they are, bool as 1 or 0, others as JSON."""
+    if value is None or isinstance(value, str):
+        return Parameter(name, value)
+    if isinstance(value, int):
+        return Parameter(name, str(int(value)))
+    return Parameter(name, json_text(value))
+
+
+def platform_json(platform: str | None) -> str | None:
+    """Return a platform, ``os/arch[/variant]``, as the JSON that most endpoints want.
+
+    >>> platform_json("linux/arm64/v8")
+    '{"os":"linux","architecture":"arm64","variant":"v8"}'
+
+    Raises:
+        ValueError: It is of another form.
+    """
+    if platform is None:
+        return None
+    match = _PLATFORM.fullmatch(platform)
+    if match is None:
+        raise ValueError(f"a platform is os/arch or os/arch/variant, not {platform!r}")
+    return json_text({name: part for name, part in match.groupdict().items() if part})
+
+
+def mapping_json(argument: str, values: Mapping[str, str | None] | None) -> str | None:
+    """Return a mapping of strings as JSON, None if there is none."""
+    if values is None:
+        return None
+    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"{argument} is a mapping, not {type(values).__name__}")
+    if any(not isinstance(each, str | None) for pair in values.items() for each in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} is a mapping of str to str")
+    return json_text(dict(values))

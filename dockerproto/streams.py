@@ -1,0 +1,205 @@
+"""Streams: items of an answer as they come; the only loop of the library.
+
+`Stream` is `AsyncStream` on a blocking transport, driven without an event loop: see `network`. Both
+are objects, not generators: they are closed by ``close``, at the end of a ``with``, at the end of the
+answer or by whatever goes wrong, and closing never waits.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
+from types import TracebackType
+from typing import ClassVar, Final, Generic, Self, TypeVar
+
+from dockerproto.client import Answer, Client
+from dockerproto.decoding import Decoder, Decoders, decoder_for
+from dockerproto.errors import ClientClosed, DockerError
+from dockerproto.network import run
+from dockerproto.request import Request
+
+T = TypeVar("T")
+
+
+class AsyncStream(Generic[T]):
+    """Items as they come, on an async client: ``async with`` it, ``async for`` over it.
+
+    The request is sent when the ``async with`` is entered, or at the first item without one. A stream
+    that is left early is closed, at which the engine stops.
+    """
+
+    kept: ClassVar[int] = 1000
+    """How many items are kept for the exception that may come."""
+
+    def __init__(self, client: Client, request: Request, decoders: Decoders[T]) -> None:
+        self._client: Final = client
+        self._request: Final = request
+        self._decoders: Final = decoders
+        self._answer: Answer | None = None
+        self._decoder: Decoder[T] | None = None
+        self._items: Iterator[T] = iter(())
+        self._kept: Final[deque[T]] = deque(maxlen=self.kept)
+        self._reading = False
+        self._ended = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._request.method} {self._request.path}>"
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        try:
+            while True:
+                for item in self._items:
+                    self._kept.append(item)
+                    return item
+                if self._ended:
+                    raise StopAsyncIteration
+                await self._read()
+        except DockerError as error:
+            self._fail(error, list(self._kept))
+            raise
+
+    async def rest(self) -> list[T]:
+        """Return all items that are left, in a list; an exception has those that came before it."""
+        items: list[T] = []
+        try:
+            items.extend(self._items)
+            while not self._ended:
+                await self._read()
+                items.extend(self._items)
+        except DockerError as error:
+            self._fail(error, items)
+            raise
+        return items
+
+    async def close(self) -> None:
+        """Close the stream, at which the engine stops what it was doing; again does nothing."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Do what `close` does, which never waits."""
+        self._ended = True
+        self._items = iter(())
+        if self._answer is not None:
+            self._answer.close()
+
+    async def __aenter__(self) -> Self:
+        if self._answer is None and not self._ended:
+            await self._read()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    def __del__(self) -> None:
+        if getattr(self, "_ended", True) or self._answer is None:
+            return
+        self.abort()
+        warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1, source=self)
+
+    async def _read(self) -> None:
+        """Send the request, or read on; whatever goes wrong closes the stream."""
+        if self._reading:
+            raise ClientClosed(0, "two at once read one stream")
+        self._reading = True
+        try:
+            await self._step()
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._reading = False
+
+    async def _step(self) -> None:
+        if self._answer is None or self._decoder is None:
+            self._answer = await self._client.open(self._request)
+            limit = self._client.configuration.message_limit
+            self._decoder = decoder_for(self._answer.head.status, self._decoders, limit)
+            return
+        data = await self._answer.receive()
+        self._ended = not data
+        self._items = iter(self._decoder.feed(data))
+
+    def _fail(self, error: DockerError, before: list[T]) -> None:
+        self.abort()
+        error.messages = before
+
+
+class AsyncDownload(AsyncStream[bytes]):
+    """The bytes of an archive, on an async client: iterate over it, or `read` it."""
+
+    kept = 0
+
+    async def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes, b"" at the end; all that are left if it is negative."""
+        if size < 0:
+            return b"".join(await self.rest())
+        async for data in self:
+            self._put_back(data[size:])
+            return data[:size]
+        return b""
+
+    def _put_back(self, data: bytes) -> None:
+        if data:
+            self._items = chain((data,), self._items)
+
+
+class Stream(Generic[T]):
+    """Items as they come, on a blocking client: ``with`` it, ``for`` over it.
+
+    The request is sent when the ``with`` is entered, or at the first item without one. A stream that
+    is left early is closed, at which the engine stops.
+    """
+
+    def __init__(self, stream: AsyncStream[T]) -> None:
+        self._stream: Final = stream
+
+    def __repr__(self) -> str:
+        return repr(self._stream).replace("Async", "", 1)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return run(self._stream.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def rest(self) -> list[T]:
+        """Return all items that are left, in a list; an exception has those that came before it."""
+        return run(self._stream.rest())
+
+    def close(self) -> None:
+        """Close the stream, at which the engine stops what it was doing; again does nothing."""
+        self._stream.abort()
+
+    def __enter__(self) -> Self:
+        run(self._stream.__aenter__())
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._stream.abort()
+
+
+class Download(Stream[bytes]):
+    """The bytes of an archive, on a blocking client: iterate over it, or `read` it as a file.
+
+    ``tarfile.open(fileobj=download, mode="r|")`` and ``shutil.copyfileobj(download, file)`` work.
+    """
+
+    def __init__(self, stream: AsyncDownload) -> None:
+        super().__init__(stream)
+        self._download: Final = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes, b"" at the end; all that are left if it is negative."""
+        return run(self._download.read(size))

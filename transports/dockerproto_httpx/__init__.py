@@ -1,0 +1,166 @@
+"""dockerproto for blocking programs, over httpx."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from dockerproto.client import Client, Ping
+from dockerproto.decoding import MESSAGE_LIMIT
+from dockerproto.endpoint import Endpoint
+from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
+from dockerproto.http11 import Head, Message, Upload
+from dockerproto.images import Images
+from dockerproto.models import EngineVersion
+from dockerproto.network import run
+from dockerproto.system import version
+from dockerproto.timeouts import DEFAULT, TimeoutLike, Timer
+from dockerproto_httpx.transport import TIMER, BlockingNetwork, EngineTransport
+from dockerproto_local import configure
+
+__all__ = ["Docker", "EngineTransport"]
+
+
+class Docker:
+    """An engine, for blocking programs: ``with`` it, or `close` it. Several threads may use it.
+
+    Args:
+        url: Where it listens, ``unix:///path`` or ``tcp://host:port``; by default ``DOCKER_HOST``, else
+            the first of the usual sockets that exists.
+        api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
+        timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
+        message_limit: The longest message of a stream, in bytes.
+        transport: What carries the requests, instead of an `EngineTransport` to `url`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_version: str = "auto",
+        timeout: TimeoutLike = DEFAULT,
+        message_limit: int = MESSAGE_LIMIT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        configuration = configure(url, api_version, timeout, message_limit)
+        address = configuration.endpoint.address
+        sender = _Sender(transport or EngineTransport(address), f"http://{address.host}")
+        self._client: Client = Client(configuration, BlockingNetwork(), sender)
+        self.images: Images = Images(self._client)
+        """The images of the engine."""
+
+    def __repr__(self) -> str:
+        return f"<Docker at {self.endpoint.address}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The engine that was chosen, and why."""
+        return self._client.configuration.endpoint
+
+    @property
+    def api_version(self) -> str | None:
+        """The API version that is spoken, ``1.41``; None until it has been negotiated."""
+        spoken = self._client.version
+        return None if spoken is None else str(spoken)
+
+    def version(self) -> EngineVersion:
+        """Return what the engine says of itself."""
+        return version().on_blocking(self._client)
+
+    def ping(self) -> Ping:
+        """Ask the engine for a sign of life; any failure raises."""
+        return run(self._client.ping())
+
+    def close(self) -> None:
+        """Close all connections, those of streams too; again does nothing."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Sender:
+    """Exchanges messages through a transport of httpx."""
+
+    def __init__(self, transport: httpx.BaseTransport, base: str) -> None:
+        self._transport: Final = transport
+        self._base: Final = base
+
+    async def send(self, message: Message, timer: Timer) -> _Answer:
+        headers = [*message.headers]
+        if message.upload is not None:
+            headers.append(("Transfer-Encoding", "chunked"))
+        request = httpx.Request(
+            message.method,
+            self._base + message.target,
+            headers=headers,
+            stream=_Content(message.upload),
+            extensions={"timeout": _limits(timer), TIMER: timer},
+        )
+        with _edge():
+            return _Answer(self._transport.handle_request(request), timer)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class _Answer:
+    """A response of httpx."""
+
+    def __init__(self, response: httpx.Response, timer: Timer) -> None:
+        self._response: Final = response
+        self._timer: Final = timer
+        self._chunks: Final = response.iter_raw()
+        self.head: Final = Head(response.status_code, dict(response.headers))
+
+    async def receive(self) -> bytes:
+        self._timer.left("idle")
+        with _edge():
+            return next(self._chunks, b"")
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _Content(httpx.SyncByteStream):
+    """The body of a request."""
+
+    def __init__(self, upload: Upload | None) -> None:
+        self._upload: Final = upload
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._upload is not None and (data := run(self._upload.next())):
+            yield bytes(data)
+
+
+def _limits(timer: Timer) -> dict[str, float | None]:
+    """Return limits as transports of httpx know them."""
+    timeout = timer.timeout
+    return {
+        "connect": timeout.connect,
+        "read": timeout.idle if timeout.response is None else timeout.response,
+        "write": timeout.idle,
+        "pool": timeout.connect,
+    }
+
+
+@contextmanager
+def _edge() -> Generator[None]:
+    """Turn the exceptions of httpx into the library's own."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise TimedOut(0, str(error) or type(error).__name__) from error
+    except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
+        raise ProtocolViolated(0, str(error)) from error
+    except httpx.HTTPError as error:
+        raise ConnectionFailed(0, str(error) or type(error).__name__) from error

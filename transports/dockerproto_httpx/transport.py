@@ -1,0 +1,173 @@
+"""A transport of httpx that speaks to an engine over the connections of the core.
+
+So the promises of the library hold for blocking programs too: what follows an answer is never the
+next answer, an early answer to an upload is read, and limits are kept while a body is read.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import BinaryIO, Final, TypeVar, cast
+
+import httpx
+
+from dockerproto.connection import Answer, Connections
+from dockerproto.endpoint import Address, UnixSocket
+from dockerproto.http11 import Buffer, Message
+from dockerproto.network import run
+from dockerproto.timeouts import Timeout, Timer
+from dockerproto_local import open_file
+
+T = TypeVar("T")
+
+TIMER: Final = "dockerproto.timer"
+"""The extension of a request that has the limits of an operation that has begun."""
+_RECEIVED_AT_ONCE: Final = 64 * 2**10
+_FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
+
+
+class EngineTransport(httpx.BaseTransport):
+    """Carries requests of httpx to an engine.
+
+    `Docker` uses one by itself. An ``httpx.Client(transport=EngineTransport(address))`` reaches what is not
+    about images. It raises the library's own exceptions, and keeps the limits of ``timeout=``.
+
+    Args:
+        address: Where the engine listens, see `parse_host`.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._connections: Final = Connections(BlockingNetwork(), address)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and return its response, whose body is read as it is asked for."""
+        timer = request.extensions.get(TIMER) or Timer(_timeout(request), time.monotonic)
+        answer = run(self._connections.send(_message(request), timer))
+        return httpx.Response(
+            answer.head.status, headers=list(answer.head.headers.items()), stream=_Body(answer)
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._connections.close()
+
+
+class BlockingNetwork:
+    """Sockets that block."""
+
+    async def connect(self, address: Address, timeout: float | None) -> _Stream:
+        """Connect; raise OSError or TimeoutError."""
+        if not isinstance(address, UnixSocket):
+            return _Stream(socket.create_connection((address.name, address.port), timeout))
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.settimeout(timeout)
+            connection.connect(address.path)
+        except BaseException:
+            connection.close()
+            raise
+        return _Stream(connection)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Call a function that blocks, in this thread."""
+        return function()
+
+    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
+        """Open a file for reading."""
+        return open_file(path)
+
+    def lock(self) -> _Lock:
+        """Return a new lock of threads."""
+        return _Lock()
+
+    def now(self) -> float:
+        """Return the time of the monotonic clock, in seconds."""
+        return time.monotonic()
+
+
+class _Lock:
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+
+    async def acquire(self, timeout: float | None) -> None:
+        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+class _Stream:
+    """A connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket: Final = connection
+
+    async def send(self, data: Buffer, timeout: float | None) -> None:
+        self._socket.settimeout(timeout)
+        self._socket.sendall(data)
+
+    async def receive(self, timeout: float | None) -> bytes:
+        self._socket.settimeout(timeout)
+        return self._socket.recv(_RECEIVED_AT_ONCE)
+
+    @property
+    def readable(self) -> bool:
+        if self._socket.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def close(self) -> None:
+        with suppress(OSError):
+            # Wakes a thread that waits for the engine.
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of a response."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer: Final = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        while data := run(self._answer.receive()):
+            yield data
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+class _Upload:
+    """The body of a request."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces: Final = pieces
+
+    async def next(self) -> Buffer:
+        return next(filter(None, self._pieces), b"")
+
+    async def close(self) -> None:
+        """Leave it to its owner."""
+
+
+def _message(request: httpx.Request) -> Message:
+    headers = [(name, value) for name, value in request.headers.multi_items() if name not in _FRAMING]
+    has_body = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+    body = cast("httpx.SyncByteStream", request.stream)  # a request of a blocking client has no other
+    upload = _Upload(iter(body)) if has_body else None
+    return Message(request.method, request.url.raw_path.decode("ascii"), headers, upload)
+
+
+def _timeout(request: httpx.Request) -> Timeout:
+    limits = request.extensions.get("timeout", {})
+    read = limits.get("read")
+    return Timeout(connect=limits.get("connect"), response=read, idle=read)
