@@ -23,6 +23,7 @@ from dockerproto.errors import (
     StreamConflict,
     StreamNotFound,
     StreamNotFoundOrUnauthorized,
+    StreamServerError,
     StreamTooManyRequests,
     StreamUnauthorized,
     TooManyRequests,
@@ -42,15 +43,26 @@ _TEXTS: Final[tuple[tuple[type[DockerError] | None, str], ...]] = (
     (BadRequest, r"(?:copy|add) failed: |failed to (?:compute cache key|calculate checksum)"),
     (BadRequest, r"dockerfile parse error|unknown instruction: |dockerfile .*cannot be empty|no build stage"),
     (BadRequest, r"cannot locate specified dockerfile|failed to read dockerfile|dockerfile: no such file"),
-    (BadRequest, r"target stage .* could not be found|failed to reach build target|stage .* not found"),
-    (BadRequest, r"invalid tar header|unexpected eof|any of the supported image formats"),
+    (BadRequest, r"no contents in .*dockerfile|checking on sources under"),
+    (
+        BadRequest,
+        r"target stage .* could not be found|failed to reach build target|target .* was not found in",
+    ),
+    (BadRequest, r"not supported by buildkit|multiple outputs not supported"),
+    (BadRequest, r"invalid tar header|any of the supported image formats"),
+    (BadRequest, r"(?:error processing tar file|untarring file|applylayer).*unexpected eof"),
     (BadRequest, r"docker-import-\d+/\S+: no such file|does not contain a manifest\.json"),
     (BadRequest, r"invalid reference format|must be lowercase|invalid tag format"),
     (BadRequest, r"is not a valid change command|invalid change |invalid filter|unsupported image filter"),
+    (BadRequest, r"non-boolean value .* filter|is a reserved name"),
     (BadRequest, r"failed to parse value as time|cannot push a digest reference"),
     (NotFound, r"no such image|image not known|manifest unknown|manifest for .* not found|name unknown"),
     (NotFound, r"does not exist locally with the tag|tag does not exist|^[^\n]*[:@]\S+: not found$"),
     (Conflict, r"conflict: unable to|image is in use|image used by|more than one tag|must be forced"),
+    (
+        ServerError,
+        r"connection refused|no such host|i/o timeout|unexpected http status: 5|server gave http response",
+    ),
 )
 _KNOWN: Final = tuple((cause, re.compile(text, re.IGNORECASE)) for cause, text in _TEXTS)
 
@@ -67,6 +79,7 @@ _IN_STREAM: Final[Mapping[type[DockerError], type[DockerStreamError]]] = {
     Conflict: StreamConflict,
     NotFound: StreamNotFound,
     NotFoundOrUnauthorized: StreamNotFoundOrUnauthorized,
+    ServerError: StreamServerError,
     TooManyRequests: StreamTooManyRequests,
     Unauthorized: StreamUnauthorized,
 }

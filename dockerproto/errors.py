@@ -10,10 +10,10 @@
     ├── NotFound                   no such image, tag, manifest
     ├── Conflict                   the image is in use, or known by other names
     ├── TooManyRequests            a registry limits the rate
-    ├── ServerError                the engine failed
+    ├── ServerError                the engine failed, or a registry that it asked
     ├── DockerStreamError          error_detail; the engine failed after it had answered 200
     │   └── StreamBadRequest, StreamUnauthorized, StreamNotFoundOrUnauthorized, StreamNotFound,
-    │       StreamConflict, StreamTooManyRequests: each is the class of its cause too
+    │       StreamConflict, StreamTooManyRequests, StreamServerError: each is the class of its cause too
     ├── ConnectionFailed           no connection, or one that broke before the answer was complete
     ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
     ├── ProtocolViolated           what came back is not what an engine sends
@@ -83,7 +83,7 @@ class TooManyRequests(DockerError):
 
 
 class ServerError(DockerError):
-    """The engine failed."""
+    """The engine failed, or a registry that it asked."""
 
 
 class DockerStreamError(DockerError):
@@ -123,6 +123,10 @@ class StreamConflict(DockerStreamError, Conflict):
 
 class StreamTooManyRequests(DockerStreamError, TooManyRequests):
     """A TooManyRequests that came in the stream."""
+
+
+class StreamServerError(DockerStreamError, ServerError):
+    """A ServerError that came in the stream."""
 
 
 class ConnectionFailed(DockerError):

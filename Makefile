@@ -1,0 +1,55 @@
+# What a newcomer types. Everything is installed into .venv, but for the Debian packages that tests/bench/install.sh
+# names and installs. Another Python: make PYTHON=python3.12 ...
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx dockerproto_local
+DEMO_NEEDS := any-engine busybox
+
+export PYTHON
+
+.PHONY: help demo test check docs clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    build, push and pull images with each client, on an engine of this machine or a private one"
+	@echo "make test    run all tests; engines and registries are started for them, which needs root"
+	@echo "make check   formatting, lint, types"
+	@echo "make docs    build the documentation into docs/_build/html and run its examples"
+	@echo "make clean   remove what these commands have made, .venv too"
+
+demo: $(STAMP)
+	tests/bench/install.sh $(DEMO_NEEDS)
+	$(BIN)/python docs/examples/demo.py
+
+test: $(STAMP)
+	tests/bench/install.sh
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	set -e; for package in $(PACKAGES); do $(BIN)/pyright --verifytypes $$package --ignoreexternal; done
+
+docs: $(STAMP)
+	$(BIN)/sphinx-build -nW --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -nW --keep-going -b doctest docs docs/_build/doctest
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "This needs Python 3.11 or newer, and '$(PYTHON)' is not ($$($(PYTHON) --version 2>&1))."; \
+	    echo "Name another one: make PYTHON=python3.12 ..."; \
+	    exit 1; \
+	}
+	tests/bench/install.sh venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+clean:
+	rm -rf .venv .coverage htmlcov build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,125 @@
+#!/bin/sh
+# Install what the tests and the demo need from Debian or Ubuntu, as far as it is missing. If nothing is, do nothing.
+#
+#   install.sh [PART...]     without parts: venv engine registry busybox
+#
+#   venv        what `python3 -m venv` and pip need
+#   engine      dockerd: the tests start Docker Engines of their own
+#   any-engine  the same, unless an engine answers at DOCKER_HOST or /var/run/docker.sock
+#   registry    docker-registry and htpasswd: the tests start registries of their own
+#   busybox     a busybox without libraries: the tests' base image is made of it
+#
+# No service is left running: all that is wanted are the programs. PYTHON names the python3 to use.
+
+set -eu
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+PYTHON=${PYTHON:-python3}
+POLICY=/usr/sbin/policy-rc.d # asked by packages whether they may start their services; 101 means no
+
+say() { echo "install.sh: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; }
+
+engine_answers() {
+    has "$PYTHON" && "$PYTHON" - 2>/dev/null <<'END'
+import os, socket, sys
+from urllib.parse import urlsplit
+
+url = urlsplit(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
+unix = url.scheme == "unix"
+with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as connection:
+    connection.settimeout(3)
+    connection.connect(url.path if unix else (url.hostname, url.port or 2375))
+    if not os.environ.get("DOCKER_TLS_VERIFY"):  # with TLS, a listener is enough
+        connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+        sys.exit(not connection.recv(100).startswith(b"HTTP/1.1 200 "))
+END
+}
+
+# Print the packages that a part lacks.
+lacking() {
+    case $1 in
+    venv)
+        "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+        [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+        ;;
+    engine) has dockerd || echo docker.io ;;
+    any-engine) engine_answers || lacking engine ;;
+    registry)
+        has docker-registry || echo docker-registry
+        has htpasswd || echo apache2-utils
+        ;;
+    busybox) static_busybox || echo busybox-static ;;
+    *) fail "there is no part '$1': the parts are venv engine any-engine registry busybox" ;;
+    esac
+}
+
+all_lacking() {
+    for part; do
+        lacking "$part"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+apt() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+        -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null
+}
+
+remove_policy() { as_root rm -f "$POLICY"; }
+
+# Keep packages from starting their services, while this script runs.
+forbid_services() {
+    if [ ! -e "$POLICY" ]; then
+        trap remove_policy EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" >/dev/null
+        as_root chmod 755 "$POLICY"
+    fi
+}
+
+# A policy that was there before may have let them start.
+stop_services() {
+    for package; do
+        case $package in
+        docker.io) as_root service docker stop >/dev/null 2>&1 || true ;;
+        docker-registry) as_root service docker-registry stop >/dev/null 2>&1 || true ;;
+        esac
+    done
+}
+
+install() {
+    has apt-get || fail "missing: $* (names of Debian packages). This machine has no apt-get: install them by hand." \
+        "Without them, the tests that need an engine or a registry are skipped by: .venv/bin/python -m pytest"
+    [ "$(id -u)" -eq 0 ] || has sudo || fail "missing: $*. Installing them needs root, or sudo."
+    say "installing $* with apt-get; no service is started"
+    forbid_services
+    apt update || say "apt-get update failed; trying with the package lists that are there"
+    apt install --yes --no-install-recommends "$@" || fail "apt-get could not install: $* (its reasons are above)"
+    stop_services "$@"
+}
+
+[ $# -gt 0 ] || set -- venv engine registry busybox
+packages=$(all_lacking "$@")
+[ -n "$packages" ] || exit 0
+# shellcheck disable=SC2086 # one word per package
+install $packages
+packages=$(all_lacking "$@")
+[ -z "$packages" ] || fail "after installing, this is still missing:" $packages
+say "done"

@@ -1,0 +1,112 @@
+"""Child processes of the bench.
+
+A child writes its output into a log file, is waited for until it answers, and is stopped by its pid. When it
+does not come up, the error shows the end of its log.
+"""
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+class NotInTimeError(AssertionError):
+    """What was waited for did not happen in time."""
+
+
+class ChildError(RuntimeError):
+    """A child process did not come up; the message ends with the tail of its log."""
+
+
+class Child:
+    """A process with its output in a log file, which is appended to."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self.command = tuple(command)
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Give the process id; a `RuntimeError` before the start and after the stop."""
+        if self._process is None:
+            raise RuntimeError(f"{self.command[0]} is not running")
+        return self._process.pid
+
+    def start(self, ready: Callable[[], bool], *, timeout: float = 30) -> None:
+        """Start the process and wait until `ready()` is true, for at most `timeout` seconds.
+
+        A process that ends early or is not ready in time is stopped, and `ChildError` raised.
+        """
+        with self.log.open("ab") as output:
+            self._process = process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                start_new_session=True,
+            )
+        try:
+            wait_until(lambda: process.poll() is not None or ready(), timeout, interval=0.05)
+        except BaseException as error:
+            self.stop()
+            if isinstance(error, NotInTimeError):
+                raise self._failure(f"was not ready after {timeout:g} s") from None
+            raise
+        if process.returncode is not None:
+            self._process = None
+            raise self._failure(f"ended with code {process.returncode} before it was ready")
+
+    def stop(self, *, timeout: float = 30) -> None:
+        """Send SIGTERM, wait, after `timeout` seconds SIGKILL; nothing if it is not running."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _failure(self, what: str) -> ChildError:
+        return ChildError(f"{' '.join(self.command)}\n{what}. The end of its log:\n{tail(self.log)}")
+
+
+def wait_until(predicate: Callable[[], object], timeout: float = 5, *, interval: float = 0.005) -> None:
+    """Poll until `predicate()` is true; `NotInTimeError` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        if time.monotonic() > deadline:
+            raise NotInTimeError(f"not within {timeout:g} s")
+        time.sleep(interval)
+
+
+def tail(log: Path, lines: int = 30) -> str:
+    """Give the last lines of a log file."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def environment() -> Mapping[str, str]:
+    """Give this process' environment, with the system directories in PATH, where daemons live."""
+    path = os.environ.get("PATH", os.defpath)
+    return {**os.environ, "PATH": os.pathsep.join((path, *_SYSTEM_DIRECTORIES))}
+
+
+def free_port() -> int:
+    """Give a TCP port of the loopback interface that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def short_directory() -> Path:
+    """Make a directory for sockets: their paths are limited to 107 bytes, a test's directory is not."""
+    return Path(tempfile.mkdtemp(prefix="dockerproto-", dir="/tmp"))

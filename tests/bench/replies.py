@@ -1,0 +1,61 @@
+"""The bytes of HTTP responses, for scripts."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_VECTORS = Path(__file__).parent.parent / "vectors"
+
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+def head(status: int, headers: Mapping[str, str]) -> bytes:
+    """Make a status line and headers, nothing added."""
+    known = {int(each): each.phrase for each in HTTPStatus}
+    lines = [f"HTTP/1.1 {status} {known.get(status, 'Unknown')}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode("latin-1")
+
+
+def response(
+    status: int, body: bytes = b"", headers: Mapping[str, str] = _NO_HEADERS, *, chunked: bool = False
+) -> bytes:
+    """Make a whole response, with a Content-Length or as one chunk."""
+    if chunked:
+        return stream_head(status, headers) + (chunk(body) if body else b"") + LAST_CHUNK
+    if status < 200 or status in (204, 304):
+        return head(status, headers)
+    return head(status, {**headers, "Content-Length": str(len(body))}) + body
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
+    """Make a response with a JSON body, as the engine writes it."""
+    body = json.dumps(value, separators=(",", ":")).encode() + b"\n"
+    return response(status, body, {"Content-Type": "application/json", **headers})
+
+
+def chunked(
+    *pieces: bytes, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS, terminated: bool = True
+) -> bytes:
+    """Make a response of chunks; without the last, empty chunk it is a body that was cut short."""
+    body = b"".join(chunk(piece) for piece in pieces)
+    return stream_head(status, headers) + body + (LAST_CHUNK if terminated else b"")
+
+
+def stream_head(status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
+    """Make the head of a chunked response; `chunk()`s and `LAST_CHUNK` follow."""
+    return head(status, {"Content-Type": "application/json", **headers, "Transfer-Encoding": "chunked"})
+
+
+def chunk(data: bytes) -> bytes:
+    """Make one chunk; an empty one is `LAST_CHUNK`."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def recorded(path: str) -> bytes:
+    """Read a response that a real engine sent, by its path in tests/vectors: "docker-20.10/list.http"."""
+    return (_VECTORS / path).read_bytes()

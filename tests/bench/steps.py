@@ -1,0 +1,128 @@
+"""What a scripted reply can do besides sending bytes.
+
+Rule: a step ends early, with `GoneError`, when the client goes away or the engine is shut down.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from .wire import Body, GoneError, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a step acts on: the connection and the body of the request that is being answered."""
+
+    wire: Wire
+    body: Body
+
+
+class Action(Protocol):
+    """A step that is not bytes."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """Do it; `GoneError` or `Ending` end the connection."""
+        ...
+
+
+Step: TypeAlias = bytes | Action
+Reply: TypeAlias = Step | Sequence[Step]
+
+
+class Ending(Exception):
+    """The script ends the connection here."""
+
+    def __init__(self, *, reset: bool) -> None:
+        super().__init__(reset)
+        self.reset = reset
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait for some seconds."""
+
+    seconds: float
+
+    def perform(self, exchange: Exchange) -> None:
+        """Wait."""
+        if exchange.wire.hung_up(self.seconds):
+            raise GoneError
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Wait until the test sets an event."""
+
+    event: threading.Event
+
+    def perform(self, exchange: Exchange) -> None:
+        """Wait."""
+        while not self.event.wait(0.005):
+            if exchange.wire.hung_up(0):
+                raise GoneError
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """Read the rest of the request's body."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """Read."""
+        exchange.body.read()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSome:
+    """Read some bytes of the request's body, de-chunked."""
+
+    count: int
+
+    def perform(self, exchange: Exchange) -> None:
+        """Read."""
+        exchange.body.read(self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class DontReadBody:
+    """Leave the request's body alone; it is read after the reply, if the connection lives on."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection in order: the client reads what was sent, then the end; writing is EPIPE."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """End the connection."""
+        raise Ending(reset=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Break the connection: the client reads what was sent, then ECONNRESET; writing is that or EPIPE."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """End the connection."""
+        raise Ending(reset=True)
+
+
+@dataclass(frozen=True, slots=True)
+class UntilClosed:
+    """Hold the connection open, reading nothing, until the client closes it."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """Wait."""
+        exchange.wire.hung_up(None)
+        raise GoneError
+
+
+def steps_of(reply: Reply) -> tuple[Step, ...]:
+    """Give the steps of a reply, with the body's reading first unless the reply says itself when to read."""
+    steps = tuple(reply) if isinstance(reply, Sequence) and not isinstance(reply, bytes) else (reply,)
+    if any(isinstance(step, DontReadBody | ReadBody | ReadSome) for step in steps):
+        return steps
+    return (ReadBody(), *steps)
