@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx dockerproto_local
-DEMO_NEEDS := any-engine busybox
+DEMO_NEEDS := any-engine registry busybox
 
 export PYTHON
 
@@ -25,7 +25,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	tests/bench/install.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
 check: $(STAMP)
 	$(BIN)/ruff format --check

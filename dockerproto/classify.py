@@ -18,6 +18,7 @@ from dockerproto.errors import (
     DockerStreamError,
     NotFound,
     NotFoundOrUnauthorized,
+    ProtocolViolated,
     ServerError,
     StreamBadRequest,
     StreamConflict,
@@ -112,6 +113,6 @@ def _cause(message: str) -> type[DockerError] | None:
 
 def _by_status(status: int) -> type[DockerError]:
     client_error, server_error = 400, 500
-    if status >= server_error:
-        return ServerError
-    return _BY_STATUS.get(status, BadRequest if status >= client_error else DockerError)
+    if status < client_error:
+        return ProtocolViolated
+    return _BY_STATUS.get(status, BadRequest if status < server_error else ServerError)

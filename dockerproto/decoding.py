@@ -124,7 +124,7 @@ class Archive:
     def feed(self, data: bytes, /) -> Iterable[bytes]:
         """Hand out the bytes."""
         if data:
-            self._tail = data if len(data) >= _TAIL else (self._tail + data)[-_TAIL:]
+            self._tail = (data if len(data) >= _TAIL else self._tail + data)[-_TAIL:]
             return (data,)
         if self._tail[-2 * _BLOCK :] != bytes(2 * _BLOCK):
             raise self._failure()
@@ -161,7 +161,7 @@ class ErrorBody:
         if data:
             self._body = (self._body + data)[:_ERROR_LIMIT]
             return ()
-        raise status_error(self._status, _message(self._body) or f"status {self._status} without a message")
+        raise status_error(self._status, _message(self._body) or _unsaid(self._status))
 
 
 class Missing:
@@ -218,6 +218,13 @@ def _skip(text: str, start: int) -> int:
     while start < len(text) and text[start] in " \t\r\n":
         start += 1
     return start
+
+
+def _unsaid(status: int) -> str:
+    redirects = range(300, 400)
+    return (
+        "a redirect, which is not followed" if status in redirects else f"status {status} without a message"
+    )
 
 
 def _message(body: bytes) -> str:

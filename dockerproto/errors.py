@@ -27,7 +27,7 @@ The engine's own words are the message; the exception of another library is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -41,7 +41,7 @@ class DockerError(Exception):
         """The HTTP status of the engine's answer; 0 if it is not a status that tells of the error."""
         self.message: str = message
         """The engine's own words, or ours where the engine said nothing."""
-        self.messages: Sequence[Any] = ()
+        self.messages: list[Any] = []
         """What the engine had reported before, of an operation with progress.
 
         All of it if the operation was to return a list; the last 1,000 messages of a stream.

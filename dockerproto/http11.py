@@ -17,6 +17,7 @@ from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 
 HEAD_LIMIT: Final = 64 * 2**10
 """The longest head of an answer, in bytes."""
+_NO_CONTENT: Final = 204
 _REFUSAL: Final = 300
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -89,7 +90,7 @@ class Exchange:
                 method=message.method, target=message.target, headers=[*message.headers, *framing]
             )
             return self._send(head) + (b"" if message.upload else self.finish())
-        except h11.LocalProtocolError as error:
+        except (h11.LocalProtocolError, UnicodeEncodeError) as error:
             raise DockerError(0, f"this cannot be sent: {error}") from None
 
     def chunk(self, data: Buffer) -> list[Buffer]:
@@ -148,11 +149,12 @@ class Exchange:
         return event
 
     def _read_head(self, response: h11.Response) -> Head:
-        if sum(len(name) + len(value) for name, value in response.headers) > HEAD_LIMIT:
+        lines = (b"HTTP/1.1 200 " + response.reason, *map(b": ".join, response.headers), b"")
+        if sum(len(line) + len(b"\r\n") for line in lines) > HEAD_LIMIT:
             raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
         self._framed = not {"content-length", "transfer-encoding"}.isdisjoint(headers)
-        self._framed = self._framed or response.status_code >= _REFUSAL
+        self._framed = self._framed or response.status_code == _NO_CONTENT or response.status_code >= _REFUSAL
         return Head(response.status_code, headers)
 
     def _end(self) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -20,7 +20,6 @@ from dockerproto.decoding import Decoders
 from dockerproto.network import run
 from dockerproto.request import Request
 from dockerproto.streams import AsyncDownload, AsyncStream, Download, Stream
-from dockerproto.uploads import check_source
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,12 +50,11 @@ class Streamed(Operation[AsyncStream[T], Stream[T]]):
 
     def on_async(self, client: Client) -> AsyncStream[T]:
         """Return a stream that sends the request when it is entered or asked for an item."""
-        _check(self.request, blocking=False)
         return AsyncStream(client, self.request, self.decoders)
 
     def on_blocking(self, client: Client) -> Stream[T]:
         """Return a stream that sends the request when it is entered or asked for an item."""
-        _check(self.request, blocking=True)
+        _check_blocking(self.request)
         return Stream(AsyncStream(client, self.request, self.decoders))
 
 
@@ -93,7 +91,7 @@ class Call(Operation[Coroutine[Any, Any, T], T]):
 
     def on_blocking(self, client: Client) -> T:
         """Send the request and read the whole answer."""
-        _check(self.items.request, blocking=True)
+        _check_blocking(self.items.request)
         return run(self.on_async(client))
 
 
@@ -137,9 +135,9 @@ def blocking(
     return _with_self(method)
 
 
-def _check(request: Request, *, blocking: bool) -> None:
-    if request.body is not None:
-        check_source(request.body, blocking=blocking)
+def _check_blocking(request: Request) -> None:
+    if isinstance(request.body, AsyncIterable):
+        raise TypeError("an async iterable cannot be uploaded by a blocking client")
 
 
 def _with_self(method: Callable[P, T]) -> Callable[P, T]:

@@ -47,7 +47,7 @@ class Parameter:
     name: str
     """Its name on the wire."""
     value: Value
-    """None and False are not sent: every engine takes them for absent; several values are repeated."""
+    """None, False and () are not sent: every engine takes them for absent; several values are repeated."""
     since: Version = OLDEST
     """The API version that brought it."""
     formerly: str | None = None
@@ -59,7 +59,7 @@ class Parameter:
         Raises:
             UnsupportedVersion: It does not exist in the version that is spoken.
         """
-        if self.value is None or self.value is False:
+        if self.value is None or self.value is False or self.value == ():
             return
         name = self.name
         if spoken < self.since and self.formerly is not None:
@@ -119,6 +119,14 @@ class Request:
 def json_text(value: Any) -> str:
     """Return a value as JSON text, for a parameter."""
     return msgspec.json.encode(value).decode()
+
+
+def uploadable(argument: str, value: AsyncSource) -> AsyncSource:
+    """Return what is to be uploaded; raise TypeError for what is no source of bytes."""
+    kinds = (bytes, bytearray, memoryview, str, os.PathLike, Iterable, AsyncIterable)
+    if not isinstance(value, kinds) and not hasattr(value, "read"):
+        raise TypeError(f"{argument} is bytes, a path, a file or an iterable, not {type(value).__name__}")
+    return value
 
 
 def flag(name: str, value: bool, argument: str = "", *, since: Version = OLDEST) -> Parameter:

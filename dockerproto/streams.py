@@ -31,7 +31,7 @@ class AsyncStream(Generic[T]):
     """
 
     kept: ClassVar[int] = 1000
-    """How many items are kept for the exception that may come."""
+    """How many items are kept for the exception that may come; of a list all are, unless this is 0."""
 
     def __init__(self, client: Client, request: Request, decoders: Decoders[T]) -> None:
         self._client: Final = client
@@ -119,16 +119,21 @@ class AsyncStream(Generic[T]):
     async def _step(self) -> None:
         if self._answer is None or self._decoder is None:
             self._answer = await self._client.open(self._request)
-            limit = self._client.configuration.message_limit
-            self._decoder = decoder_for(self._answer.head.status, self._decoders, limit)
-            return
+            status, limit = self._answer.head.status, self._client.configuration.message_limit
+            self._decoder = decoder_for(status, self._decoders, limit)
+            if status in self._decoders:
+                return
         data = await self._answer.receive()
+        while data and self._answer.head.status not in self._decoders:
+            self._decoder.feed(data)
+            data = await self._answer.receive()
         self._ended = not data
         self._items = iter(self._decoder.feed(data))
 
     def _fail(self, error: DockerError, before: list[T]) -> None:
         self.abort()
-        error.messages = before
+        if self.kept:
+            error.messages = before
 
 
 class AsyncDownload(AsyncStream[bytes]):

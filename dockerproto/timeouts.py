@@ -76,7 +76,7 @@ def client_timeout(timeout: TimeoutLike) -> Timeout:
 def call_timeout(timeout: TimeoutLike, client: Timeout, *, long: bool) -> Timeout:
     """Return the limits of one operation.
 
-    A long one (build, pull, push, export, import) is unlimited unless its own call says otherwise:
+    A long one (build, pull, push, export, import, prune) is unlimited unless its own call says otherwise:
     of the client's limits it takes that for connecting alone.
     """
     if timeout is DEFAULT:

@@ -35,7 +35,6 @@ class SlicedUpload:
     """The pieces of a source, none of them too long, none empty."""
 
     def __init__(self, source: AsyncSource, network: Network) -> None:
-        check_source(source, blocking=False)
         self._pieces: Final[_Pieces] = (
             _AsyncPieces(source) if isinstance(source, AsyncIterable) else _BlockingPieces(source, network)
         )
@@ -71,15 +70,6 @@ class SlicedUpload:
             self._rest = memoryview(piece).cast("B")
         except TypeError:
             raise TypeError(f"what is uploaded yields bytes, not {type(piece).__name__}") from None
-
-
-def check_source(source: object, *, blocking: bool) -> None:
-    """Raise TypeError for what is no source of bytes, or none that a blocking client can read."""
-    if isinstance(source, AsyncIterable):
-        if blocking:
-            raise TypeError("an async iterable cannot be uploaded by a blocking client")
-    elif not (isinstance(source, memoryview | os.PathLike | Iterable) or hasattr(source, "read")):
-        raise TypeError(f"no bytes, path, file or iterable of bytes: {type(source).__name__}")
 
 
 class _BlockingPieces:

@@ -372,7 +372,7 @@ def test_images_and_contexts_are_deterministic() -> None:
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
     if reason := dockerd.available():
-        pytest.skip(reason)
+        pytest.fail(reason)
     with Dockerd(tmp_path_factory.mktemp("dockerd")) as engine:
         target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
         headers = {"Content-Type": "application/x-tar"}
@@ -419,7 +419,7 @@ def test_two_engines_know_their_own(private: Dockerd, tmp_path: Path) -> None:
 @pytest.mark.engine
 def test_a_dockerd_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if reason := dockerd.available():
-        pytest.skip(reason)
+        pytest.fail(reason)
     monkeypatch.setattr(Dockerd, "_exec_root", Path("/proc/nothing"))
     with pytest.raises(ChildError, match=r"(?s)ended with code 1.*/proc/nothing"):
         Dockerd(tmp_path).__enter__()
@@ -429,7 +429,7 @@ def test_a_dockerd_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("user", [None, "anna"])
 def test_a_push_reaches_the_registry(private: Dockerd, tmp_path: Path, user: str | None) -> None:
     if reason := registry.available():
-        pytest.skip(reason)
+        pytest.fail(reason)
     with Registry(tmp_path, user=user, password="secret" if user else None) as server:
         assert re.fullmatch(r"127\.0\.0\.1:\d+", server.host)
         ask(private.socket, "POST", f"/images/busybox/tag?repo={server.host}/one&tag=1")

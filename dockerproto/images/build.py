@@ -21,6 +21,7 @@ from dockerproto.request import (
     switch,
     text,
     texts,
+    uploadable,
 )
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
@@ -194,7 +195,7 @@ def build(
         number("cpuperiod", cpu_period, "cpu_period"),
         number("cpuquota", cpu_quota, "cpu_quota"),
         text("cpusetcpus", cpuset_cpus, "cpuset_cpus"),
-        text("ulimits", _list([_ulimit(*item) for item in (ulimits or {}).items()])),
+        text("ulimits", _list([_ulimit(*item) for item in dict(ulimits or {}).items()])),
         flag("squash", squash, since=Version(1, 25)),
     )
     request = Request(
@@ -202,7 +203,7 @@ def build(
         path="/build",
         query=query,
         headers=() if fileobj is None else (TAR, *_encoding(encoding)),
-        body=fileobj,
+        body=fileobj if fileobj is None else uploadable("fileobj", fileobj),
         timeout=timeout,
         long=True,
     )

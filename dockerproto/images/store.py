@@ -111,7 +111,7 @@ def exists(name: str, *, timeout: TimeoutLike = DEFAULT) -> Call[bool]:
 
     Any other failure than its absence raises.
     """
-    return found(Request(method="GET", path=f"/images/{path_of(name)}/json", timeout=timeout))
+    return found(inspect(name, timeout=timeout).items.request)
 
 
 def history(
@@ -144,7 +144,7 @@ def tag(name: str, repo: str, *, tag: str | None = None, timeout: TimeoutLike = 
         timeout: Limits of this call.
 
     Returns:
-        True: whatever else happened raises.
+        True; whatever else happened raises.
 
     Raises:
         NotFound: There is no such image.
@@ -210,7 +210,14 @@ def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> 
     """
     query = (text("filters", encode_filters(filters)),)
     return document(
-        Request(method="POST", path="/images/prune", query=query, since=Version(1, 25), timeout=timeout)
+        Request(
+            method="POST",
+            path="/images/prune",
+            query=query,
+            since=Version(1, 25),
+            timeout=timeout,
+            long=True,
+        )
     )
 
 
@@ -250,5 +257,7 @@ def prune_builds(
         text("filters", encode_filters(filters)),
     )
     return document(
-        Request(method="POST", path="/build/prune", query=query, since=Version(1, 31), timeout=timeout)
+        Request(
+            method="POST", path="/build/prune", query=query, since=Version(1, 31), timeout=timeout, long=True
+        )
     )

@@ -22,6 +22,7 @@ from dockerproto.request import (
     switch,
     text,
     texts,
+    uploadable,
 )
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
@@ -239,7 +240,7 @@ def import_image(
         path="/images/load",
         query=query,
         headers=(TAR,),
-        body=data,
+        body=uploadable("data", data),
         timeout=timeout,
         long=True,
     )
@@ -316,7 +317,7 @@ def import_filesystem(
         path=_CREATE,
         query=query,
         headers=() if url else (TAR,),
-        body=None if url else source,
+        body=None if url else uploadable("source", source),
         timeout=timeout,
         long=True,
     )

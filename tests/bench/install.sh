@@ -106,7 +106,7 @@ stop_services() {
 
 install() {
     has apt-get || fail "missing: $* (names of Debian packages). This machine has no apt-get: install them by hand." \
-        "Without them, the tests that need an engine or a registry are skipped by: .venv/bin/python -m pytest"
+        "Without them, the tests that need an engine or a registry fail; leave them out by: .venv/bin/python -m pytest"
     [ "$(id -u)" -eq 0 ] || has sudo || fail "missing: $*. Installing them needs root, or sudo."
     say "installing $* with apt-get; no service is started"
     forbid_services

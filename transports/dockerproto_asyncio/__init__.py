@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -120,8 +121,10 @@ class _Stream(asyncio.Protocol):
     def close(self) -> None:
         if not self._ended:
             self._end(ConnectionAbortedError("closed here"))
+        with suppress(OSError):
+            # The engine knows at once; asyncio closes when the loop runs again, of whatever thread this is.
+            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         if not self._loop.is_closed():
-            # A stream that is collected may be so in any thread.
             self._loop.call_soon_threadsafe(self._transport.abort)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

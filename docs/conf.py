@@ -1,0 +1,124 @@
+"""How the documentation is built: Sphinx, pages in MyST Markdown, the reference from docstrings."""
+
+# ruff: noqa: ARG001, PLR0917  # Sphinx passes all it has to whom it calls
+
+import ast
+import builtins
+import inspect
+import re
+from contextlib import suppress
+from typing import Any
+
+from docutils.nodes import Element, TextElement
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.util.inspect import stringify_signature
+
+import dockerproto
+
+project = "dockerproto"
+version = release = dockerproto.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx_design",
+]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"dockerproto {version}"
+html_copy_source = False
+
+default_role = "any"  # a docstring has what it refers to in single backticks
+autodoc_member_order = "bysource"
+maximum_signature_line_length = 80
+doctest_test_doctest_blocks = ""  # those of docstrings are run by pytest, in the namespace of their module
+
+nitpicky = True
+# The standard library's and httpx's: to link them, inventories would have to be fetched over the network.
+_STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapping|PathLike|Response"
+nitpick_ignore_regex = [
+    ("py:class", _STANDARD),
+    ("py:class", r"(collections\.abc|os|typing|httpx)\..*"),
+    ("py:class", r"(dockerproto\.\w+\.)?T"),  # a type variable
+    ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
+]
+
+# What an operation is on either kind of client; see dockerproto/operation.py.
+_ON_CLIENTS = {
+    "AsyncImages": {"Call": "Awaitable", "Streamed": "AsyncStream", "Downloaded": "AsyncDownload"},
+    "Images": {"Call": "", "Streamed": "Stream", "Downloaded": "Download"},
+}
+_MADE_BY_OPERATIONS = ("AsyncDownload", "AsyncImages", "AsyncStream", "Download", "Images", "Stream")
+
+
+class _OnClient(ast.NodeTransformer):
+    """Replaces operations in a return annotation by what a client makes of them."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self._names = names
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        return node.slice if isinstance(node.value, ast.Name) and not node.value.id else node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(self._names.get(node.id, node.id))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # builtins.list
+        return ast.Name(node.attr)
+
+
+def show_signature(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None] | None:
+    """Show annotations as the source has them, so that type aliases keep their names."""
+    if signature is None:
+        return None
+    if what == "class" and name.rpartition(".")[2] in _MADE_BY_OPERATIONS:
+        return "", None
+    found = inspect.signature(obj)
+    if what == "method":
+        found = found.replace(parameters=list(found.parameters.values())[1:])
+    shown, arrow, result = stringify_signature(found, unqualified_typehints=True).rpartition(" -> ")
+    if not arrow:
+        return result, None
+    names = _ON_CLIENTS.get(name.split(".")[-2], {})
+    return shown, ast.unparse(_OnClient(names).visit(ast.parse(result, mode="eval")))
+
+
+def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Read the sections of a docstring, and show as code what it has in single backticks and is a parameter.
+
+    Napoleon as an extension would read attributes too, and take a sentence with a colon for a type.
+    """
+    if what in ("attribute", "data", "property"):
+        return
+    with suppress(TypeError, ValueError):
+        names = "|".join(map(re.escape, inspect.signature(obj).parameters))
+        lines[:] = [re.sub(rf"(?<!`)`({names})`(?!`)", r"``\1``", line) for line in lines]
+    lines[:] = GoogleDocstring(lines, Config(napoleon_use_rtype=False), app, what, name, obj, options).lines()
+
+
+def find_anywhere(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: TextElement
+) -> Element | None:
+    """Find what an annotation names without its module."""
+    if node.get("refdomain") != "py" or node.get("refspecific") or hasattr(builtins, node["reftarget"]):
+        return None
+    node["refspecific"] = True
+    domain = env.domains.python_domain
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", node["reftarget"], node, shown)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the functions of this file."""
+    app.connect("autodoc-process-signature", show_signature)
+    app.connect("autodoc-process-docstring", read_docstring)
+    app.connect("missing-reference", find_anywhere)

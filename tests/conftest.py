@@ -1,0 +1,85 @@
+"""What tests share: the three transports under one body, and the engines and registries that they talk to."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from tests.bench import dockerd, registry
+from tests.bench.base_image import busybox_layer
+from tests.bench.dockerd import Dockerd
+from tests.bench.registry import Registry
+from tests.bench.scripted import ScriptedEngine
+from tests.bench.unix_http import ask
+from tests.facade import Transport, client
+
+Connect: TypeAlias = Callable[..., Any]
+"""Makes a client of an engine's URL, with an async face whatever the transport."""
+
+USER, PASSWORD = "anna", "s3cret+/pass:word"  # characters that tell the alphabets of base64 apart
+
+
+@pytest.fixture(params=["asyncio", "trio", "httpx"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    transport: Transport = request.param
+    return transport
+
+
+@pytest.fixture
+def anyio_backend(transport: Transport) -> str:
+    return "trio" if transport == "trio" else "asyncio"
+
+
+@pytest.fixture
+def connect(transport: Transport) -> Iterator[Connect]:
+    yield lambda url=None, **options: client(transport, url, **options)
+    gc.collect()  # what a test leaked warns in that test
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's own settings out."""
+    for name in ("DOCKER_HOST", "DOCKER_API_VERSION", "DOCKER_CONTEXT", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[ScriptedEngine]:
+    """An engine that follows a script."""
+    with ScriptedEngine(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
+    """A private Docker Engine that has busybox:latest, for tests to do with as they like."""
+    if reason := dockerd.available():
+        pytest.fail(f'there is no Docker Engine to test with; deselect by -m "not engine": {reason}')
+    with Dockerd(tmp_path_factory.mktemp("engine")) as engine:
+        target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
+        answer = ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
+        assert answer.status == 200, answer.body
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def open_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that lets everybody in."""
+    yield from _registry(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture(scope="session")
+def closed_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that wants USER and PASSWORD."""
+    yield from _registry(tmp_path_factory.mktemp("registry"), user=USER, password=PASSWORD)
+
+
+def _registry(directory: Path, **credentials: str) -> Iterator[Registry]:
+    if reason := registry.available():
+        pytest.fail(f'there is no registry to test with; deselect by -m "not engine": {reason}')
+    with Registry(directory, **credentials) as server:
+        yield server

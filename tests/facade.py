@@ -1,0 +1,77 @@
+"""One face for three clients: tests are written once, with async and await, for all of them.
+
+The blocking client is called in a worker thread, and its results can be awaited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from inspect import isroutine
+from typing import Any, Literal, TypeAlias
+
+import anyio.to_thread
+
+import dockerproto_asyncio
+import dockerproto_httpx
+import dockerproto_trio
+from dockerproto import Download, Stream
+
+Transport: TypeAlias = Literal["asyncio", "trio", "httpx"]
+
+
+def client(transport: Transport, url: str | None, **options: Any) -> Any:
+    """Return a client with an async face."""
+    if transport == "asyncio":
+        return dockerproto_asyncio.Docker(url, **options)
+    if transport == "trio":
+        return dockerproto_trio.Docker(url, **options)
+    return Facade(dockerproto_httpx.Docker(url, **options))
+
+
+class Facade:
+    """A blocking object whose methods can be awaited."""
+
+    def __init__(self, blocking: Any) -> None:
+        self.blocking = blocking
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.blocking, name)
+        if name == "images":
+            return Facade(value)
+        return self._method(value) if isroutine(value) else value
+
+    def _method(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("stream") is True or method.__name__ == "export_image":
+                return _faced(method(*args, **kwargs))
+            return _in_thread(method, *args, **kwargs)
+
+        return call
+
+    async def __aenter__(self) -> Facade:
+        await _in_thread(self.blocking.__enter__)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await _in_thread(self.blocking.__exit__, *exception)
+
+    def __aiter__(self) -> Facade:
+        return self
+
+    async def __anext__(self) -> Any:
+        item = await _in_thread(next, self.blocking, _END)
+        if item is _END:
+            raise StopAsyncIteration
+        return item
+
+
+_END = object()
+
+
+async def _in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return await anyio.to_thread.run_sync(partial(function, *args, **kwargs))
+
+
+def _faced(result: Any) -> Any:
+    return Facade(result) if isinstance(result, Stream | Download) else result

@@ -1,0 +1,165 @@
+"""The Python of README.md and of the pages in docs runs as it stands there, against a real engine.
+
+What is done with it is in its fence's info string. A `python program` is complete, and finds the engine
+by DOCKER_HOST. The `python fragment`s of a page are one program that is given an open client, `docker`:
+of asyncio, of trio and, without `async` and `await`, the blocking one. A `python scripted` is a fragment
+whose answer would need Docker Hub, and so comes from a scripted engine. A `diff` is a program once it is
+applied.
+
+Two things are replaced: `registry.example` by the registry of the test, and a pull of `busybox` by a pull
+from that.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import trio
+
+import dockerproto_asyncio
+import dockerproto_httpx
+import dockerproto_trio
+from tests.bench.dockerd import Dockerd
+from tests.bench.registry import Registry
+from tests.bench.scripted import ScriptedEngine, json_response
+from tests.bench.unix_http import ask
+from tests.facade import Transport
+
+pytestmark = pytest.mark.engine
+
+ROOT: Final = Path(__file__).parents[1]
+PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+FENCE: Final = re.compile(
+    r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL
+)
+REMOVED: Final = re.compile(r"^-.*\n", re.MULTILINE)
+KEPT: Final = re.compile(r"^[ +]", re.MULTILINE)
+KINDS: Final = {"python program", "python fragment", "python scripted", "diff"}
+SEARCH: Final = [{"name": "busybox", "description": "", "star_count": 3000, "is_official": True}]
+MIRRORED: Final = "registry.example/library/busybox"
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Code of a page, and where it is from."""
+
+    page: Path
+    line: int
+    kind: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+    def compiled(self, host: str, *, blocking: bool = False) -> Any:
+        """Compile it, with the line numbers of its page."""
+        code = REMOVED.sub("\n", self.code) if self.kind == "diff" else self.code
+        code = KEPT.sub("", code) if self.kind == "diff" else code
+        code = code.replace('pull("busybox"', f'pull("{MIRRORED}"').replace("registry.example", host)
+        if blocking:
+            code = re.sub(r"\b(async|await) ", "", code)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if self.kind != "python program" else 0
+        return compile("\n" * self.line + code, self.page, "exec", flags)
+
+
+def _snippets() -> Iterator[Snippet]:
+    for page in PAGES:
+        text = page.read_text()
+        for found in FENCE.finditer(text):
+            line = text.count("\n", 0, found.start()) + 1
+            yield Snippet(page, line, found["info"].strip(), found["code"])
+
+
+SNIPPETS: Final = list(_snippets())
+PROGRAMS: Final = [each for each in SNIPPETS if each.kind in ("python program", "diff")]
+
+
+def _fragments(kind: str) -> dict[str, list[Snippet]]:
+    pages: defaultdict[str, list[Snippet]] = defaultdict(list)
+    for snippet in SNIPPETS:
+        if snippet.kind == kind:
+            pages[snippet.page.name].append(snippet)
+    return dict(pages)
+
+
+@pytest.fixture
+def host(engine: Dockerd, open_registry: Registry) -> str:
+    """The registry, which has a busybox."""
+    name = MIRRORED.replace("registry.example", open_registry.host)
+    for method, target in (
+        ("POST", f"/images/busybox/tag?repo={name}&tag=latest"),
+        ("POST", f"/images/{name}/push?tag=latest"),
+        ("DELETE", f"/images/{name}:latest"),
+    ):
+        answer = ask(engine.socket, method, target, headers={"X-Registry-Auth": "e30="})
+        assert answer.status < 300, answer.body
+    return open_registry.host
+
+
+@pytest.fixture(autouse=True)
+def place(engine: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in an empty folder, with DOCKER_HOST; remove the names that have come."""
+    before = _tags(engine)
+    monkeypatch.setenv("DOCKER_HOST", engine.url)
+    monkeypatch.chdir(tmp_path)
+    yield
+    for tag in _tags(engine) - before:
+        ask(engine.socket, "DELETE", f"/images/{tag}")
+    assert _tags(engine) == before
+
+
+def _tags(engine: Dockerd) -> set[str]:
+    images = json.loads(ask(engine.socket, "GET", "/images/json").body)
+    return {tag for image in images for tag in image["RepoTags"] or () if tag != "<none>:<none>"}
+
+
+def test_all_python_is_run() -> None:
+    marked = {each.kind for each in SNIPPETS if each.kind.startswith(("python", "diff"))}
+    assert marked == KINDS
+
+
+@pytest.mark.parametrize("snippet", PROGRAMS, ids=str)
+def test_programs(snippet: Snippet, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(snippet.compiled(host), {"__name__": "__main__"})
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", _fragments("python fragment"))
+def test_fragments(page: str, transport: Transport, host: str) -> None:
+    run_fragments(_fragments("python fragment")[page], transport, host, None)
+
+
+@pytest.mark.parametrize("page", _fragments("python scripted"))
+def test_scripted_fragments(page: str, transport: Transport, scripted: ScriptedEngine) -> None:
+    scripted.script("GET", "/images/search", json_response(SEARCH))
+    run_fragments(_fragments("python scripted")[page], transport, "", scripted.url)
+
+
+def run_fragments(snippets: list[Snippet], transport: Transport, host: str, url: str | None) -> None:
+    async def on_event_loop(client: dockerproto_asyncio.Docker | dockerproto_trio.Docker) -> None:
+        async with client as docker:
+            namespace = {"docker": docker}
+            for snippet in snippets:
+                result = eval(snippet.compiled(host), namespace)
+                if inspect.iscoroutine(result):
+                    await result
+
+    if transport == "asyncio":
+        asyncio.run(on_event_loop(dockerproto_asyncio.Docker(url)))
+    elif transport == "trio":
+        trio.run(on_event_loop, dockerproto_trio.Docker(url))
+    else:
+        with dockerproto_httpx.Docker(url) as docker:
+            namespace = {"docker": docker}
+            for snippet in snippets:
+                exec(snippet.compiled(host, blocking=True), namespace)
