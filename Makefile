@@ -32,7 +32,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/pyright
-	set -e; for package in $(PACKAGES); do $(BIN)/pyright --verifytypes $$package --ignoreexternal; done
+	set -e; for package in $(PACKAGES); do PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes $$package --ignoreexternal; done
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -nW --keep-going -b html docs docs/_build/html

@@ -105,6 +105,6 @@ def _decode(text: str | bytes) -> Credentials:
     except (binascii.Error, UnicodeDecodeError):
         raise ValueError("auth is not the base64 of user:password") from None
     username, colon, password = decoded.partition(":")
-    if not colon or not username:
+    if not colon or not username or username.startswith("{"):  # JSON would be the header itself
         raise ValueError("auth is not the base64 of user:password")
     return Credentials(username=username, password=password)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from dockerproto.classify import status_error, stream_error
-from dockerproto.errors import ProtocolViolated
+from dockerproto.errors import DockerError, DockerStreamError, NotFound, ProtocolViolated
 from dockerproto.models import Message
 
 T_co = TypeVar("T_co", covariant=True)
@@ -130,12 +131,15 @@ class Archive:
             raise self._failure()
         return ()
 
-    def _failure(self) -> Exception:
-        at = max(self._tail.rfind(start) for start in (b'{"errorDetail"', b'{"message"'))
-        if at < 0:
-            return ProtocolViolated(0, "the archive is incomplete")
-        message = _message(self._tail[at:])
-        return stream_error(message, {"message": message})
+    def _failure(self) -> DockerError:
+        """Return the error that the engine appended, if there is one that reaches to the end."""
+        for start in (b'{"errorDetail":', b'{"message":'):
+            at = self._tail.rfind(start)
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                message = _json.decode(self._tail[at:] if at >= 0 else b"{}")
+                if error := _reported({"errorDetail": message.get("errorDetail", message or None)}):
+                    return error
+        return ProtocolViolated(0, "the archive is incomplete")
 
 
 class Value(Generic[T_co]):
@@ -169,14 +173,15 @@ class Missing:
 
     def __init__(self) -> None:
         self._error = ErrorBody(404)
-        self._body = b""
 
     def feed(self, data: bytes, /) -> Iterable[bool]:
         """Hand out False if it is an image that is missing."""
-        self._body += data
-        if not data and "no such image" in _message(self._body).lower():
+        try:
+            return self._error.feed(data)
+        except NotFound as error:
+            if "no such image" not in error.message.lower():
+                raise
             return (False,)
-        return self._error.feed(data)
 
 
 def decoder_for(status: int, decoders: Decoders[T_co], limit: int = MESSAGE_LIMIT) -> Decoder[T_co]:
@@ -193,12 +198,19 @@ def _checked(document: Any) -> Message:
     if type(document) is not dict:
         raise ProtocolViolated(0, f"a message that is no JSON object: {document!r:.200}")
     message = cast("dict[str, Any]", document)
-    if "errorDetail" in message or "error" in message:
-        detail = message.get("errorDetail")
-        detail = cast("dict[str, Any]", detail) if isinstance(detail, dict) else {}
-        text = str(detail.get("message") or message.get("error") or "an error without a message")
-        raise stream_error(text, {"message": text, **detail})
+    if ("errorDetail" in message or "error" in message) and (error := _reported(message)) is not None:
+        raise error
     return cast("Message", message)  # its values are the engine's: described, not checked
+
+
+def _reported(message: dict[str, Any]) -> DockerStreamError | None:
+    """Return the error that a message reports; the key for it may be there and null."""
+    error, detail = message.get("error"), message.get("errorDetail")
+    if error is None and detail is None:
+        return None
+    known = cast("dict[str, Any]", detail) if isinstance(detail, dict) else {}
+    text = str(known.get("message") or error or "an error without a message").strip()
+    return stream_error(text, {"message": text, **known})
 
 
 def _several(line: bytes) -> Iterator[Any]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-from urllib.parse import urlsplit
 
 from dockerproto.errors import InvalidHost
 
 DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 _PORT: Final = 2375
+_PORTS: Final = range(1, 65536)
+_UNIX: Final = re.compile(r"unix://(?P<path>[^\0]*)")
+_TCP: Final = re.compile(
+    r"tcp://(?P<name>[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{0,5}))?", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +61,16 @@ def parse_host(text: str) -> Address:
     Raises:
         InvalidHost: It is in none of them.
     """
-    scheme, separator, rest = text.strip().partition("://")
-    if scheme == "unix" and separator:
-        return UnixSocket(rest or DEFAULT_SOCKET)
-    if scheme == "tcp" and separator:
-        return _tcp(text, rest)
-    raise InvalidHost(0, f"not the address of an engine, unix:///path or tcp://host:port: {text!r}")
-
-
-def _tcp(text: str, rest: str) -> TCP:
-    try:
-        parts = urlsplit(f"//{rest}")
-        name, port = parts.hostname, parts.port or _PORT
-    except ValueError as error:
-        raise InvalidHost(0, f"not of the form tcp://host:port: {text!r}") from error
-    if not name or parts.netloc != rest or "@" in rest:
-        raise InvalidHost(0, f"not of the form tcp://host:port: {text!r}")
-    return TCP(name, port)
+    text = text.strip()
+    if (unix := _UNIX.fullmatch(text)) is not None:
+        return UnixSocket(unix["path"] or DEFAULT_SOCKET)
+    tcp = _TCP.fullmatch(text)
+    port = int(tcp["port"] or _PORT) if tcp is not None else 0
+    if tcp is None or port not in _PORTS:
+        # What stands before an @ may be a password.
+        shown = f"…{text[text.rindex('@') :]}" if "@" in text else text
+        raise InvalidHost(0, f"not the address of an engine, unix:///path or tcp://host[:port]: {shown!r}")
+    return TCP(tcp["name"].strip("[]").lower(), port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ class Exchange:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         self._eof = False
         self._framed = True
-        self.untouched = True
+        self._bodyless = False
+        self.untouched: bool = True
         """Whether no byte of an answer has come yet."""
 
     def start(self, message: Message) -> bytes:
@@ -84,6 +85,7 @@ class Exchange:
         if self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
         self.untouched = True
+        self._bodyless = message.method == "HEAD"
         framing = [("Transfer-Encoding", "chunked")] if message.upload else _no_body(message.method)
         try:
             head = h11.Request(
@@ -96,7 +98,7 @@ class Exchange:
     def chunk(self, data: Buffer) -> list[Buffer]:
         """Return what to send for a piece of the body: the piece is not copied."""
         # h11 takes any object with a length and says that it passes it through as it is.
-        return list(self._http.send_with_data_passthrough(h11.Data(data=data)) or ())  # type: ignore[arg-type]
+        return list(self._http.send_with_data_passthrough(h11.Data(data=data)) or ())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def finish(self) -> bytes:
         """Return what to send at the end of the body."""
@@ -154,7 +156,8 @@ class Exchange:
             raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
         self._framed = not {"content-length", "transfer-encoding"}.isdisjoint(headers)
-        self._framed = self._framed or response.status_code == _NO_CONTENT or response.status_code >= _REFUSAL
+        self._framed |= self._bodyless or response.status_code == _NO_CONTENT
+        self._framed |= response.status_code >= _REFUSAL
         return Head(response.status_code, headers)
 
     def _end(self) -> bytes:

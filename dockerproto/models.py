@@ -5,8 +5,6 @@ Fields may be added by any engine and are passed through. Lists that an engine g
 empty lists here. Documented at https://docs.docker.com/reference/api/engine/.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -38,19 +36,6 @@ class Message(TypedDict, total=False):
     """What the step produced: an object, or for a BuildKit trace a str."""
 
 
-class Descriptor(TypedDict):
-    """A content descriptor of the OCI."""
-
-    mediaType: str
-    digest: str
-    size: int
-    urls: NotRequired[list[str]]
-    annotations: NotRequired[dict[str, str]]
-    platform: NotRequired[Platform]
-    artifactType: NotRequired[str]
-    data: NotRequired[str]
-
-
 Platform = TypedDict(
     "Platform",
     {
@@ -62,6 +47,19 @@ Platform = TypedDict(
     },
 )
 """A platform, in the words of the OCI."""
+
+
+class Descriptor(TypedDict):
+    """A content descriptor of the OCI."""
+
+    mediaType: str
+    digest: str
+    size: int
+    urls: NotRequired[list[str]]
+    annotations: NotRequired[dict[str, str]]
+    platform: NotRequired[Platform]
+    artifactType: NotRequired[str]
+    data: NotRequired[str]
 
 
 class ManifestSummary(TypedDict):

@@ -98,14 +98,19 @@ def path_of(name: str) -> str:
 def registry_of(name: str) -> str:
     """Return the registry of a repository's name or of a term to search for."""
     first, slash, _ = name.partition("/")
-    is_host = slash and (first == "localhost" or any(c in ".:" or c.isupper() for c in first))
+    is_host = bool(slash) and _is_host(first)
     return HUB if not is_host or first in (HUB, f"index.{HUB}") else first
+
+
+def _is_host(first: str | None) -> bool:
+    """Return whether the first part of a name is a registry's host, and not a user of Docker Hub."""
+    return first is not None and (first == "localhost" or any(c in ".:" or c.isupper() for c in first))
 
 
 def _match(text: str) -> re.Match[str]:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"the name of an image is a str, not {type(text).__name__}")
     match = _REFERENCE.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
-    if match is None or len(match["path"]) > _LONGEST_PATH:
+    if match is None or len(match["path"] if _is_host(match["host"]) else match["name"]) > _LONGEST_PATH:
         raise InvalidReference(0, f"not the name or id of an image: {text[:_LONGEST_PATH]!r}")
     return match

@@ -35,7 +35,9 @@ AsyncSource: TypeAlias = Source | AsyncIterable[bytes]
 
 TAR: Final = ("Content-Type", "application/x-tar")
 """The header of every upload; a form's type, the default of some tools, makes engines eat the upload."""
-_PLATFORM: Final = re.compile(r"(?P<os>[\w.-]+)/(?P<architecture>[\w.-]+)(?:/(?P<variant>[\w.-]+))?")
+_PLATFORM: Final = re.compile(
+    r"(?P<os>[\w.-]+)/(?P<architecture>[\w.-]+)(?:/(?P<variant>[\w.-]+))?", re.ASCII
+)
 
 Value: TypeAlias = str | int | bool | Sequence[str] | None
 
@@ -129,6 +131,25 @@ def uploadable(argument: str, value: AsyncSource) -> AsyncSource:
     return value
 
 
+def upload_request(
+    path: str,
+    query: tuple[Parameter, ...],
+    body: AsyncSource | None,
+    timeout: TimeoutLike,
+    *headers: tuple[str, str],
+) -> Request:
+    """Return a request that uploads a tar, or with None as its body has the engine fetch one."""
+    return Request(
+        method="POST",
+        path=path,
+        query=query,
+        headers=() if body is None else (TAR, *headers),
+        body=body,
+        timeout=timeout,
+        long=True,
+    )
+
+
 def flag(name: str, value: bool, argument: str = "", *, since: Version = OLDEST) -> Parameter:
     """Return a parameter that is on or off; `argument` is its name in Python, if that is another."""
     if not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
@@ -209,12 +230,15 @@ def platform_json(platform: str | None) -> str | None:
     return json_text({name: part for name, part in match.groupdict().items() if part})
 
 
-def mapping_json(argument: str, values: Mapping[str, str | None] | None) -> str | None:
-    """Return a mapping of strings as JSON, None if there is none."""
+def mapping_json(
+    argument: str, values: Mapping[str, str | None] | None, *, optional: bool = False
+) -> str | None:
+    """Return a mapping of strings as JSON, None if there is none; its values may be None if `optional`."""
     if values is None:
         return None
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"{argument} is a mapping, not {type(values).__name__}")
-    if any(not isinstance(each, str | None) for pair in values.items() for each in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
+    given = [each for each in values.values() if not (optional and each is None)]
+    if not all(isinstance(each, str) for each in (*values, *given)):
         raise TypeError(f"{argument} is a mapping of str to str")
     return json_text(dict(values))

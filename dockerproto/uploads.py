@@ -80,12 +80,14 @@ class _BlockingPieces:
         self._network: Final = network
         self._blocks: Final = not isinstance(source, bytes | bytearray | memoryview | list | tuple)
         self._reading = False
+        self._closed = False
 
     async def next(self) -> Buffer:
         return await self._network.in_thread(self._next) if self._blocks else self._next()
 
     async def close(self) -> None:
-        # A wait that was cancelled left its read to its thread; the file is closed when that returns.
+        # A wait that was cancelled left its read to its thread, which then closes.
+        self._closed = True
         if not self._reading:
             self._pieces.close()
 
@@ -97,6 +99,8 @@ class _BlockingPieces:
             raise UploadFailed(0, f"cannot read what is to be uploaded: {error}") from error
         finally:
             self._reading = False
+            if self._closed:
+                self._pieces.close()
 
 
 class _AsyncPieces:
@@ -124,7 +128,11 @@ def _read(source: Source, network: Network) -> Generator[Buffer]:
         with closing(network.open_file(source)) as file:
             yield from _read(file, network)
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
-        yield from filter(None, source)
+        try:
+            yield from filter(None, source)
+        finally:
+            if isinstance(source, Generator):
+                source.close()
     else:
         # A file is an iterable too, of its lines.
         while piece := cast("Readable", source).read(PIECE):

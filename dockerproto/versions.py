@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from dockerproto.errors import ProtocolViolated, UnsupportedVersion
 
-_FORM: Final = re.compile(r"v?(\d{1,4})\.(\d{1,4})")
+_FORM: Final = re.compile(r"v?(\d{1,4})\.(\d{1,4})", re.ASCII)
 
 
 class Version(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import hypothesis
 import pytest
 
 from tests.bench import dockerd, registry
@@ -19,6 +20,11 @@ from tests.facade import Transport, client
 
 Connect: TypeAlias = Callable[..., Any]
 """Makes a client of an engine's URL, with an async face whatever the transport."""
+
+hypothesis.settings.register_profile(  # a loaded machine is no reason to fail
+    "default", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("default")
 
 USER, PASSWORD = "anna", "s3cret+/pass:word"  # characters that tell the alphabets of base64 apart
 
@@ -36,7 +42,10 @@ def anyio_backend(transport: Transport) -> str:
 
 @pytest.fixture
 def connect(transport: Transport) -> Iterator[Connect]:
-    yield lambda url=None, **options: client(transport, url, **options)
+    def connect(url: str | None = None, **options: Any) -> Any:
+        return client(transport, url, **options)
+
+    yield connect
     gc.collect()  # what a test leaked warns in that test
 
 

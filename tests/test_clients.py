@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +32,7 @@ from dockerproto import (
 from tests.bench.processes import free_port
 from tests.bench.scripted import (
     Pause,
+    Reply,
     ScriptedEngine,
     UntilClosed,
     WaitFor,
@@ -241,7 +242,7 @@ class TestNames:
     ) -> None:
         async with connect(scripted.url) as docker:
             images = docker.images
-            for call in (
+            calls: list[Callable[[], Any]] = [
                 lambda: images.inspect(name),
                 lambda: images.exists(name),
                 lambda: images.history(name),
@@ -255,7 +256,8 @@ class TestNames:
                 lambda: images.export_image(["x", name]).read(),
                 lambda: images.build(fileobj=b"", tag=name),
                 lambda: images.import_filesystem(b"", repo=name),
-            ):
+            ]
+            for call in calls:
                 with pytest.raises(InvalidReference) as raised:
                     await call()
                 assert isinstance(raised.value, DockerError)
@@ -392,7 +394,7 @@ async def test_credentials_never_show(
     scripted: ScriptedEngine, connect: Connect, auth: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
-    failures = [
+    failures: list[Reply] = [
         json_response({"message": "denied: no"}, 500),
         json_response({"message": ""}, 404),
         chunked(b'{"errorDetail":{"message":"unauthorized: no"}}\n'),
@@ -449,7 +451,7 @@ async def test_bad_parameters_raise_before_anything_is_sent(
 
 
 @contextmanager
-def _forwarded(path: Path) -> Iterator[int]:
+def _forwarded(path: Path) -> Generator[int]:
     """Serve a unix socket on a port, one request a connection."""
 
     class Handler(socketserver.BaseRequestHandler):

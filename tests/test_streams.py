@@ -107,25 +107,26 @@ async def test_an_error_in_the_stream_raises_with_what_came_before(
             assert raised.value.messages == [FIRST, SECOND]
 
 
-OPERATIONS: dict[str, tuple[tuple[str, str], Any]] = {
-    "pull": (PULL, lambda images, stream: images.pull("busybox", stream=stream)),
-    "push": (("POST", "/images/busybox/push"), lambda images, stream: images.push("busybox", stream=stream)),
-    "build": (("POST", "/build"), lambda images, stream: images.build(fileobj=b"tar", stream=stream)),
-    "import": (("POST", "/images/load"), lambda images, stream: images.import_image(b"tar", stream=stream)),
-    "import_filesystem": (PULL, lambda images, stream: images.import_filesystem(b"tar", stream=stream)),
+OPERATIONS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
+    "pull": (PULL, {"from_image": "busybox"}),
+    "push": (("POST", "/images/busybox/push"), {"name": "busybox"}),
+    "build": (("POST", "/build"), {"fileobj": b"tar"}),
+    "import_image": (("POST", "/images/load"), {"data": b"tar"}),
+    "import_filesystem": (PULL, {"source": b"tar"}),
 }
 
 
-@pytest.mark.parametrize(("endpoint", "call"), OPERATIONS.values(), ids=OPERATIONS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 async def test_every_operation_with_progress_raises_an_error_in_its_stream(
-    scripted: ScriptedEngine, connect: Connect, endpoint: tuple[str, str], call: Any
+    scripted: ScriptedEngine, connect: Connect, operation: str
 ) -> None:
+    endpoint, arguments = OPERATIONS[operation]
     scripted.script(*endpoint, chunked(line(FIRST) + line({"errorDetail": {"message": "no space left"}})))
     async with connect(scripted.url) as docker:
         with pytest.raises(DockerStreamError, match="no space left") as collected:
-            await call(docker.images, False)  # the operation's own flag
+            await getattr(docker.images, operation)(**arguments)
         with pytest.raises(DockerStreamError, match="no space left") as streamed:
-            async for _ in call(docker.images, True):
+            async for _ in getattr(docker.images, operation)(**arguments, stream=True):
                 pass
         assert collected.value.messages == streamed.value.messages == [FIRST]
 

@@ -10,9 +10,8 @@ from dockerproto.models import Message
 from dockerproto.operation import Call, Streamed
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
-    TAR,
     AsyncSource,
-    Request,
+    Parameter,
     flag,
     json_text,
     mapping_json,
@@ -21,6 +20,7 @@ from dockerproto.request import (
     switch,
     text,
     texts,
+    upload_request,
     uploadable,
 )
 from dockerproto.timeouts import DEFAULT, TimeoutLike
@@ -178,7 +178,7 @@ def build(
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
-        text("buildargs", mapping_json("buildargs", buildargs)),
+        text("buildargs", mapping_json("buildargs", buildargs, optional=True)),
         flag("pull", pull),
         switch("rm", rm),
         flag("forcerm", forcerm),
@@ -188,26 +188,14 @@ def build(
         text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
         texts("extrahosts", _hosts(extra_hosts), since=Version(1, 28)),
         text("cachefrom", _list(strings("cache_from", cache_from)), since=Version(1, 25)),
-        number("shmsize", shm_size, "shm_size"),
-        number("memory", memory),
-        number("memswap", memswap),
-        number("cpushares", cpu_shares, "cpu_shares"),
-        number("cpuperiod", cpu_period, "cpu_period"),
-        number("cpuquota", cpu_quota, "cpu_quota"),
+        *_limits(shm_size=shm_size, memory=memory, memswap=memswap),
+        *_limits(cpu_shares=cpu_shares, cpu_period=cpu_period, cpu_quota=cpu_quota),
         text("cpusetcpus", cpuset_cpus, "cpuset_cpus"),
-        text("ulimits", _list([_ulimit(*item) for item in dict(ulimits or {}).items()])),
+        text("ulimits", _ulimits(ulimits)),
         flag("squash", squash, since=Version(1, 25)),
     )
-    request = Request(
-        method="POST",
-        path="/build",
-        query=query,
-        headers=() if fileobj is None else (TAR, *_encoding(encoding)),
-        body=fileobj if fileobj is None else uploadable("fileobj", fileobj),
-        timeout=timeout,
-        long=True,
-    )
-    return progress(request, stream)
+    body = None if fileobj is None else uploadable("fileobj", fileobj)
+    return progress(upload_request("/build", query, body, timeout, *_encoding(encoding)), stream)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -221,13 +209,29 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
 def _hosts(hosts: Mapping[str, str] | Iterable[str] | None) -> tuple[str, ...]:
     if isinstance(hosts, Mapping):
         named = cast("Mapping[str, str]", hosts)
-        return tuple(f"{name}:{address}" for name, address in named.items())
+        return tuple(map(":".join, zip(named, strings("extra_hosts", named.values()), strict=True)))
     return strings("extra_hosts", hosts)
 
 
+def _limits(**values: int | None) -> list[Parameter]:
+    return [number(name.replace("_", ""), value, name) for name, value in values.items()]
+
+
+def _ulimits(ulimits: Ulimits | None) -> str | None:
+    if ulimits is None:
+        return None
+    if not isinstance(ulimits, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"ulimits is a mapping, not {type(ulimits).__name__}")
+    return _list(_ulimit(name, limit) for name, limit in ulimits.items())
+
+
 def _ulimit(name: str, limit: int | tuple[int, int]) -> dict[str, str | int]:
-    soft, hard = (limit, limit) if isinstance(limit, int) else limit
-    return {"Name": name, "Soft": soft, "Hard": hard}
+    pair: object = (limit, limit) if isinstance(limit, int) else limit
+    match pair:
+        case (int(soft), int(hard)):
+            return {"Name": name, "Soft": soft, "Hard": hard}
+        case _:
+            raise TypeError(f"ulimits[{name!r}] is an int or two, not {limit!r}")
 
 
 def _list(values: Iterable[object]) -> str | None:
@@ -236,4 +240,4 @@ def _list(values: Iterable[object]) -> str | None:
 
 
 def _encoding(encoding: str | None) -> tuple[tuple[str, str], ...]:
-    return () if encoding is None else (("Content-Encoding", encoding),)
+    return tuple(("Content-Encoding", each) for each in strings("encoding", encoding))

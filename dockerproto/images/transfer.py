@@ -13,7 +13,6 @@ from dockerproto.models import Message
 from dockerproto.operation import Call, Downloaded, Streamed
 from dockerproto.reference import Reference, path_of, repository
 from dockerproto.request import (
-    TAR,
     AsyncSource,
     Parameter,
     Request,
@@ -22,6 +21,7 @@ from dockerproto.request import (
     switch,
     text,
     texts,
+    upload_request,
     uploadable,
 )
 from dockerproto.timeouts import DEFAULT, TimeoutLike
@@ -235,16 +235,7 @@ def import_image(
         switch("quiet", quiet),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    request = Request(
-        method="POST",
-        path="/images/load",
-        query=query,
-        headers=(TAR,),
-        body=uploadable("data", data),
-        timeout=timeout,
-        long=True,
-    )
-    return progress(request, stream)
+    return progress(upload_request("/images/load", query, uploadable("data", data), timeout), stream)
 
 
 @overload
@@ -312,16 +303,8 @@ def import_filesystem(
         texts("changes", changes),
         text("platform", platform, since=Version(1, 32)),
     )
-    request = Request(
-        method="POST",
-        path=_CREATE,
-        query=query,
-        headers=() if url else (TAR,),
-        body=None if url else uploadable("source", source),
-        timeout=timeout,
-        long=True,
-    )
-    return progress(request, stream)
+    body = None if url else uploadable("source", source)
+    return progress(upload_request(_CREATE, query, body, timeout), stream)
 
 
 def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | None]:

@@ -119,13 +119,17 @@ class _Answer:
     def __init__(self, response: httpx.Response, timer: Timer) -> None:
         self._response: Final = response
         self._timer: Final = timer
-        self._chunks: Final = response.iter_raw()
+        # The stream itself, as httpx refuses to iterate over a response that was made complete.
+        self._chunks: Final = iter(cast("httpx.SyncByteStream", response.stream))
         self.head: Final = Head(response.status_code, dict(response.headers))
 
     async def receive(self) -> bytes:
         self._timer.left("idle")
         with _edge():
-            return next(self._chunks, b"")
+            data = next(self._chunks, b"")
+            if not data:
+                self._response.close()
+        return data
 
     def close(self) -> None:
         self._response.close()

@@ -19,6 +19,7 @@ from dockerproto.versions import Version, pinned_version
 __all__ = ["configure", "find_endpoint", "open_file"]
 
 AUTO: Final = "auto"
+PODMAN_SOCKET: Final = "/run/podman/podman.sock"
 
 
 def configure(url: str | None, api_version: str, timeout: TimeoutLike, message_limit: int) -> Configuration:
@@ -62,9 +63,8 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def _usual_sockets(environment: Mapping[str, str]) -> list[Path]:
-    sockets = [Path(DEFAULT_SOCKET)]
-    if runtime := environment.get("XDG_RUNTIME_DIR"):
-        sockets += [Path(runtime, "docker.sock"), Path(runtime, "podman/podman.sock")]
-    if home := environment.get("HOME"):
-        sockets += [Path(home, ".docker/run/docker.sock"), Path(home, ".docker/desktop/docker.sock")]
-    return [*sockets, Path("/run/podman/podman.sock")]
+    runtime, home = environment.get("XDG_RUNTIME_DIR"), environment.get("HOME")
+    rootless = [Path(runtime, "docker.sock")] if runtime else []
+    desktop = [Path(home, ".docker", each, "docker.sock") for each in ("run", "desktop")] if home else []
+    podman = [Path(runtime, "podman/podman.sock")] if runtime else []
+    return [Path(DEFAULT_SOCKET), *rootless, *desktop, *podman, Path(PODMAN_SOCKET)]

@@ -1,0 +1,177 @@
+"""The request of a build: every parameter, alone and together."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from dockerproto.images.build import build
+from dockerproto.operation import Call, Streamed
+from dockerproto.timeouts import DEFAULT
+from dockerproto.versions import NEWEST, Version
+from tests.test_operations import request_of
+
+TAR = ("Content-Type", "application/x-tar")
+
+
+def query_of(**arguments: Any) -> list[tuple[str, str]]:
+    """Return the query of a build, without what every build has."""
+    untyped: Any = build
+    given: dict[str, Any] = {"fileobj": b""}
+    target = request_of(untyped(**given, **arguments)).target(NEWEST)
+    assert urlsplit(target).path == "/v1.55/build"
+    return [pair for pair in parse_qsl(urlsplit(target).query, keep_blank_values=True) if pair != ("rm", "1")]
+
+
+@pytest.mark.parametrize("version", [Version(1, 24), NEWEST], ids=str)
+def test_a_build_of_an_archive(version: Version) -> None:
+    fileobj = io.BytesIO()
+    request = request_of(build(fileobj=fileobj))
+    assert (request.method, request.target(version)) == ("POST", f"/v{version}/build?rm=1")
+    assert request.all_headers() == [TAR]
+    assert request.body is fileobj
+    assert (request.long, request.timeout, request.auth) == (True, DEFAULT, None)
+
+
+def test_a_build_of_a_url() -> None:
+    request = request_of(build(remote="https://h/a.git#main:dir"))
+    assert request.target(NEWEST) == "/v1.55/build?remote=https%3A%2F%2Fh%2Fa.git%23main%3Adir&rm=1"
+    assert (request.all_headers(), request.body) == ([], None)
+
+
+def test_an_encoding_is_a_header() -> None:
+    request = request_of(build(fileobj=b"", encoding="gzip"))
+    assert request.all_headers() == [TAR, ("Content-Encoding", "gzip")]
+
+
+PARAMETERS: list[tuple[str, Any, list[tuple[str, str]]]] = [
+    ("path_dockerfile", "dir/Dockerfile", [("dockerfile", "dir/Dockerfile")]),
+    ("tag", "a", [("t", "a")]),
+    ("tag", ["a:1", "r.example:5000/b"], [("t", "a:1"), ("t", "r.example:5000/b")]),
+    ("tag", [], []),
+    ("quiet", True, [("q", "1")]),
+    ("quiet", False, []),
+    ("nocache", True, [("nocache", "1")]),
+    ("nocache", False, []),
+    ("buildargs", {"A": "1", "B": None}, [("buildargs", '{"A":"1","B":null}')]),
+    ("buildargs", MappingProxyType({"A": "x y"}), [("buildargs", '{"A":"x y"}')]),
+    ("pull", True, [("pull", "1")]),
+    ("pull", False, []),
+    ("rm", True, []),
+    ("rm", False, [("rm", "0")]),
+    ("forcerm", True, [("forcerm", "1")]),
+    ("forcerm", False, []),
+    ("labels", {"a": "b", "c": ""}, [("labels", '{"a":"b","c":""}')]),
+    ("platform", "linux/arm64/v8", [("platform", "linux/arm64/v8")]),
+    ("target", "test", [("target", "test")]),
+    ("network_mode", "container:x", [("networkmode", "container:x")]),
+    ("extra_hosts", {"a": "10.0.0.1", "b": "::1"}, [("extrahosts", "a:10.0.0.1"), ("extrahosts", "b:::1")]),
+    ("extra_hosts", ["a:host-gateway"], [("extrahosts", "a:host-gateway")]),
+    ("extra_hosts", "a:10.0.0.1", [("extrahosts", "a:10.0.0.1")]),
+    ("extra_hosts", {}, []),
+    ("extra_hosts", [], []),
+    ("cache_from", "a:1", [("cachefrom", '["a:1"]')]),
+    ("cache_from", ["a:1", "b"], [("cachefrom", '["a:1","b"]')]),
+    ("cache_from", [], []),
+    ("shm_size", 2**26, [("shmsize", "67108864")]),
+    ("memory", 2**32, [("memory", "4294967296")]),
+    ("memory", 0, [("memory", "0")]),
+    ("memswap", -1, [("memswap", "-1")]),
+    ("cpu_shares", 512, [("cpushares", "512")]),
+    ("cpu_period", 100000, [("cpuperiod", "100000")]),
+    ("cpu_quota", 50000, [("cpuquota", "50000")]),
+    ("cpuset_cpus", "0-3,5", [("cpusetcpus", "0-3,5")]),
+    ("ulimits", {"nofile": 1024}, [("ulimits", '[{"Name":"nofile","Soft":1024,"Hard":1024}]')]),
+    (
+        "ulimits",
+        {"nofile": (1024, 2048), "core": -1},
+        [("ulimits", '[{"Name":"nofile","Soft":1024,"Hard":2048},{"Name":"core","Soft":-1,"Hard":-1}]')],
+    ),
+    ("ulimits", {}, []),
+    ("squash", True, [("squash", "1")]),
+    ("squash", False, []),
+]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "query"),
+    PARAMETERS,
+    ids=[f"{argument}={value!r:.20}" for argument, value, _ in PARAMETERS],
+)
+def test_parameters(argument: str, value: Any, query: list[tuple[str, str]]) -> None:
+    assert query_of(**{argument: value}) == query
+
+
+def test_parameters_together() -> None:
+    last = {argument: value for argument, value, query in PARAMETERS if query}
+    expected = {pair[0] for _, _, query in PARAMETERS for pair in query}
+    assert {name for name, _ in query_of(**last)} == expected
+
+
+def test_no_parameter_is_left_out_here() -> None:
+    tested = {argument for argument, _, _ in PARAMETERS} | {
+        "remote",
+        "fileobj",
+        "encoding",
+        "stream",
+        "timeout",
+    }
+    assert tested == inspect.signature(build).parameters.keys()
+
+
+NONE_BY_DEFAULT = sorted(
+    {argument for argument, _, _ in PARAMETERS} - {"quiet", "nocache", "pull", "rm", "forcerm", "squash"}
+)
+
+
+@pytest.mark.parametrize("argument", NONE_BY_DEFAULT)
+def test_none_is_not_sent(argument: str) -> None:
+    assert query_of(**{argument: None}) == []
+
+
+ODD = object()
+WRONG: list[tuple[str, Any]] = [
+    *((argument, ODD) for argument in sorted({argument for argument, _, _ in PARAMETERS})),
+    *((flag, None) for flag in ("quiet", "nocache", "pull", "rm", "forcerm", "squash")),
+    ("rm", "false"),
+    ("memory", "1g"),
+    ("memory", 1.5),
+    ("memory", True),
+    ("tag", ["a", ODD]),
+    ("tag", b"a"),
+    ("buildargs", {"A": 1}),
+    ("buildargs", ["A=1"]),
+    ("labels", {"a": True}),
+    ("extra_hosts", ["a:b", 5]),
+    ("cache_from", [None]),
+    ("ulimits", {"nofile": None}),
+    ("ulimits", {"nofile": 1.5}),
+    ("remote", ODD),
+    ("fileobj", ODD),
+]
+
+
+@pytest.mark.parametrize(("argument", "value"), WRONG, ids=[f"{name}={value!r:.12}" for name, value in WRONG])
+def test_wrong_kinds(argument: str, value: Any) -> None:
+    arguments: dict[str, Any] = {} if argument in ("remote", "fileobj") else {"fileobj": b""}
+    with pytest.raises(TypeError):
+        build(**arguments, **{argument: value})
+
+
+def test_a_build_that_is_streamed_sends_the_same() -> None:
+    listed, streamed = build(fileobj=b"", tag="a"), build(fileobj=b"", tag="a", stream=True)
+    assert (type(listed), type(streamed)) == (Call, Streamed)
+    assert request_of(listed) == request_of(streamed)
+    assert listed.finish([{"stream": "x"}]) == [{"stream": "x"}]
+
+
+def test_texts_of_json_have_no_spaces() -> None:
+    query = dict(query_of(buildargs={"A": "1", "B": "2"}, labels={"c": "d"}, cache_from=["a", "b"]))
+    assert json.loads(query["buildargs"]) == {"A": "1", "B": "2"}
+    assert not {" "} & set("".join(query.values()))

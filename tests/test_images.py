@@ -1,0 +1,381 @@
+"""Every operation on a real engine, on all three transports, streaming and not where it applies."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockerproto import (
+    BadRequest,
+    Conflict,
+    Credentials,
+    DockerError,
+    DockerStreamError,
+    NotFound,
+    ServerError,
+    Unauthorized,
+)
+from tests.bench.base_image import busybox_layer, context
+from tests.bench.dockerd import Dockerd
+from tests.bench.processes import free_port
+from tests.bench.registry import Registry
+from tests.bench.unix_http import ask
+from tests.conftest import PASSWORD, USER, Connect
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+
+DOCKERFILE = "FROM busybox\nCOPY file /\nRUN cat /file\n"
+
+
+@pytest.fixture
+async def docker(engine: Dockerd, connect: Connect) -> Any:
+    async with connect(engine.url) as docker:
+        yield docker
+
+
+@pytest.fixture
+def name(engine: Dockerd) -> Iterator[str]:
+    """The name of an image that is busybox under another name; what the test makes of it is removed."""
+    name = "dockerproto/image:1"
+    assert ask(engine.socket, "POST", "/images/busybox/tag?repo=dockerproto/image&tag=1").status == 201
+    yield name
+    ask(engine.socket, "DELETE", f"/images/{name}?force=1")
+
+
+async def build(docker: Any, dockerfile: str = DOCKERFILE, **options: Any) -> Any:
+    data = context(dockerfile, file=b"in the file\n")
+    return await docker.images.build(fileobj=data, network_mode="none", **options)
+
+
+def log(messages: list[Any]) -> str:
+    return "".join(message.get("stream", "") for message in messages)
+
+
+class TestBuild:
+    async def test_it_builds(self, docker: Any) -> None:
+        messages = await build(
+            docker, tag=["dockerproto/built:a", "dockerproto/built:b"], labels={"k": "v"}, nocache=True
+        )
+        ids = [message["aux"]["ID"] for message in messages if "aux" in message]
+        for tag in ("a", "b"):
+            image = await docker.images.inspect(f"dockerproto/built:{tag}")
+            assert image["Id"] == ids[-1]
+            assert image["Config"]["Labels"] == {"k": "v"}
+        assert "in the file" in log(messages)
+
+    async def test_it_streams_what_it_would_return(self, docker: Any) -> None:
+        await build(docker)
+        returned = await build(docker)
+        data = context(DOCKERFILE, file=b"in the file\n")
+        async with docker.images.build(fileobj=data, network_mode="none", stream=True) as stream:
+            assert [message async for message in stream] == returned
+
+    async def test_options_reach_the_engine(self, docker: Any) -> None:
+        dockerfile = (
+            "FROM busybox AS first\nARG A=default\nARG B=default\nRUN echo A=$A B=$B; cat /etc/hosts; "
+            "ulimit -n; df -k /dev/shm | tail -1\nFROM busybox AS second\nRUN exit 9\n"
+        )
+        messages = await build(
+            docker,
+            dockerfile,
+            nocache=True,
+            target="first",
+            buildargs={"A": "given", "B": None},
+            extra_hosts={"somewhere": "10.1.2.3"},
+            ulimits={"nofile": (512, 1024)},
+            shm_size=8 * 2**20,
+            memory=256 * 2**20,
+            memswap=-1,
+            cpu_shares=512,
+            cpu_period=100_000,
+            cpu_quota=50_000,
+            cpuset_cpus="0",
+            cache_from=["busybox"],
+        )
+        said = log(messages)
+        for expected in ("A=given B=default\n", "10.1.2.3\tsomewhere", "\n512\n", " 8192 "):
+            assert expected in said
+
+    async def test_quiet_says_the_id_only(self, docker: Any) -> None:
+        messages = await build(docker, quiet=True)
+        assert len(messages) == 1
+        assert messages[0]["stream"].startswith("sha256:")
+
+    async def test_a_compressed_context_and_another_dockerfile(self, docker: Any) -> None:
+        data = gzip.compress(context("FROM nothing", **{"other/Dockerfile": b"FROM busybox\n"}))
+        messages = await docker.images.build(
+            fileobj=io.BytesIO(data), encoding="gzip", path_dockerfile="other/Dockerfile"
+        )
+        assert "Successfully built" in log(messages)
+
+    async def test_a_failing_step_raises_with_its_log(self, docker: Any) -> None:
+        with pytest.raises(DockerStreamError, match="returned a non-zero code: 3") as raised:
+            await build(docker, "FROM busybox\nRUN echo before; exit 3\n", nocache=True)
+        assert raised.value.error_detail["code"] == 3
+        assert "before\n" in log(raised.value.messages)
+        assert type(raised.value) is DockerStreamError
+
+    @pytest.mark.parametrize(
+        ("dockerfile", "error"),
+        [
+            ("FROM busybox\nBOGUS\n", BadRequest),
+            ("", BadRequest),
+            ("FROM busybox\nCOPY absent /\n", BadRequest),
+        ],
+        ids=["syntax", "empty", "missing source"],
+    )
+    async def test_a_bad_context_is_a_bad_request(
+        self, docker: Any, dockerfile: str, error: type[DockerError]
+    ) -> None:
+        with pytest.raises(error):
+            await build(docker, dockerfile)
+
+    async def test_a_remote_context_that_is_not_there(self, docker: Any) -> None:
+        with pytest.raises(ServerError, match="connection refused"):
+            await docker.images.build(remote=f"http://127.0.0.1:{free_port()}/context.tar")
+
+    async def test_squash_needs_an_experimental_engine(self, docker: Any) -> None:
+        with pytest.raises(BadRequest, match="experimental"):
+            await build(docker, squash=True)
+
+
+class TestStore:
+    async def test_list(self, docker: Any, name: str) -> None:
+        listed = await docker.images.list()
+        tags = [tag for image in listed for tag in image["RepoTags"]]
+        assert {"busybox:latest", name} <= set(tags)
+        assert all(isinstance(image["RepoDigests"], list) for image in listed)
+
+    async def test_list_filters(self, docker: Any, name: str) -> None:
+        images = docker.images
+        for value in (name, [name], (name,), {name}):
+            (image,) = await images.list(filters={"reference": value, "dangling": False})
+            assert image["RepoTags"] == [name]
+        assert await images.list(filters={"label": ["absent", "also=absent"]}) == []
+        with pytest.raises(BadRequest, match="colour"):
+            await images.list(filters={"colour": "blue"})
+        with pytest.raises(NotFound):
+            await images.list(filters={"before": "dockerproto/absent"})
+
+    async def test_list_parameters(self, docker: Any) -> None:
+        some = await docker.images.list()
+        every = await docker.images.list(all=True, digests=True, **{"shared-size": True})
+        assert {image["Id"] for image in some} <= {image["Id"] for image in every}
+
+    async def test_inspect(self, docker: Any, name: str) -> None:
+        image = await docker.images.inspect(name)
+        assert name in image["RepoTags"]
+        assert image["Config"]["Cmd"] == []
+        for same in (image["Id"], image["Id"][7:19], image["Id"].removeprefix("sha256:")):
+            assert (await docker.images.inspect(same))["Id"] == image["Id"]
+        with pytest.warns(DeprecationWarning, match="inspect"):
+            assert await docker.images.get(name) == image
+
+    async def test_exists(self, docker: Any, name: str) -> None:
+        assert await docker.images.exists(name) is True
+        assert await docker.images.exists("dockerproto/absent") is False
+        assert await docker.images.exists("sha256:" + "0" * 64) is False
+
+    async def test_history(self, docker: Any) -> None:
+        messages = await build(docker)
+        image = next(message["aux"]["ID"] for message in reversed(messages) if "aux" in message)
+        steps = await docker.images.history(image)
+        assert steps[0]["CreatedBy"].endswith("cat /file")
+        assert all(isinstance(step["Tags"], list) for step in steps)
+
+    async def test_tag(self, docker: Any, name: str) -> None:
+        assert await docker.images.tag(name, "dockerproto/other") is True
+        assert await docker.images.tag(name, "dockerproto/other", tag="2") is True
+        assert await docker.images.tag(name, "dockerproto/other:3") is True
+        for tag in ("latest", "2", "3"):
+            assert await docker.images.exists(f"dockerproto/other:{tag}")
+            await docker.images.delete(f"dockerproto/other:{tag}")
+
+    async def test_delete(self, docker: Any, name: str) -> None:
+        with pytest.raises(Conflict):
+            await docker.images.delete((await docker.images.inspect(name))["Id"])
+        assert await docker.images.delete(name) == [{"Untagged": name}]
+        with pytest.raises(NotFound):
+            await docker.images.delete(name)
+
+    async def test_what_is_missing_is_not_found(self, docker: Any) -> None:
+        absent = "dockerproto/absent"
+        calls: list[Callable[[str], Any]] = [
+            docker.images.inspect,
+            docker.images.history,
+            docker.images.delete,
+            lambda name: docker.images.tag(name, "x"),
+            lambda name: docker.images.export_image(name).read(),
+            docker.images.push,
+        ]
+        for call in calls:
+            with pytest.raises(NotFound):
+                await call(absent)
+
+    async def test_prune(self, docker: Any) -> None:
+        await build(docker, "FROM busybox\nLABEL a=1\n", tag="dockerproto/pruned")
+        await build(docker, "FROM busybox\nLABEL a=2\n", tag="dockerproto/pruned")
+        pruned = await docker.images.prune(filters={"dangling": True})
+        assert any("Deleted" in each for each in pruned["ImagesDeleted"])
+        again = await docker.images.prune()
+        assert again == {"ImagesDeleted": [], "SpaceReclaimed": 0}
+
+    async def test_prune_builds(self, docker: Any) -> None:
+        pruned = await docker.images.prune_builds(reserved_space=10**12, all_builds=True)
+        assert pruned == {"CachesDeleted": [], "SpaceReclaimed": 0}
+        assert await docker.images.prune_builds(filters={"unused-for": "24h"}) == pruned
+
+
+class TestArchives:
+    async def test_export_and_import(self, docker: Any, name: str, tmp_path: Path) -> None:
+        path = tmp_path / "image.tar"
+        with path.open("wb") as file:
+            async with docker.images.export_image(name) as download:
+                async for data in download:
+                    file.write(data)
+        await docker.images.delete(name)
+        assert await docker.images.import_image(path) == [{"stream": f"Loaded image: {name}\n"}]
+        stream = docker.images.import_image(gzip.compress(path.read_bytes()), stream=True)
+        assert [message async for message in stream] == [{"stream": f"Loaded image: {name}\n"}]
+        assert await docker.images.exists(name)
+
+    async def test_several_images_in_one_archive(self, docker: Any, name: str) -> None:
+        data = await docker.images.export_image([name, "busybox:latest"]).read()
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            manifest = archive.extractfile("manifest.json")
+            assert manifest is not None
+            text = manifest.read().decode()
+        assert name in text
+        assert "busybox:latest" in text
+
+    async def test_progress_of_an_import(self, docker: Any) -> None:
+        layer = context("FROM scratch", big=os.urandom(3_000_000))
+        made = await docker.images.import_filesystem(layer, repo="dockerproto/layer")
+        data = await docker.images.export_image("dockerproto/layer").read()
+        await docker.images.delete(made[-1]["status"], force=True)
+        messages = await docker.images.import_image(data, quiet=False)
+        assert any(message.get("status") == "Loading layer" for message in messages)
+
+    async def test_what_is_no_archive_is_a_bad_request(self, docker: Any) -> None:
+        for data in (b"no tar" * 1000, b""):
+            with pytest.raises(BadRequest):
+                await docker.images.import_image(data)
+
+    async def test_a_file_system_becomes_an_image(self, docker: Any, tmp_path: Path) -> None:
+        path = tmp_path / "root.tar"
+        path.write_bytes(busybox_layer())
+        messages = await docker.images.import_filesystem(
+            path, repo="dockerproto/root", tag="2", message="by hand", changes=['CMD ["sh"]', "ENV A=b"]
+        )
+        image = await docker.images.inspect("dockerproto/root:2")
+        assert messages == [{"status": image["Id"]}]
+        assert image["Comment"] == "by hand"
+        assert image["Config"]["Cmd"] == ["sh"]
+        assert "A=b" in image["Config"]["Env"]
+        with pytest.raises(BadRequest, match="not a valid change"):
+            await docker.images.import_filesystem(path, changes="RUN x")
+        with pytest.raises(BadRequest):
+            await docker.images.import_filesystem(b"no tar" * 1000)
+
+    async def test_a_file_system_of_a_url(self, docker: Any) -> None:
+        with pytest.raises(ServerError, match="connection refused"):
+            async for _ in docker.images.import_filesystem(
+                f"http://127.0.0.1:{free_port()}/root.tar", stream=True
+            ):
+                pass
+
+
+class TestRegistries:
+    async def test_push_and_pull(self, docker: Any, open_registry: Registry) -> None:
+        repository = f"{open_registry.host}/team/app"
+        await docker.images.tag("busybox", repository, tag="1")
+        pushed = await docker.images.push(repository, tag="1")
+        digest = next(message["aux"]["Digest"] for message in pushed if "aux" in message)
+        again = await docker.images.push(f"{repository}:1")
+        assert again == [message async for message in docker.images.push(f"{repository}:1", stream=True)]
+        await docker.images.delete(f"{repository}:1")
+        for reference in (f"{repository}:1", f"{repository}@{digest}"):
+            pulled = await docker.images.pull(reference)
+            assert {"status": f"Digest: {digest}"} in pulled
+            assert pulled[-1]["status"].startswith("Status: ")
+            assert await docker.images.exists(reference)
+        async with docker.images.pull(repository, tag="1", stream=True) as stream:
+            assert (await anext(stream))["status"].startswith("Pulling from team/app")
+            assert (await stream.rest())[-1]["status"].startswith("Status: Image is up to date")
+        described = await docker.images.distribution(f"{repository}:1")
+        assert described["Descriptor"]["digest"] == digest
+        assert described["Platforms"][0]["os"] == "linux"
+        await docker.images.delete(f"{repository}:1")
+
+    async def test_only_the_tag_that_is_asked_for_is_pushed(
+        self, docker: Any, open_registry: Registry
+    ) -> None:
+        repository = f"{open_registry.host}/team/tags"
+        for tag in ("latest", "a", "b"):
+            await docker.images.tag("busybox", repository, tag=tag)
+        expected: dict[str | None, set[str]] = {None: {"latest"}, "a": {"a"}, "": {"latest", "a", "b"}}
+        for asked, names in expected.items():
+            pushed = await docker.images.push(repository, tag=asked)
+            assert {message["aux"]["Tag"] for message in pushed if "aux" in message} == names
+        for tag in ("latest", "a", "b"):
+            await docker.images.delete(f"{repository}:{tag}")
+        await docker.images.pull(repository)
+        assert not await docker.images.exists(f"{repository}:a")
+        await docker.images.pull(repository, tag="")
+        for tag in ("latest", "a", "b"):
+            await docker.images.delete(f"{repository}:{tag}")
+
+    async def test_credentials_in_every_form(self, docker: Any, closed_registry: Registry) -> None:
+        repository = f"{closed_registry.host}/team/private"
+        await docker.images.tag("busybox", repository)
+        pair = base64.b64encode(f"{USER}:{PASSWORD}".encode())
+        for auth in (
+            {"username": USER, "password": PASSWORD},
+            {"auth": pair.decode()},
+            pair,
+            pair.decode(),
+            Credentials(username=USER, password=PASSWORD),
+        ):
+            await docker.images.push(repository, auth=auth)
+            await docker.images.pull(repository, auth=auth)
+            assert (await docker.images.distribution(repository, auth=auth))["Descriptor"]["size"] > 0
+        await docker.images.delete(repository)
+
+    async def test_wrong_credentials_are_unauthorized(self, docker: Any, closed_registry: Registry) -> None:
+        repository = f"{closed_registry.host}/team/refused"
+        await docker.images.tag("busybox", repository)
+        for auth in (None, {"username": USER, "password": "wrong"}):
+            for call in (docker.images.push, docker.images.pull, docker.images.distribution):
+                with pytest.raises(Unauthorized):
+                    await call(repository, auth=auth)
+        await docker.images.delete(repository)
+
+    async def test_what_a_registry_does_not_have_is_not_found(
+        self, docker: Any, open_registry: Registry
+    ) -> None:
+        for call in (docker.images.pull, docker.images.distribution):
+            with pytest.raises(NotFound):
+                await call(f"{open_registry.host}/team/absent:1")
+
+    async def test_a_registry_that_is_not_there(self, docker: Any) -> None:
+        with pytest.raises(ServerError, match="connection refused"):
+            await docker.images.pull(f"127.0.0.1:{free_port()}/x")
+
+    async def test_search_of_a_registry_that_cannot(self, docker: Any, open_registry: Registry) -> None:
+        with pytest.raises(DockerError):
+            await docker.images.search(f"{open_registry.host}/busybox", limit=5, filters={"stars": 1})
+
+
+async def test_the_engine_tells_its_version(docker: Any) -> None:
+    version = await docker.version()
+    ping = await docker.ping()
+    assert version["ApiVersion"] == ping.api_version == docker.api_version
+    assert ping.podman is None

@@ -1,0 +1,108 @@
+"""Never run, only type-checked: the exact types of every operation on the three clients."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import assert_type
+
+import dockerproto_asyncio
+import dockerproto_httpx
+import dockerproto_trio
+from dockerproto import (
+    AsyncDownload,
+    AsyncStream,
+    BuildsPruned,
+    DeletedImage,
+    DistributionInspect,
+    Download,
+    EngineVersion,
+    HistoryEntry,
+    ImageInspect,
+    ImagesPruned,
+    ImageSummary,
+    Message,
+    Ping,
+    SearchResult,
+    Stream,
+    Timeout,
+)
+
+
+async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker, file: Path) -> None:
+    images = docker.images
+    assert_type(await docker.version(), EngineVersion)
+    assert_type(await docker.ping(), Ping)
+    assert_type(await images.build(fileobj=file, tag=["a", "b"]), list[Message])
+    assert_type(images.build(fileobj=b"", stream=True), AsyncStream[Message])
+    assert_type(await images.delete("x", force=True), list[DeletedImage])
+    assert_type(await images.distribution("x"), DistributionInspect)
+    assert_type(await images.exists("x"), bool)
+    assert_type(images.export_image("x"), AsyncDownload)
+    assert_type(images.export_image(["x", "y"], 5), AsyncDownload)
+    assert_type(await images.get("x"), ImageInspect)
+    assert_type(await images.history("x"), list[HistoryEntry])
+    assert_type(await images.import_filesystem(file), list[Message])
+    assert_type(images.import_filesystem(file, stream=True), AsyncStream[Message])
+    assert_type(await images.import_image(file), list[Message])
+    assert_type(images.import_image(file, True), AsyncStream[Message])
+    assert_type(await images.inspect("x"), ImageInspect)
+    assert_type(await images.list(filters={"dangling": True}, all=True), list[ImageSummary])
+    assert_type(await images.prune(), ImagesPruned)
+    assert_type(await images.prune_builds(reserved_space=5), BuildsPruned)
+    assert_type(await images.pull("x", timeout=Timeout(idle=5)), list[Message])
+    assert_type(await images.pull("x", stream=False), list[Message])
+    assert_type(images.pull("x", stream=True), AsyncStream[Message])
+    assert_type(await images.push("x", auth={"username": "u", "password": "p"}), list[Message])
+    assert_type(images.push("x", stream=True), AsyncStream[Message])
+    assert_type(await images.search("x", limit=5), list[SearchResult])
+    assert_type(await images.tag("x", "y"), bool)
+
+
+async def streams(docker: dockerproto_asyncio.Docker, pieces: AsyncIterator[bytes]) -> None:
+    async with docker.images.pull("x", stream=True) as stream:
+        assert_type(stream, AsyncStream[Message])
+        async for message in stream:
+            assert_type(message, Message)
+        assert_type(await stream.rest(), list[Message])
+    assert_type(await docker.images.import_image(pieces), list[Message])
+    assert_type(await docker.images.export_image("x").read(5), bytes)
+
+
+def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
+    images = docker.images
+    assert_type(docker.version(), EngineVersion)
+    assert_type(docker.ping(), Ping)
+    assert_type(images.build(fileobj=file, tag=["a", "b"]), list[Message])
+    assert_type(images.build(fileobj=b"", stream=True), Stream[Message])
+    assert_type(images.delete("x", force=True), list[DeletedImage])
+    assert_type(images.distribution("x"), DistributionInspect)
+    assert_type(images.exists("x"), bool)
+    assert_type(images.export_image("x"), Download)
+    assert_type(images.get("x"), ImageInspect)
+    assert_type(images.history("x"), list[HistoryEntry])
+    assert_type(images.import_filesystem(file), list[Message])
+    assert_type(images.import_filesystem(file, stream=True), Stream[Message])
+    assert_type(images.import_image(file), list[Message])
+    assert_type(images.import_image(file, True), Stream[Message])
+    assert_type(images.inspect("x"), ImageInspect)
+    assert_type(images.list(filters={"dangling": True}, all=True), list[ImageSummary])
+    assert_type(images.prune(), ImagesPruned)
+    assert_type(images.prune_builds(reserved_space=5), BuildsPruned)
+    assert_type(images.pull("x", timeout=None), list[Message])
+    assert_type(images.pull("x", stream=True), Stream[Message])
+    assert_type(images.push("x", auth="bWU6c2VjcmV0"), list[Message])
+    assert_type(images.push("x", stream=True), Stream[Message])
+    assert_type(images.search("x", limit=5), list[SearchResult])
+    assert_type(images.tag("x", "y"), bool)
+    with images.pull("x", stream=True) as stream:
+        assert_type(next(stream), Message)
+        assert_type(stream.rest(), list[Message])
+    assert_type(images.export_image("x").read(), bytes)
+
+
+def errors(docker: dockerproto_httpx.Docker) -> None:
+    docker.images.pull("x", plattform="y")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    docker.images.pull(1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    docker.images.inspect()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    docker.images.delete("x", force="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
