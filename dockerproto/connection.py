@@ -104,9 +104,7 @@ class Answer:
         """Status and headers."""
 
     async def receive(self) -> bytes:
-        """Return the next bytes of the body, b"" at its end."""
-        if self._done:
-            return b""
+        """Return the next bytes of the body, b"" at its end; not to be called after that."""
         try:
             data = await self._connection.receive(self._timer)
         except BaseException:
@@ -150,10 +148,7 @@ class Connections:
 
     def give(self, connection: Connection) -> None:
         """Take back a connection whose answer has been read."""
-        now = self._network.now()
-        for expired in self._pool.expired(now):
-            self.drop(expired)
-        if not (connection.reusable and self._pool.give(connection, now)):
+        if not (connection.reusable and self._pool.give(connection, self._network.now())):
             self.drop(connection)
 
     def drop(self, connection: Connection) -> None:

@@ -350,6 +350,15 @@ class TestEnd:
             await anext(stream)
         await anyio.to_thread.run_sync(wait_until, lambda: scripted.connections_open == 0)
 
+    async def test_what_has_come_is_handed_out_after_that(
+        self, scripted: ScriptedEngine, connect: Connect
+    ) -> None:
+        scripted.script(*PULL, chunked(b'{"status":"a"}\n', b'{"status":"b"}\n'))
+        async with connect(scripted.url) as docker:
+            stream = docker.images.pull("busybox", stream=True)
+            assert await anext(stream) == {"status": "a"}
+        assert await stream.rest() == [{"status": "b"}]
+
     async def test_a_wait_ends_with_its_client(self, scripted: ScriptedEngine, connect: Connect) -> None:
         scripted.script(*LIST, UntilClosed())
         async with connect(scripted.url) as docker, anyio.create_task_group() as tasks:

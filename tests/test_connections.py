@@ -224,6 +224,22 @@ def sources(directory: Path) -> dict[str, Any]:
     }
 
 
+class Pieces:
+    """An async iterator that is no generator."""
+
+    def __init__(self) -> None:
+        self._left = 3
+
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise StopAsyncIteration
+        return b"x" * self._left
+
+
 async def asynchronously(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     for piece in pieces:
         await anyio.lowlevel.checkpoint()
@@ -259,6 +275,8 @@ class TestUploads:
             else:
                 await docker.images.import_image(source)
                 assert scripted.requests[-1].length == 300_001
+                await docker.images.import_image(Pieces())
+                assert scripted.requests[-1].body == b"xx" + b"x"
 
     async def test_a_file_of_the_callers_stays_open(self, scripted: ScriptedEngine, connect: Connect) -> None:
         scripted.script(*LOAD, chunked(LOADED))

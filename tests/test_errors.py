@@ -47,7 +47,8 @@ def drawn() -> dict[str, set[str]]:
     bases: dict[str, set[str]] = {}
     path: list[str] = []
     notes: dict[str, str] = {}
-    for line in inspect.getdoc(errors).split("::")[1].split("The engine's own words")[0].splitlines():  # type: ignore[union-attr]
+    drawing = (inspect.getdoc(errors) or "").split("::")[1].split("The engine's own words")[0]
+    for line in drawing.splitlines():
         if (match := _LINE.match(line)) is None:
             assert not line.strip()
             continue

@@ -37,6 +37,7 @@ from tests.bench.scripted import (
     wait_until,
 )
 from tests.conftest import Connect
+from tests.facade import Transport
 
 pytestmark = pytest.mark.anyio
 
@@ -159,6 +160,13 @@ async def test_a_stream_that_is_left_early_is_closed(scripted: ScriptedEngine, c
         await closed(scripted)
 
 
+async def test_a_stream_shows_what_it_is_of(connect: Connect, transport: Transport) -> None:
+    async with connect("unix:///x") as docker:
+        stream = docker.images.pull("busybox", stream=True)
+        name = "Stream" if transport == "httpx" else "AsyncStream"
+        assert repr(getattr(stream, "blocking", stream)) == f"<{name} of POST /images/create>"
+
+
 async def test_a_stream_that_is_closed_before_it_began_sends_nothing(
     scripted: ScriptedEngine, connect: Connect
 ) -> None:
@@ -248,7 +256,8 @@ class TestDownload:
         async with connect(scripted.url) as docker, docker.images.export_image("busybox") as download:
             assert await download.read(11) == b"some member"
             assert await download.read(0) == b""
-            assert await download.read() == self.TAR[11:]
+            assert await download.read(5000) == self.TAR[11:700]
+            assert await download.read() == self.TAR[700:]
             assert await download.read() == await download.read(5) == b""
 
     async def test_an_archive_without_its_end_raises(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
@@ -18,6 +18,7 @@ import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import (
+    BadRequest,
     ConnectionFailed,
     DockerError,
     NotFound,
@@ -28,7 +29,9 @@ from dockerproto import (
 )
 from dockerproto_httpx import EngineTransport
 from tests.bench.scripted import (
+    Close,
     Pause,
+    ReadSome,
     ScriptedEngine,
     UntilClosed,
     chunk,
@@ -135,6 +138,22 @@ class TestAsyncio:
                 await asyncio.to_thread(wait_until, lambda: scripted.connections_open == 0)
 
         asyncio.run(main(), debug=True)
+
+    def test_an_answer_that_was_not_read_before_a_write_failed(self, scripted: ScriptedEngine) -> None:
+        refusal = json_response({"message": "bad parameter"}, 400, {"Connection": "close"})
+        scripted.script(*LOAD, [ReadSome(10), refusal, Close()])
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"x" * 10
+            wait_until(lambda: scripted.connections_open == 0)  # the loop does not see what comes
+            yield b"x" * 1_000_000
+
+        async def main() -> None:
+            async with dockerproto_asyncio.Docker(scripted.url) as docker:
+                with pytest.raises(BadRequest, match="bad parameter"):
+                    await docker.images.import_image(pieces())
+
+        asyncio.run(main())
 
     def test_a_slow_reader_slows_the_engine_down(self, scripted: ScriptedEngine) -> None:
         blocks = [chunk(bytes(2**20)) for _ in range(8)]

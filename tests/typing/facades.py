@@ -103,6 +103,6 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
 
 def errors(docker: dockerproto_httpx.Docker) -> None:
     docker.images.pull("x", plattform="y")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    docker.images.pull(1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    docker.images.pull(1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     docker.images.inspect()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     docker.images.delete("x", force="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,107 @@
+"""A connection without a network: when one is too old, and when sending fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
+
+import pytest
+
+from dockerproto import ConnectionFailed, Timeout, UnixSocket
+from dockerproto.connection import Connections
+from dockerproto.endpoint import Address
+from dockerproto.http11 import Buffer, Message
+from dockerproto.network import Lock, run
+from dockerproto.timeouts import Timer
+
+T = TypeVar("T")
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+PING = Message("GET", "/_ping", [("Host", "docker")])
+DELETE = Message("DELETE", "/images/x", [("Host", "docker")])
+
+
+class FakeStream:
+    """A connection that answers every request with the same bytes, if it can be sent."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.closed = False
+
+    async def send(self, data: Buffer, timeout: float | None) -> None:
+        if self.broken:
+            raise BrokenPipeError("gone")
+
+    async def receive(self, timeout: float | None) -> bytes:
+        return b"" if self.broken else OK
+
+    @property
+    def readable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeNetwork:
+    """A network with a clock of its own."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.streams: list[FakeStream] = []
+
+    async def connect(self, address: Address, timeout: float | None) -> FakeStream:
+        self.streams.append(FakeStream())
+        return self.streams[-1]
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        raise NotImplementedError
+
+    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
+        raise NotImplementedError
+
+    def lock(self) -> Lock:
+        raise NotImplementedError
+
+    def now(self) -> float:
+        return self.time
+
+
+def exchange(connections: Connections, network: FakeNetwork, message: Message) -> None:
+    answer = run(connections.send(message, Timer(Timeout(), network.now)))
+    assert run(answer.receive()) == b""
+
+
+@pytest.fixture
+def network() -> FakeNetwork:
+    return FakeNetwork()
+
+
+@pytest.fixture
+def connections(network: FakeNetwork) -> Connections:
+    return Connections(network, UnixSocket("/x"))
+
+
+@pytest.mark.parametrize(("seconds", "opened"), [(59, 1), (61, 2)])
+def test_an_idle_connection_is_kept_for_a_minute(
+    network: FakeNetwork, connections: Connections, seconds: float, opened: int
+) -> None:
+    exchange(connections, network, PING)
+    network.time += seconds
+    exchange(connections, network, PING)
+    assert len(network.streams) == opened
+    assert [stream.closed for stream in network.streams] == [True, False][-opened:]
+
+
+def test_what_could_not_be_sent_is_sent_again_if_it_may(
+    network: FakeNetwork, connections: Connections
+) -> None:
+    exchange(connections, network, PING)
+    network.streams[0].broken = True
+    exchange(connections, network, PING)
+    assert [stream.closed for stream in network.streams] == [True, False]
+    network.streams[1].broken = True
+    with pytest.raises(ConnectionFailed, match="gone"):
+        exchange(connections, network, DELETE)
+    assert network.streams[1].closed
