@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -125,6 +126,17 @@ class TestAsyncio:
             del stream
             gc.collect()
         wait_until(lambda: scripted.connections_open == 0)
+
+    def test_a_client_may_meet_another_loop(self, scripted: ScriptedEngine) -> None:
+        scripted.script(*LIST, json_response([]))
+        docker = dockerproto_asyncio.Docker(scripted.url)
+        for _ in range(2):
+            assert asyncio.run(docker.images.list()) == []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # each loop left a connection behind
+            asyncio.run(docker.close())
+            del docker
+            gc.collect()
 
     def test_a_stream_can_be_collected_in_any_thread(self, scripted: ScriptedEngine) -> None:
         scripted.script(*PULL, [stream_head(), chunk(b'{"status":"a"}\n'), UntilClosed()])

@@ -116,7 +116,7 @@ class _Stream(asyncio.Protocol):
 
     @property
     def readable(self) -> bool:
-        return self._ended or bool(self._queue)
+        return self._ended or bool(self._queue) or self._loop.is_closed()
 
     def close(self) -> None:
         if not self._ended:
