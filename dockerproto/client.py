@@ -5,7 +5,7 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
@@ -129,12 +129,13 @@ class Client:
 
     async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
         spoken = await self._negotiated(timer) if request.versioned else OLDEST
+        address = self.configuration.endpoint.address
         headers = [
-            ("Host", self.configuration.endpoint.address.host),
+            ("Host", address.host),
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        message = Message(request.method, request.target(spoken), headers, upload)
+        message = Message(request.method, address.prefix + request.target(spoken), headers, upload)
         return await self._sender.send(message, timer)
 
     async def _upload(self, source: AsyncSource) -> SlicedUpload:
@@ -147,7 +148,8 @@ class Client:
         if self.version is not None:
             return self.version
         if timer.timeout.total is None:
-            timer = Timer(self.configuration.timeout, self._network.now)
+            limits = replace(timer.timeout, total=self.configuration.timeout.total)
+            timer = Timer(limits, self._network.now)
         try:
             await self._negotiation.acquire(timer.left("idle"))
         except TimeoutError as error:

@@ -55,10 +55,9 @@ class Connection:
         """Whether no byte of an answer to the last request has come."""
         return self._exchange.untouched
 
-    @property
-    def reusable(self) -> bool:
+    async def reusable(self) -> bool:
         """Whether another request can follow: nothing came after the answer, not even the end."""
-        return self._exchange.reusable and not self._stream.readable
+        return self._exchange.reusable and not await self._stream.readable()
 
     def close(self) -> None:
         """Close the connection, at once."""
@@ -75,7 +74,7 @@ class Connection:
 
     async def _worth_it(self, timer: Timer) -> bool:
         """Read what the engine says already, and return whether it wants the rest of the body."""
-        while self._stream.readable:
+        while await self._stream.readable():
             data = await self._receive(timer, "idle")
             self._exchange.feed(data)
             self._head = self._head or self._exchange.head()
@@ -112,7 +111,7 @@ class Answer:
             raise
         if not data:
             self._done = True
-            self._owner.give(self._connection)
+            await self._owner.give(self._connection)
         return data
 
     def close(self) -> None:
@@ -137,7 +136,7 @@ class Connections:
         A message that may be repeated is sent again, once and on a fresh connection, if the engine
         closed the idle one that it was sent on.
         """
-        idle = self._take()
+        idle = await self._take()
         if idle is not None:
             try:
                 return await self._exchange(idle, message, timer)
@@ -146,9 +145,9 @@ class Connections:
                     raise
         return await self._exchange(await self._connect(timer), message, timer)
 
-    def give(self, connection: Connection) -> None:
+    async def give(self, connection: Connection) -> None:
         """Take back a connection whose answer has been read."""
-        if not (connection.reusable and self._pool.give(connection, self._network.now())):
+        if not (await connection.reusable() and self._pool.give(connection, self._network.now())):
             self.drop(connection)
 
     def drop(self, connection: Connection) -> None:
@@ -169,11 +168,11 @@ class Connections:
             raise
         return Answer(connection, head, timer, self)
 
-    def _take(self) -> Connection | None:
+    async def _take(self) -> Connection | None:
         for expired in self._pool.expired(self._network.now()):
             self.drop(expired)
         while (connection := self._pool.take()) is not None:
-            if connection.reusable:
+            if await connection.reusable():
                 return connection
             self.drop(connection)
         return None

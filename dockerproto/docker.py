@@ -1,4 +1,4 @@
-"""The async client, but for connecting: what asyncio and trio share."""
+"""What clients share: both kinds of them, and the two async ones, which differ by how they connect."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from dockerproto.network import Network
 from dockerproto.system import version
 
 
-class AsyncDocker:
-    """An engine, on an event loop: ``async with`` it, or `close` it."""
+class AnyDocker:
+    """What can be asked of a client of either kind without waiting."""
 
-    def __init__(self, configuration: Configuration, network: Network) -> None:
-        connections = Connections(network, configuration.endpoint.address)
-        self._client: Client = Client(configuration, network, connections)
-        self.images: AsyncImages = AsyncImages(self._client)
-        """The images of the engine."""
+    def __init__(self, client: Client) -> None:
+        self._client: Client = client
 
     def __repr__(self) -> str:
         return f"<Docker at {self.endpoint.address}>"
@@ -36,6 +33,16 @@ class AsyncDocker:
         """The API version that is spoken, ``1.41``; None until it has been negotiated."""
         spoken = self._client.version
         return None if spoken is None else str(spoken)
+
+
+class AsyncDocker(AnyDocker):
+    """An engine, on an event loop: ``async with`` it, or `close` it."""
+
+    def __init__(self, configuration: Configuration, network: Network) -> None:
+        connections = Connections(network, configuration.endpoint.address)
+        super().__init__(Client(configuration, network, connections))
+        self.images: AsyncImages = AsyncImages(self._client)
+        """The images of the engine."""
 
     async def version(self) -> EngineVersion:
         """Return what the engine says of itself."""

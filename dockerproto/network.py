@@ -27,8 +27,7 @@ class ByteStream(Protocol):
         """Return some bytes, b"" at the end."""
         ...
 
-    @property
-    def readable(self) -> bool:
+    async def readable(self) -> bool:
         """Whether `receive` would return at once: bytes, the end, or an error."""
         ...
 

@@ -36,8 +36,7 @@ class FakeStream:
     async def receive(self, timeout: float | None) -> bytes:
         return b"" if self.broken else OK
 
-    @property
-    def readable(self) -> bool:
+    async def readable(self) -> bool:
         return False
 
     def close(self) -> None:

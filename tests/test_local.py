@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from dockerproto import TCP, InvalidHost, UnixSocket
-from dockerproto_local import find_endpoint, find_version, open_file
+from dockerproto.network import ByteStream
+from dockerproto_local import find_endpoint, find_version
+from dockerproto_local.network import Dialled, LocalNetwork
 
 SOCKETS = [
     "system/docker.sock",
@@ -73,8 +75,16 @@ def test_a_version_is_insisted_on_by_the_program_then_the_environment() -> None:
         find_version("auto", {"DOCKER_API_VERSION": "new"})
 
 
+class Nowhere(LocalNetwork):
+    async def dial(self, address: Dialled, timeout: float | None) -> ByteStream:
+        raise NotImplementedError
+
+    def now(self) -> float:
+        raise NotImplementedError
+
+
 def test_a_file_is_opened_for_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
-    with open_file(str(path)) as file:
+    with Nowhere().open_file(str(path)) as file:
         assert file.read(3) == b"con"

@@ -98,8 +98,7 @@ class Stream:
         """Hand out the next bytes, b"" when there are none left."""
         return next(self._replay.answers, b"")
 
-    @property
-    def readable(self) -> bool:
+    async def readable(self) -> bool:
         """Nothing comes before it is asked for."""
         return self._closed
 

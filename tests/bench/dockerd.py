@@ -32,7 +32,9 @@ class Dockerd:
     socket: Path
     url: str
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
+        """Take the directory for what is large, and more options of dockerd."""
+        self._options = options
         self.log = directory / "dockerd.log"
         self._directory = directory
         self._child: Child | None = None
@@ -90,6 +92,7 @@ class Dockerd:
             *("--pidfile", str(self._run / "dockerd.pid")),
             *("--bridge=none", "--iptables=false", "--ip6tables=false"),
             *("--insecure-registry", "127.0.0.0/8"),
+            *self._options,
         )
 
     @property

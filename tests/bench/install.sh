@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what the tests and the demo need from Debian or Ubuntu, as far as it is missing. If nothing is, do nothing.
 #
-#   install.sh [PART...]     without parts: venv engine registry busybox
+#   install.sh [PART...]     without parts: venv engine registry ssh busybox
 #
 #   venv        what `python3 -m venv` and pip need
 #   engine      dockerd: the tests start Docker Engines of their own
@@ -57,8 +57,12 @@ lacking() {
         has docker-registry || echo docker-registry
         has htpasswd || echo apache2-utils
         ;;
+    ssh)
+        has sshd || echo openssh-server
+        has ssh || echo openssh-client
+        ;;
     busybox) static_busybox || echo busybox-static ;;
-    *) fail "there is no part '$1': the parts are venv engine any-engine registry busybox" ;;
+    *) fail "there is no part '$1': the parts are venv engine any-engine registry ssh busybox" ;;
     esac
 }
 
@@ -115,7 +119,7 @@ install() {
     stop_services "$@"
 }
 
-[ $# -gt 0 ] || set -- venv engine registry busybox
+[ $# -gt 0 ] || set -- venv engine registry ssh busybox
 packages=$(all_lacking "$@")
 [ -n "$packages" ] || exit 0
 # shellcheck disable=SC2086 # one word per package

@@ -8,14 +8,13 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import Final, TypeVar, Unpack, cast
 
-from dockerproto.decoding import MESSAGE_LIMIT
 from dockerproto.docker import AsyncDocker
-from dockerproto.endpoint import Address, UnixSocket
+from dockerproto.endpoint import TCP, UnixSocket
 from dockerproto.http11 import Buffer
-from dockerproto.timeouts import DEFAULT, TimeoutLike
-from dockerproto_local import configure, open_file
+from dockerproto_local import Options, configure, secure
+from dockerproto_local.network import Dialled, LocalNetwork
 
 __all__ = ["Docker"]
 
@@ -28,39 +27,29 @@ class Docker(AsyncDocker):
     """An engine, on asyncio: ``async with`` it, or `close` it.
 
     Args:
-        url: Where it listens, ``unix:///path`` or ``tcp://host:port``; by default ``DOCKER_HOST``, else
-            the first of the usual sockets that exists.
-        api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
-        timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
-        message_limit: The longest message of a stream, in bytes.
+        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
+        options: See `Options`.
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_version: str = "auto",
-        timeout: TimeoutLike = DEFAULT,
-        message_limit: int = MESSAGE_LIMIT,
-    ) -> None:
-        super().__init__(configure(url, api_version, timeout, message_limit), _AsyncioNetwork())
+    def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
+        configuration = configure(url, options)
+        super().__init__(configuration, _AsyncioNetwork(secure(configuration.endpoint, options)))
 
 
-class _AsyncioNetwork:
-    async def connect(self, address: Address, timeout: float | None) -> _Stream:
+class _AsyncioNetwork(LocalNetwork):
+    async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(timeout):
             if isinstance(address, UnixSocket):
                 _, stream = await loop.create_unix_connection(_Stream, address.path)
-            else:
+            elif isinstance(address, TCP):
                 _, stream = await loop.create_connection(_Stream, address.name, address.port)
+            else:
+                _, stream = await loop.create_unix_connection(_Stream, sock=address)
         return stream
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
-
-    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
-        return open_file(path)
 
     def lock(self) -> _Lock:
         return _Lock()
@@ -104,7 +93,7 @@ class _Stream(asyncio.Protocol):
             raise self._error or ConnectionResetError("closed by the engine")
 
     async def receive(self, timeout: float | None) -> bytes:
-        if not self.readable:
+        if not await self.readable():
             self._news.clear()
             async with asyncio.timeout(timeout):
                 await self._news.wait()
@@ -114,8 +103,7 @@ class _Stream(asyncio.Protocol):
             raise self._error
         return b""
 
-    @property
-    def readable(self) -> bool:
+    async def readable(self) -> bool:
         return self._ended or bool(self._queue) or self._loop.is_closed()
 
     def close(self) -> None:

@@ -5,67 +5,48 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Self, Unpack, cast
 
 import httpx
 
 from dockerproto.client import Client, Ping
-from dockerproto.decoding import MESSAGE_LIMIT
-from dockerproto.endpoint import Endpoint
+from dockerproto.docker import AnyDocker
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.images import Images
 from dockerproto.models import EngineVersion
 from dockerproto.network import run
 from dockerproto.system import version
-from dockerproto.timeouts import DEFAULT, TimeoutLike, Timer
+from dockerproto.timeouts import Timer
 from dockerproto_httpx.transport import TIMER, BlockingNetwork, EngineTransport
-from dockerproto_local import configure
+from dockerproto_local import Options, configure, secure
 
 __all__ = ["Docker", "EngineTransport"]
 
 
-class Docker:
+class Docker(AnyDocker):
     """An engine, for blocking programs: ``with`` it, or `close` it. Several threads may use it.
 
     Args:
-        url: Where it listens, ``unix:///path`` or ``tcp://host:port``; by default ``DOCKER_HOST``, else
-            the first of the usual sockets that exists.
-        api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
-        timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
-        message_limit: The longest message of a stream, in bytes.
-        transport: What carries the requests, instead of an `EngineTransport` to `url`.
+        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
+        transport: What carries the requests, instead of an `EngineTransport` to the engine.
+        options: See `Options`.
     """
 
     def __init__(
         self,
         url: str | None = None,
         *,
-        api_version: str = "auto",
-        timeout: TimeoutLike = DEFAULT,
-        message_limit: int = MESSAGE_LIMIT,
         transport: httpx.BaseTransport | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        configuration = configure(url, api_version, timeout, message_limit)
-        address = configuration.endpoint.address
-        sender = _Sender(transport or EngineTransport(address), f"http://{address.host}")
-        self._client: Client = Client(configuration, BlockingNetwork(), sender)
+        configuration = configure(url, options)
+        endpoint = configuration.endpoint
+        own = EngineTransport(endpoint.address, secure(endpoint, options)) if transport is None else transport
+        sender = _Sender(own, f"http://{endpoint.address.host}")
+        super().__init__(Client(configuration, BlockingNetwork(), sender))
         self.images: Images = Images(self._client)
         """The images of the engine."""
-
-    def __repr__(self) -> str:
-        return f"<Docker at {self.endpoint.address}>"
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """The engine that was chosen, and why."""
-        return self._client.configuration.endpoint
-
-    @property
-    def api_version(self) -> str | None:
-        """The API version that is spoken, ``1.41``; None until it has been negotiated."""
-        spoken = self._client.version
-        return None if spoken is None else str(spoken)
 
     def version(self) -> EngineVersion:
         """Return what the engine says of itself."""

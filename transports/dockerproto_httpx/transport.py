@@ -6,23 +6,23 @@ next answer, an early answer to an upload is read, and limits are kept while a b
 
 from __future__ import annotations
 
-import os
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import httpx
 
 from dockerproto.connection import Answer, Connections
-from dockerproto.endpoint import Address, UnixSocket
+from dockerproto.endpoint import TCP, Address
 from dockerproto.http11 import Buffer, Message
 from dockerproto.network import run
 from dockerproto.timeouts import Timeout, Timer
-from dockerproto_local import open_file
+from dockerproto_local.network import Dialled, LocalNetwork
 
 T = TypeVar("T")
 
@@ -40,10 +40,11 @@ class EngineTransport(httpx.BaseTransport):
 
     Args:
         address: Where the engine listens, see `parse_host`.
+        tls: What the ssl module needs, if it speaks TLS there.
     """
 
-    def __init__(self, address: Address) -> None:
-        self._connections: Final = Connections(BlockingNetwork(), address)
+    def __init__(self, address: Address, tls: ssl.SSLContext | None = None) -> None:
+        self._connections: Final = Connections(BlockingNetwork(tls), address)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and return its response, whose body is read as it is asked for."""
@@ -58,13 +59,15 @@ class EngineTransport(httpx.BaseTransport):
         self._connections.close()
 
 
-class BlockingNetwork:
+class BlockingNetwork(LocalNetwork):
     """Sockets that block."""
 
-    async def connect(self, address: Address, timeout: float | None) -> _Stream:
+    async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
         """Connect; raise OSError or TimeoutError."""
-        if not isinstance(address, UnixSocket):
+        if isinstance(address, TCP):
             return _Stream(socket.create_connection((address.name, address.port), timeout))
+        if isinstance(address, socket.socket):
+            return _Stream(address)
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.settimeout(timeout)
@@ -77,10 +80,6 @@ class BlockingNetwork:
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Call a function that blocks, in this thread."""
         return function()
-
-    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
-        """Open a file for reading."""
-        return open_file(path)
 
     def lock(self) -> _Lock:
         """Return a new lock of threads."""
@@ -117,8 +116,7 @@ class _Stream:
         self._socket.settimeout(timeout)
         return self._socket.recv(_RECEIVED_AT_ONCE)
 
-    @property
-    def readable(self) -> bool:
+    async def readable(self) -> bool:
         if self._socket.fileno() < 0:
             return True
         poll = select.poll()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, Final, TypeVar
+from typing import Final, TypeVar, Unpack
 
 import trio
 
-from dockerproto.decoding import MESSAGE_LIMIT
 from dockerproto.docker import AsyncDocker
-from dockerproto.endpoint import Address, UnixSocket
+from dockerproto.endpoint import TCP, UnixSocket
 from dockerproto.http11 import Buffer
-from dockerproto.timeouts import DEFAULT, TimeoutLike
-from dockerproto_local import configure, open_file
+from dockerproto_local import Options, configure, secure
+from dockerproto_local.network import Dialled, LocalNetwork
 
 __all__ = ["Docker"]
 
@@ -28,36 +26,26 @@ class Docker(AsyncDocker):
     """An engine, on trio: ``async with`` it, or `close` it.
 
     Args:
-        url: Where it listens, ``unix:///path`` or ``tcp://host:port``; by default ``DOCKER_HOST``, else
-            the first of the usual sockets that exists.
-        api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
-        timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
-        message_limit: The longest message of a stream, in bytes.
+        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
+        options: See `Options`.
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_version: str = "auto",
-        timeout: TimeoutLike = DEFAULT,
-        message_limit: int = MESSAGE_LIMIT,
-    ) -> None:
-        super().__init__(configure(url, api_version, timeout, message_limit), _TrioNetwork())
+    def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
+        configuration = configure(url, options)
+        super().__init__(configuration, _TrioNetwork(secure(configuration.endpoint, options)))
 
 
-class _TrioNetwork:
-    async def connect(self, address: Address, timeout: float | None) -> _Stream:
+class _TrioNetwork(LocalNetwork):
+    async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
         with _edge(timeout):
             if isinstance(address, UnixSocket):
                 return _Stream(await trio.open_unix_socket(address.path))
-            return _Stream(await trio.open_tcp_stream(address.name, address.port))
+            if isinstance(address, TCP):
+                return _Stream(await trio.open_tcp_stream(address.name, address.port))
+            return _Stream(trio.SocketStream(trio.socket.from_stdlib_socket(address)))
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
-
-    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
-        return open_file(path)
 
     def lock(self) -> _Lock:
         return _Lock()
@@ -92,8 +80,7 @@ class _Stream:
         with _edge(timeout):
             return bytes(await self._stream.receive_some(_RECEIVED_AT_ONCE))
 
-    @property
-    def readable(self) -> bool:
+    async def readable(self) -> bool:
         return self._stream.socket.fileno() < 0 or self._stream.socket.is_readable()
 
     def close(self) -> None:

@@ -1,0 +1,56 @@
+"""What the networks of the transports share: how a connection to any kind of address is made."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import BinaryIO, Final, TypeAlias
+
+from dockerproto.endpoint import SSH, TCP, Address, NamedPipe, UnixSocket
+from dockerproto.network import ByteStream
+from dockerproto_local.ssh import SSHStream, start_ssh
+from dockerproto_local.tls import TLSStream
+
+Dialled: TypeAlias = UnixSocket | TCP | socket.socket
+"""What a transport connects to by itself: an address, or a socket that is connected already."""
+
+
+class LocalNetwork(ABC):
+    """A network that reaches engines by sockets, TLS and ssh."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls: Final = tls
+
+    async def connect(self, address: Address, timeout: float | None) -> ByteStream:
+        """Connect to any kind of address; raise OSError or TimeoutError."""
+        if isinstance(address, SSH):
+            connection, process, complaints = start_ssh(address.arguments)
+            return SSHStream(await self.dial(connection, timeout), process, complaints)
+        if isinstance(address, NamedPipe):
+            raise OSError("named pipes are there on Windows only")
+        started = self.now()
+        stream = await self.dial(address, timeout)
+        if self._tls is None or not isinstance(address, TCP):
+            return stream
+        secured = TLSStream(stream, self._tls, address.name)
+        try:
+            await secured.handshake(None if timeout is None else timeout - (self.now() - started))
+        except BaseException:
+            stream.close()
+            raise
+        return secured
+
+    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
+        """Open a file for reading, unbuffered: it is read in large pieces."""
+        return Path(path).open("rb", buffering=0)
+
+    @abstractmethod
+    async def dial(self, address: Dialled, timeout: float | None) -> ByteStream:
+        """Connect a socket, or take one that is connected; raise OSError or TimeoutError."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """Return the time of a monotonic clock, in seconds."""
