@@ -6,12 +6,13 @@ they share from here.
 
 from dockerproto.auth import AuthLike, Credentials, read_auth
 from dockerproto.client import Ping
-from dockerproto.endpoint import TCP, Endpoint, UnixSocket, parse_host
+from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
 from dockerproto.errors import (
     BadRequest,
     ClientClosed,
     Conflict,
     ConnectionFailed,
+    ContextError,
     DockerError,
     DockerStreamError,
     InvalidHost,
@@ -26,6 +27,7 @@ from dockerproto.errors import (
     UnsupportedVersion,
     UploadFailed,
 )
+from dockerproto.hosts import parse_host
 from dockerproto.images import AsyncImages, Images
 from dockerproto.models import (
     BuildsPruned,
@@ -52,7 +54,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT",
+    "SSH",
     "TCP",
+    "TLS",
     "AsyncDownload",
     "AsyncImages",
     "AsyncStream",
@@ -62,6 +66,7 @@ __all__ = [
     "ClientClosed",
     "Conflict",
     "ConnectionFailed",
+    "ContextError",
     "Credentials",
     "DeletedImage",
     "Descriptor",
@@ -81,6 +86,7 @@ __all__ = [
     "InvalidReference",
     "ManifestSummary",
     "Message",
+    "NamedPipe",
     "NotFound",
     "NotFoundOrUnauthorized",
     "Ping",

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
-from dockerproto.errors import ClientClosed
+from dockerproto.errors import ClientClosed, ConnectionFailed
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.network import Network
 from dockerproto.request import AsyncSource, Request
@@ -104,6 +104,9 @@ class Client:
         """
         if self._closed:
             raise ClientClosed(0, "the client is closed")
+        if self.configuration.endpoint.tls is not None:
+            # Credentials would go over the wire in the clear.
+            raise ConnectionFailed(0, "not yet: TLS")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
         timer = Timer(timeout, self._network.now)
         if request.body is None:
@@ -129,12 +132,13 @@ class Client:
 
     async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
         spoken = await self._negotiated(timer) if request.versioned else OLDEST
+        address = self.configuration.endpoint.address
         headers = [
-            ("Host", self.configuration.endpoint.address.host),
+            ("Host", address.host),
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        message = Message(request.method, request.target(spoken), headers, upload)
+        message = Message(request.method, address.prefix + request.target(spoken), headers, upload)
         return await self._sender.send(message, timer)
 
     async def _upload(self, source: AsyncSource) -> SlicedUpload:

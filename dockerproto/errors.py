@@ -20,6 +20,7 @@
     ├── UploadFailed               the data to upload could not be read
     ├── ClientClosed               the client or stream is closed, or used by two at once
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
+    ├── ContextError               the docker context that was chosen is missing, or cannot be read
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
 
 The engine's own words are the message; the exception of another library is the ``__cause__``.
@@ -151,6 +152,10 @@ class ClientClosed(DockerError):
 
 class InvalidHost(DockerError, ValueError):
     """This cannot be the address of an engine."""
+
+
+class ContextError(DockerError):
+    """The docker context that was chosen is missing, or cannot be read."""
 
 
 class InvalidReference(DockerError, ValueError):

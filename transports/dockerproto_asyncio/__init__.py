@@ -12,7 +12,8 @@ from typing import BinaryIO, Final, TypeVar, cast
 
 from dockerproto.decoding import MESSAGE_LIMIT
 from dockerproto.docker import AsyncDocker
-from dockerproto.endpoint import Address, UnixSocket
+from dockerproto.endpoint import TCP, Address, UnixSocket
+from dockerproto.errors import ConnectionFailed
 from dockerproto.http11 import Buffer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto_local import configure, open_file
@@ -28,11 +29,11 @@ class Docker(AsyncDocker):
     """An engine, on asyncio: ``async with`` it, or `close` it.
 
     Args:
-        url: Where it listens, ``unix:///path`` or ``tcp://host:port``; by default ``DOCKER_HOST``, else
-            the first of the usual sockets that exists.
+        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
         api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
         timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
         message_limit: The longest message of a stream, in bytes.
+        context: The name of a docker context to take, instead of `url`.
     """
 
     def __init__(
@@ -42,8 +43,11 @@ class Docker(AsyncDocker):
         api_version: str = "auto",
         timeout: TimeoutLike = DEFAULT,
         message_limit: int = MESSAGE_LIMIT,
+        context: str | None = None,
     ) -> None:
-        super().__init__(configure(url, api_version, timeout, message_limit), _AsyncioNetwork())
+        super().__init__(
+            configure(url, api_version, timeout, message_limit, context=context), _AsyncioNetwork()
+        )
 
 
 class _AsyncioNetwork:
@@ -52,8 +56,10 @@ class _AsyncioNetwork:
         async with asyncio.timeout(timeout):
             if isinstance(address, UnixSocket):
                 _, stream = await loop.create_unix_connection(_Stream, address.path)
-            else:
+            elif isinstance(address, TCP):
                 _, stream = await loop.create_connection(_Stream, address.name, address.port)
+            else:
+                raise ConnectionFailed(0, f"not yet: {address}")
         return stream
 
     async def in_thread(self, function: Callable[[], T]) -> T:

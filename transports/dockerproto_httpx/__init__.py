@@ -29,12 +29,12 @@ class Docker:
     """An engine, for blocking programs: ``with`` it, or `close` it. Several threads may use it.
 
     Args:
-        url: Where it listens, ``unix:///path`` or ``tcp://host:port``; by default ``DOCKER_HOST``, else
-            the first of the usual sockets that exists.
+        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
         api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
         timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
         message_limit: The longest message of a stream, in bytes.
-        transport: What carries the requests, instead of an `EngineTransport` to `url`.
+        context: The name of a docker context to take, instead of `url`.
+        transport: What carries the requests, instead of an `EngineTransport` to the engine.
     """
 
     def __init__(
@@ -44,9 +44,10 @@ class Docker:
         api_version: str = "auto",
         timeout: TimeoutLike = DEFAULT,
         message_limit: int = MESSAGE_LIMIT,
+        context: str | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        configuration = configure(url, api_version, timeout, message_limit)
+        configuration = configure(url, api_version, timeout, message_limit, context=context)
         address = configuration.endpoint.address
         sender = _Sender(transport or EngineTransport(address), f"http://{address.host}")
         self._client: Client = Client(configuration, BlockingNetwork(), sender)

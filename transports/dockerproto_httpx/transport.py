@@ -18,7 +18,8 @@ from typing import BinaryIO, Final, TypeVar, cast
 import httpx
 
 from dockerproto.connection import Answer, Connections
-from dockerproto.endpoint import Address, UnixSocket
+from dockerproto.endpoint import TCP, Address, UnixSocket
+from dockerproto.errors import ConnectionFailed
 from dockerproto.http11 import Buffer, Message
 from dockerproto.network import run
 from dockerproto.timeouts import Timeout, Timer
@@ -63,8 +64,10 @@ class BlockingNetwork:
 
     async def connect(self, address: Address, timeout: float | None) -> _Stream:
         """Connect; raise OSError or TimeoutError."""
-        if not isinstance(address, UnixSocket):
+        if isinstance(address, TCP):
             return _Stream(socket.create_connection((address.name, address.port), timeout))
+        if not isinstance(address, UnixSocket):
+            raise ConnectionFailed(0, f"not yet: {address}")
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.settimeout(timeout)

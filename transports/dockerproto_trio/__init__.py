@@ -12,7 +12,8 @@ import trio
 
 from dockerproto.decoding import MESSAGE_LIMIT
 from dockerproto.docker import AsyncDocker
-from dockerproto.endpoint import Address, UnixSocket
+from dockerproto.endpoint import TCP, Address, UnixSocket
+from dockerproto.errors import ConnectionFailed
 from dockerproto.http11 import Buffer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto_local import configure, open_file
@@ -28,11 +29,11 @@ class Docker(AsyncDocker):
     """An engine, on trio: ``async with`` it, or `close` it.
 
     Args:
-        url: Where it listens, ``unix:///path`` or ``tcp://host:port``; by default ``DOCKER_HOST``, else
-            the first of the usual sockets that exists.
+        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
         api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
         timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
         message_limit: The longest message of a stream, in bytes.
+        context: The name of a docker context to take, instead of `url`.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Docker(AsyncDocker):
         api_version: str = "auto",
         timeout: TimeoutLike = DEFAULT,
         message_limit: int = MESSAGE_LIMIT,
+        context: str | None = None,
     ) -> None:
-        super().__init__(configure(url, api_version, timeout, message_limit), _TrioNetwork())
+        super().__init__(configure(url, api_version, timeout, message_limit, context=context), _TrioNetwork())
 
 
 class _TrioNetwork:
@@ -51,7 +53,9 @@ class _TrioNetwork:
         with _edge(timeout):
             if isinstance(address, UnixSocket):
                 return _Stream(await trio.open_unix_socket(address.path))
-            return _Stream(await trio.open_tcp_stream(address.name, address.port))
+            if isinstance(address, TCP):
+                return _Stream(await trio.open_tcp_stream(address.name, address.port))
+            raise ConnectionFailed(0, f"not yet: {address}")
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
