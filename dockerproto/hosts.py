@@ -102,7 +102,7 @@ def _address(scheme: str, rest: str, ports: dict[str, int]) -> Address | None:
 
 def _tcp(match: re.Match[str], port: int) -> TCP:
     name = match["six"] or match["name"] or "localhost"
-    return TCP(name.lower(), int(match["port"] or port), (match["prefix"] or "").rstrip("/"))
+    return TCP(name.lower(), int(match["port"] or port), (match["prefix"] or "").removesuffix("/"))
 
 
 def _unix(match: re.Match[str], _: int) -> UnixSocket:

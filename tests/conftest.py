@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -52,8 +53,12 @@ def connect(transport: Transport) -> Iterator[Connect]:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the machine's own settings out."""
-    for name in ("DOCKER_HOST", "DOCKER_API_VERSION", "DOCKER_CONTEXT", "DOCKER_CONFIG"):
+    for name in (
+        *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION"),
+        *("DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
+    ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", f"{os.devnull}/docker")
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dockerproto.endpoint import DEFAULT_SOCKET, TCP, Address, Endpoint, UnixSocket, parse_host
+from dockerproto.endpoint import DEFAULT_SOCKET, TCP, Address, Endpoint, UnixSocket
 from dockerproto.errors import InvalidHost
+from dockerproto.hosts import parse_host
 
 
 @pytest.mark.parametrize(
