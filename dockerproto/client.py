@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
-from dockerproto.errors import ClientClosed, ConnectionFailed
+from dockerproto.errors import ClientClosed
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.network import Network
 from dockerproto.request import AsyncSource, Request
@@ -104,9 +104,6 @@ class Client:
         """
         if self._closed:
             raise ClientClosed(0, "the client is closed")
-        if self.configuration.endpoint.tls is not None:
-            # Credentials would go over the wire in the clear.
-            raise ConnectionFailed(0, "not yet: TLS")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
         timer = Timer(timeout, self._network.now)
         if request.body is None:

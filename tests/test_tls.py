@@ -7,8 +7,8 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -113,23 +113,22 @@ async def test_a_docker_context_serves_too(
         await docker.ping()
 
 
-REFUSED: dict[str, tuple[Any, str]] = {
-    "a server of another authority": (
-        lambda it: TLS(ca=it.strange.ca, certificate=it.good.certificate, key=it.good.key),
-        "certificate verify failed",
-    ),
-    "a client without a certificate": (lambda it: TLS(ca=it.good.ca), "certificate required|bad certificate"),
-    "a client of another authority": (
-        lambda it: TLS(ca=it.good.ca, certificate=it.strange.certificate, key=it.strange.key),
-        "unknown ca|bad certificate|unknown certificate authority",
-    ),
+REFUSED = {
+    "a server of another authority": ("strange", "good", "certificate verify failed"),
+    "a client without a certificate": ("good", None, "certificate required|bad certificate"),
+    "a client of another authority": ("good", "strange", "unknown ca|bad certificate|certificate unknown"),
 }
+"""Whose authority the client trusts, whose certificate it has, and what it is told."""
 
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_who_is_not_trusted_is_refused(secured: Secured, connect: Connect, case: str) -> None:
-    make, reason = REFUSED[case]
-    async with connect(secured.url, tls=make(secured)) as docker:
+    authority, own, reason = REFUSED[case]
+    files = {"good": secured.good, "strange": secured.strange}
+    tls = TLS(ca=files[authority].ca)
+    if own is not None:
+        tls = replace(tls, certificate=files[own].certificate, key=files[own].key)
+    async with connect(secured.url, tls=tls) as docker:
         with pytest.raises(ConnectionFailed) as raised:
             await docker.ping()
         text = f"{raised.value.message} {raised.value.__cause__!r}".lower().replace("_", " ")

@@ -50,6 +50,7 @@ class TLSStream:
         self._tls: Final = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._ready = b""
         self._ended = False
+        self._error: OSError | None = None
 
     async def handshake(self, timeout: float | None) -> None:
         """Agree on keys, and check the engine's certificate; raise OSError."""
@@ -69,22 +70,21 @@ class TLSStream:
         if self._ready:
             data, self._ready = self._ready, b""
             return data
-        try:
-            return await self._retry(partial(self._tls.read, _AT_ONCE), timeout)
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
+        if self._error is not None:
+            raise self._error
+        return await self._retry(self._read, timeout)
 
     async def readable(self) -> bool:
         """Whether `receive` would return at once; a session ticket, say, is nothing to receive."""
-        while not (self._ready or self._ended) and await self._stream.readable():
+        while not (self._ready or self._ended or self._error) and await self._stream.readable():
             try:
                 self._feed(await self._stream.receive(None))
-                self._ready = self._tls.read(_AT_ONCE)
+                self._ready = self._read()
             except ssl.SSLWantReadError:
                 continue
-            except OSError:
-                self._ended = True
-        return bool(self._ready) or self._ended
+            except OSError as error:
+                self._error = error
+        return bool(self._ready or self._ended or self._error)
 
     def close(self) -> None:
         """Close the connection, at once: HTTP tells by itself whether an answer is complete."""
@@ -102,12 +102,18 @@ class TLSStream:
                 raise
             self._feed(await self._stream.receive(timeout))
 
+    def _read(self) -> bytes:
+        try:
+            return self._tls.read(_AT_ONCE)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._ended = True
+            return b""
+
     def _feed(self, data: bytes) -> None:
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
-            self._ended = True
 
     async def _flush(self, timeout: float | None) -> None:
         if self._outgoing.pending:
