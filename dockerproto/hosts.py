@@ -30,7 +30,8 @@ _FORMS: Final = (
 )
 _PORTS: Final = {"tcp": 2375, "http": 80, "https": 443}
 _TLS_PORTS: Final = _PORTS | {"tcp": 2376}
-_TEXT: Final = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<rest>.*)", re.DOTALL)
+_TEXT: Final = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<rest>.*)", re.DOTALL)  # matches whatever it is
+_SLIP: Final = re.compile(r"/|(?:unix|npipe|ssh|tcp|https?|fd):(?!//)")  # a path or scheme, no host
 _PATH: Final = re.compile(r"(?!.*://)[^\0]*", re.DOTALL)
 _PIPE: Final = re.compile(r"[^\0-\x1f\x7f]*")
 _NOTHING: Final = re.compile(r"(?!)")
@@ -79,7 +80,7 @@ def wants_tls(text: str) -> bool:
 def _parse(text: str, ports: dict[str, int]) -> Address:
     text = text.strip()
     match = _TEXT.fullmatch(text)
-    if not text or match is None:
+    if not text or match is None or _SLIP.match(text):
         raise _refusal(text)
     scheme = match["scheme"] or "tcp"
     if scheme == "fd":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import socketserver
 import threading
@@ -20,6 +21,7 @@ from dockerproto import (
     TCP,
     ClientClosed,
     ConnectionFailed,
+    ContextError,
     DockerError,
     InvalidHost,
     InvalidReference,
@@ -29,6 +31,7 @@ from dockerproto import (
     UnixSocket,
     UnsupportedVersion,
 )
+from dockerproto.contexts import meta_path
 from tests.bench.processes import free_port
 from tests.bench.scripted import (
     Pause,
@@ -202,15 +205,43 @@ class TestEngine:
                 assert docker.endpoint.address == TCP("127.0.0.1", port)
         assert scripted.requests[-1].headers["host"] == f"127.0.0.1:{port}"
 
+    async def test_an_engine_below_a_path(self, scripted: ScriptedEngine, connect: Connect) -> None:
+        scripted.script("GET", "/behind/_ping", response(200, b"OK", {"Api-Version": "1.41"}))
+        with _forwarded(scripted.socket) as port:
+            async with connect(f"http://127.0.0.1:{port}/behind/") as docker:
+                assert (await docker.ping()).api_version == "1.41"
+        assert scripted.requests[-1].target == "/behind/_ping"
+
+    async def test_an_engine_of_a_context(
+        self, scripted: ScriptedEngine, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        monkeypatch.setenv("DOCKER_HOST", "unix:///another")
+        meta = tmp_path / meta_path("scripted")
+        meta.parent.mkdir(parents=True)
+        meta.write_text(json.dumps({"Endpoints": {"docker": {"Host": scripted.url}}}))
+        async with connect(context="scripted") as docker:
+            assert (await docker.ping()).api_version == "1.41"
+            assert (docker.endpoint.context, docker.endpoint.reason) == ("scripted", "context=")
+        with pytest.raises(ContextError):
+            connect(context="gone")
+        with pytest.raises(ValueError, match="url= and context="):
+            connect(scripted.url, context="scripted")
+
+    @pytest.mark.parametrize("url", ["ssh://h", "npipe://", "https://127.0.0.1:1"])
+    async def test_what_cannot_be_connected_to_yet(self, connect: Connect, url: str) -> None:
+        async with connect(url) as docker:
+            with pytest.raises(ConnectionFailed, match="not yet: "):
+                await docker.ping()
+
     async def test_the_address_is_read_early(self, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
         for wrong in (
             "",
             "/var/run/docker.sock",
             "ftp://x",
-            "tcp://",
             "tcp://x:y",
             "tcp://u@x:1",
-            "tcp://x/y",
+            "tcp://x//y",
         ):
             with pytest.raises(InvalidHost):
                 connect(wrong)

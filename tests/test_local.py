@@ -1,16 +1,22 @@
-"""What is found on this machine: the environment, the usual sockets."""
+"""What is found on this machine: the environment, the files of contexts, the usual sockets."""
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dockerproto import TCP, InvalidHost, UnixSocket
+import dockerproto_asyncio
+import dockerproto_httpx
+import dockerproto_trio
+from dockerproto import TCP, TLS, ContextError, Endpoint, InvalidHost, UnixSocket
+from dockerproto.contexts import meta_path, tls_path
 from dockerproto.network import ByteStream
-from dockerproto_local import find_endpoint, find_version
+from dockerproto_local import configure, find_endpoint, find_version
 from dockerproto_local.network import Dialled, LocalNetwork
 
 SOCKETS = [
@@ -30,7 +36,8 @@ ENVIRONMENT = {"HOME": "home", "XDG_RUNTIME_DIR": "run"}
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of its own: its sockets are looked for below the working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("dockerproto_local.DEFAULT_SOCKET", SOCKETS[0])
+    for module in ("dockerproto_local", "dockerproto.choice"):
+        monkeypatch.setattr(f"{module}.DEFAULT_SOCKET", SOCKETS[0])
     monkeypatch.setattr("dockerproto_local.PODMAN_SOCKET", SOCKETS[-1])
     for each in SOCKETS:
         Path(each).parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +69,115 @@ def test_what_is_asked_for_comes_first(machine: Path) -> None:
     assert find_endpoint(None, environment).address == TCP("127.0.0.1", 1)
     assert find_endpoint(None, {"DOCKER_HOST": ""}).address == UnixSocket(SOCKETS[0])
     with pytest.raises(InvalidHost):
-        find_endpoint(None, {"DOCKER_HOST": "nowhere"})
+        find_endpoint(None, {"DOCKER_HOST": "nowhere://"})
+
+
+def store(directory: Path, name: str, host: str, **files: str) -> None:
+    """Write a context, and its TLS files."""
+    meta = {"Name": name, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}
+    write(directory / meta_path(name), json.dumps(meta))
+    for file, content in files.items():
+        write(directory / tls_path(name) / f"{file}.pem", content)
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_context_of_the_home_directory(machine: Path) -> None:
+    store(Path("home/.docker"), "remote", "tcp://h:1")
+    write(Path("home/.docker/config.json"), '{"currentContext": "remote"}')
+    endpoint = find_endpoint(None, ENVIRONMENT)
+    assert endpoint == Endpoint(TCP("h", 1), "currentContext of config.json", "remote")
+    assert find_endpoint(None, {**ENVIRONMENT, "DOCKER_HOST": "unix:///s"}).reason == "DOCKER_HOST"
+    assert find_endpoint(None, {**ENVIRONMENT, "DOCKER_CONTEXT": "default"}).context is None
+
+
+def test_a_context_of_another_directory(machine: Path) -> None:
+    store(Path("other"), "remote", "tcp://h:1", ca="", cert="", key="")
+    (Path("other") / tls_path("remote") / "directory").mkdir()
+    environment = {"DOCKER_CONFIG": "other", "DOCKER_CONTEXT": "remote"}
+    ca, certificate, key = (f"other/{tls_path('remote')}/{each}.pem" for each in ("ca", "cert", "key"))
+    encrypted = TLS(ca=ca, certificate=certificate, key=key)
+    expected = Endpoint(TCP("h", 1), "DOCKER_CONTEXT", "remote", encrypted)
+    assert find_endpoint(None, environment) == expected
+    assert find_endpoint(None, environment, context="remote").reason == "context="
+    assert find_endpoint(None, environment, tls=TLS(ca="mine")).tls == TLS(ca="mine")
+
+
+def test_a_context_that_cannot_be_read(machine: Path) -> None:
+    with pytest.raises(ContextError, match=r"there is no context 'gone', .*: no .*/meta\.json"):
+        find_endpoint(None, ENVIRONMENT, context="gone")
+    (Path("home/.docker") / meta_path("folder")).mkdir(parents=True)
+    with pytest.raises(ContextError, match=r"the context 'folder' cannot be read: .*/meta\.json") as caught:
+        find_endpoint(None, ENVIRONMENT, context="folder")
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_an_address_or_a_context(machine: Path) -> None:
+    with pytest.raises(ValueError, match="url= and context= both name an engine"):
+        find_endpoint("unix:///s", ENVIRONMENT, context="remote")
+
+
+@pytest.mark.parametrize("content", ["{", '{"currentContext": 5}', None])
+def test_a_broken_configuration_is_passed_over_with_a_warning(machine: Path, content: str | None) -> None:
+    config = Path("home/.docker/config.json")
+    if content is None:
+        config.mkdir()
+    else:
+        config.write_text(content)
+    with pytest.warns(UserWarning, match=r"home/\.docker/config\.json was passed over: "):
+        endpoint = find_endpoint(None, ENVIRONMENT)
+    assert "; config.json was passed over: " in endpoint.reason
+    assert find_endpoint("unix:///s", ENVIRONMENT).reason == "url="
+    assert find_endpoint(None, {**ENVIRONMENT, "DOCKER_HOST": "unix:///s"}).reason == "DOCKER_HOST"
+
+
+def test_the_warning_points_at_the_program(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("home/.docker/config.json").write_text("{")
+    monkeypatch.setenv("DOCKER_CONFIG", "home/.docker")
+    for client in (dockerproto_asyncio.Docker, dockerproto_trio.Docker, dockerproto_httpx.Docker):
+        with pytest.warns(UserWarning, match="was passed over") as warned:
+            client()
+        assert warned[0].filename == __file__
+
+
+def test_tls_files_of_the_environment(machine: Path) -> None:
+    for directory in ("home/.docker", "certificates"):
+        write(Path(directory, "ca.pem"), "")
+    environment = {**ENVIRONMENT, "DOCKER_HOST": "tcp://h", "DOCKER_TLS_VERIFY": "1"}
+    assert find_endpoint(None, environment).tls == TLS(ca="home/.docker/ca.pem")
+    environment["DOCKER_CERT_PATH"] = "certificates"
+    assert find_endpoint("tcp://h", environment).tls == TLS(ca="certificates/ca.pem")
+
+
+def test_the_home_directory_is_asked_of_the_system(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store(Path("home/.docker"), "remote", "tcp://h:1")
+    monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_dir="home"))
+    assert find_endpoint(None, {"HOME": ""}, context="remote").context == "remote"
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(ContextError, match=r"no \.docker/contexts/meta/"):
+        find_endpoint(None, {}, context="remote")
+
+
+def test_a_socket_that_may_not_be_looked_at_is_none(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_socket", denied)
+    assert "no usual one exists" in find_endpoint(None, ENVIRONMENT).reason
+
+
+def test_a_configuration_has_the_endpoint(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store(Path("other"), "remote", "tcp://h:1")
+    monkeypatch.setenv("DOCKER_CONFIG", "other")
+    configuration = configure(None, {"context": "remote", "tls": TLS(), "message_limit": 5})
+    assert configuration.endpoint == Endpoint(TCP("h", 1), "context=", "remote", TLS())
 
 
 def test_a_version_is_insisted_on_by_the_program_then_the_environment() -> None:

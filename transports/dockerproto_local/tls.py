@@ -107,13 +107,17 @@ class TLSStream:
             return self._tls.read(_AT_ONCE)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             self._ended = True
-            return b""
+        except ssl.SSLWantReadError:
+            if not self._ended:
+                raise
+        return b""
 
     def _feed(self, data: bytes) -> None:
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
+            self._ended = True
 
     async def _flush(self, timeout: float | None) -> None:
         if self._outgoing.pending:
