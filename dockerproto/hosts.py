@@ -48,7 +48,7 @@ def parse_host(text: str, *, tls: bool = False) -> Address:
     """Read an address in the forms of ``DOCKER_HOST``.
 
     Without a scheme it is TCP. The port of ``tcp://`` is 2375 by default, 2376 with `tls`; that of
-    ``http://`` is 80 and that of ``https://``, which `wants_tls`, is 443.
+    ``http://`` is 80 and that of ``https://``, where TLS is spoken, is 443.
 
     >>> parse_host("unix:///run/docker.sock"), parse_host("10.0.0.1")
     (UnixSocket(path='/run/docker.sock'), TCP(name='10.0.0.1', port=2375, prefix=''))
