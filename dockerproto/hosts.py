@@ -30,7 +30,6 @@ _FORMS: Final = (
 )
 _PORTS: Final = {"tcp": 2375, "http": 80, "https": 443}
 _TLS_PORTS: Final = _PORTS | {"tcp": 2376}
-_TEXT: Final = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<rest>.*)", re.DOTALL)  # matches whatever it is
 _SLIP: Final = re.compile(r"/|(?:unix|npipe|ssh|tcp|https?|fd):(?!//)")  # a path or scheme, no host
 _PATH: Final = re.compile(r"(?!.*://)[^\0]*", re.DOTALL)
 _PIPE: Final = re.compile(r"[^\0-\x1f\x7f]*")
@@ -49,7 +48,7 @@ def parse_host(text: str, *, tls: bool = False) -> Address:
     """Read an address in the forms of ``DOCKER_HOST``.
 
     Without a scheme it is TCP. The port of ``tcp://`` is 2375 by default, 2376 with `tls`; that of
-    ``http://`` is 80 and that of ``https://``, which `wants_tls`, is 443.
+    ``http://`` is 80 and that of ``https://``, where TLS is spoken, is 443.
 
     >>> parse_host("unix:///run/docker.sock"), parse_host("10.0.0.1")
     (UnixSocket(path='/run/docker.sock'), TCP(name='10.0.0.1', port=2375, prefix=''))
@@ -79,13 +78,14 @@ def wants_tls(text: str) -> bool:
 
 def _parse(text: str, ports: dict[str, int]) -> Address:
     text = text.strip()
-    match = _TEXT.fullmatch(text)
-    if not text or match is None or _SLIP.match(text):
+    if not text or _SLIP.match(text):
         raise _refusal(text)
-    scheme = match["scheme"] or "tcp"
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "tcp", text
     if scheme == "fd":
         raise InvalidHost(0, "only a daemon can be handed a socket by fd://, no client can")
-    address = _address(scheme, match["rest"], ports)
+    address = _address(scheme, rest, ports)
     if address is None:
         raise _refusal(text)
     return address

@@ -198,11 +198,11 @@ def inspected(situation: Situation, environment: dict[str, str]) -> dict[str, An
     options = {"url": "--host", "context": "--context"}
     arguments = [f"{options[name]}={value}" for name, value in situation.arguments.items()]
     done = docker(environment, *arguments, "context", "inspect", "--format", "{{json .}}")
-    context = json.loads(done.stdout) if done.returncode == 0 else {}
-    engine = context.get("Endpoints", {}).get("docker")
+    context: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
+    engine: dict[str, Any] | None = context.get("Endpoints", {}).get("docker")
     if engine is None:
         return None
-    host = engine.get("Host") or "unix:///var/run/docker.sock"
+    host: str = engine.get("Host") or "unix:///var/run/docker.sock"
     shown = {"context": Path(context["Storage"]["MetadataPath"]).name, "host": re.sub("^http:", "tcp:", host)}
     files = sorted({*context["TLSMaterial"].get("docker", ())} & {*TLS_FILES})
     if "key.pem" not in files:  # a certificate without its key is told, but not used

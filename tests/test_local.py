@@ -154,7 +154,11 @@ def test_tls_files_of_the_environment(machine: Path) -> None:
 
 def test_the_home_directory_is_asked_of_the_system(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store(Path("home/.docker"), "remote", "tcp://h:1")
-    monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_dir="home"))
+
+    def known(_: int) -> SimpleNamespace:
+        return SimpleNamespace(pw_dir="home")
+
+    monkeypatch.setattr("pwd.getpwuid", known)
     assert find_endpoint(None, {"HOME": ""}, context="remote").context == "remote"
 
     def unknown(_: int) -> None:
