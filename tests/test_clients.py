@@ -228,10 +228,9 @@ class TestEngine:
         with pytest.raises(ValueError, match="url= and context="):
             connect(scripted.url, context="scripted")
 
-    @pytest.mark.parametrize("url", ["ssh://h", "npipe://", "https://127.0.0.1:1"])
-    async def test_what_cannot_be_connected_to_yet(self, connect: Connect, url: str) -> None:
-        async with connect(url) as docker:
-            with pytest.raises(ConnectionFailed, match="not yet: "):
+    async def test_a_pipe_of_windows_cannot_be_opened_here(self, connect: Connect) -> None:
+        async with connect("npipe://") as docker:
+            with pytest.raises(ConnectionFailed, match="on Windows only"):
                 await docker.ping()
 
     async def test_the_address_is_read_early(self, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

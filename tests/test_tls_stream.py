@@ -42,8 +42,8 @@ class Peer:
 def connected() -> tuple[TLSStream, Peer]:
     authority = trustme.CA()
     theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("engine.example").configure_cert(theirs)
-    authority.configure_trust(ours)
+    authority.issue_cert("engine.example").configure_cert(theirs)  # pyright: ignore[reportUnknownMemberType]
+    authority.configure_trust(ours)  # pyright: ignore[reportUnknownMemberType]
     peer = Peer(theirs)
     stream = TLSStream(peer, ours, "engine.example")
     run(stream.handshake(None))
