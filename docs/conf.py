@@ -45,7 +45,8 @@ nitpicky = True
 _STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapping|PathLike|Response"
 nitpick_ignore_regex = [
     ("py:class", _STANDARD),
-    ("py:class", r"(collections\.abc|os|typing|httpx)\..*"),
+    ("py:class", r"(collections\.abc|os|ssl|typing|httpx)\..*"),
+    ("py:class", "Options"),  # how autodoc shows Unpack[Options]
     ("py:class", r"(dockerproto\.\w+\.)?T"),  # a type variable
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]

@@ -49,12 +49,12 @@ def test_what_ssh_complains_of_is_the_error() -> None:
 def test_without_a_complaint_it_is_the_failure() -> None:
     below = Failing(OSError("gone"))
     stream = over(below)
-    with pytest.raises(ConnectionError, match="^gone$"):
+    with pytest.raises(ConnectionError, match=r"^gone$"):
         run(stream.receive(None))
     assert run(stream.readable())
     stream.close()
     assert below.closed
-    with pytest.raises(ConnectionError, match="^gone$"):
+    with pytest.raises(ConnectionError, match=r"^gone$"):
         run(stream.receive(None))
     stream.close()
 

@@ -28,7 +28,7 @@ class Docker(AsyncDocker):
 
     Args:
         url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
-        options: See `Options`.
+        options: See `dockerproto_local.Options`.
     """
 
     def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:

@@ -30,7 +30,7 @@ class Docker(AnyDocker):
     Args:
         url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
         transport: What carries the requests, instead of an `EngineTransport` to the engine.
-        options: See `Options`.
+        options: See `dockerproto_local.Options`.
     """
 
     def __init__(
