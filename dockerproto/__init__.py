@@ -4,7 +4,7 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import AuthLike, Credentials, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike, Credentials, read_auth
 from dockerproto.client import Ping
 from dockerproto.endpoint import TCP, Endpoint, UnixSocket, parse_host
 from dockerproto.errors import (
@@ -12,6 +12,7 @@ from dockerproto.errors import (
     ClientClosed,
     Conflict,
     ConnectionFailed,
+    CredentialsError,
     DockerError,
     DockerStreamError,
     InvalidHost,
@@ -27,6 +28,7 @@ from dockerproto.errors import (
     UploadFailed,
 )
 from dockerproto.images import AsyncImages, Images
+from dockerproto.lookup import CredentialsLike, CredentialsSource, CredentialsStore
 from dockerproto.models import (
     BuildsPruned,
     DeletedImage,
@@ -51,6 +53,7 @@ from dockerproto.timeouts import DEFAULT, Timeout, TimeoutLike
 __version__ = "0.1.0"
 
 __all__ = [
+    "ANONYMOUS",
     "DEFAULT",
     "TCP",
     "AsyncDownload",
@@ -63,6 +66,10 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "Credentials",
+    "CredentialsError",
+    "CredentialsLike",
+    "CredentialsSource",
+    "CredentialsStore",
     "DeletedImage",
     "Descriptor",
     "DistributionInspect",

@@ -14,7 +14,8 @@ from dockerproto.decoding import MESSAGE_LIMIT
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import Address, UnixSocket
 from dockerproto.http11 import Buffer
-from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.lookup import CredentialsLike
+from dockerproto.timeouts import DEFAULT, Default, TimeoutLike
 from dockerproto_local import configure, open_file
 
 __all__ = ["Docker"]
@@ -33,6 +34,8 @@ class Docker(AsyncDocker):
         api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
         timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
         message_limit: The longest message of a stream, in bytes.
+        credentials: Where the credentials of registries are looked up, see `CredentialsLike`; by default
+            where ``docker login`` has left them, with None nowhere.
     """
 
     def __init__(
@@ -42,8 +45,10 @@ class Docker(AsyncDocker):
         api_version: str = "auto",
         timeout: TimeoutLike = DEFAULT,
         message_limit: int = MESSAGE_LIMIT,
+        credentials: CredentialsLike | Default | None = DEFAULT,
     ) -> None:
-        super().__init__(configure(url, api_version, timeout, message_limit), _AsyncioNetwork())
+        configuration = configure(url, api_version, timeout, message_limit, credentials)
+        super().__init__(configuration, _AsyncioNetwork())
 
 
 class _AsyncioNetwork:

@@ -15,10 +15,12 @@ from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.images import Images
+from dockerproto.login import log_in
+from dockerproto.lookup import CredentialsLike, check_blocking
 from dockerproto.models import EngineVersion
 from dockerproto.network import run
 from dockerproto.system import version
-from dockerproto.timeouts import DEFAULT, TimeoutLike, Timer
+from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
 from dockerproto_httpx.transport import TIMER, BlockingNetwork, EngineTransport
 from dockerproto_local import configure
 
@@ -34,6 +36,8 @@ class Docker:
         api_version: ``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``.
         timeout: Limits of short calls, 60 seconds by default; see `Timeout`.
         message_limit: The longest message of a stream, in bytes.
+        credentials: Where the credentials of registries are looked up, see `CredentialsLike`; by default
+            where ``docker login`` has left them, with None nowhere.
         transport: What carries the requests, instead of an `EngineTransport` to `url`.
     """
 
@@ -44,9 +48,11 @@ class Docker:
         api_version: str = "auto",
         timeout: TimeoutLike = DEFAULT,
         message_limit: int = MESSAGE_LIMIT,
+        credentials: CredentialsLike | Default | None = DEFAULT,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        configuration = configure(url, api_version, timeout, message_limit)
+        configuration = configure(url, api_version, timeout, message_limit, credentials)
+        check_blocking(configuration.credentials)
         address = configuration.endpoint.address
         sender = _Sender(transport or EngineTransport(address), f"http://{address.host}")
         self._client: Client = Client(configuration, BlockingNetwork(), sender)
@@ -74,6 +80,34 @@ class Docker:
     def ping(self) -> Ping:
         """Ask the engine for a sign of life; any failure raises."""
         return run(self._client.ping())
+
+    def login(
+        self,
+        registry: str,
+        username: str,
+        password: str,
+        *,
+        store: bool = False,
+        timeout: TimeoutLike = DEFAULT,
+    ) -> str:
+        """Verify credentials at a registry, use them from now on, and return what the engine says.
+
+        Args:
+            registry: ``docker.io`` for Docker Hub, else ``host[:port]``.
+            username: Name of the user.
+            password: Password or access token.
+            store: Store them for other programs too, as the docker command does: with the helper that
+                config.json names, else in config.json itself. By default only this client knows them.
+            timeout: Limits of this call.
+
+        Raises:
+            CredentialsError: They are right, but cannot be stored.
+            Unauthorized: They are wrong.
+            ValueError: `registry` is none; or `store`, and the source of this client does not store.
+
+        Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
+        """
+        return run(log_in(self._client, registry, username, password, store=store, timeout=timeout))
 
     def close(self) -> None:
         """Close all connections, those of streams too; again does nothing."""

@@ -13,16 +13,24 @@ from typing import BinaryIO, Final
 
 from dockerproto.client import Configuration
 from dockerproto.endpoint import DEFAULT_SOCKET, Endpoint, UnixSocket, parse_host
-from dockerproto.timeouts import TimeoutLike, client_timeout
+from dockerproto.lookup import CredentialsLike
+from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_timeout
 from dockerproto.versions import Version, pinned_version
+from dockerproto_local.credentials import StoredCredentials
 
-__all__ = ["configure", "find_endpoint", "open_file"]
+__all__ = ["StoredCredentials", "configure", "find_endpoint", "open_file"]
 
 AUTO: Final = "auto"
 PODMAN_SOCKET: Final = "/run/podman/podman.sock"
 
 
-def configure(url: str | None, api_version: str, timeout: TimeoutLike, message_limit: int) -> Configuration:
+def configure(
+    url: str | None,
+    api_version: str,
+    timeout: TimeoutLike,
+    message_limit: int,
+    credentials: CredentialsLike | Default | None = DEFAULT,
+) -> Configuration:
     """Return what a client is to be, of its arguments and the environment.
 
     Raises:
@@ -34,6 +42,7 @@ def configure(url: str | None, api_version: str, timeout: TimeoutLike, message_l
         version=find_version(api_version, os.environ),
         timeout=client_timeout(timeout),
         message_limit=message_limit,
+        credentials=StoredCredentials(os.environ) if credentials is DEFAULT else credentials,
     )
 
 
