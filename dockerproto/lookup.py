@@ -92,7 +92,8 @@ class Lookup:
     async def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
         if iscoroutinefunction(function):
             return await function(*arguments)
-        result: Any = await self._network.in_thread(partial(function, *arguments))
+        call = partial(function, *arguments)
+        (result,) = await self._network.in_thread(lambda: (call(),))  # trio refuses to hand over a coroutine
         return await result if isawaitable(result) else result
 
 

@@ -47,6 +47,7 @@ nitpick_ignore_regex = [
     ("py:class", _STANDARD),
     ("py:class", r"(collections\.abc|os|typing|httpx)\..*"),
     ("py:class", r"(dockerproto\.\w+\.)?T"),  # a type variable
+    ("py:class", "Default|Found"),  # parts of types whose values are documented
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 
