@@ -4,7 +4,7 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import AuthLike, Credentials, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike, Credentials, read_auth
 from dockerproto.client import Ping
 from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
 from dockerproto.errors import (
@@ -13,6 +13,7 @@ from dockerproto.errors import (
     Conflict,
     ConnectionFailed,
     ContextError,
+    CredentialsError,
     DockerError,
     DockerStreamError,
     InvalidHost,
@@ -29,6 +30,7 @@ from dockerproto.errors import (
 )
 from dockerproto.hosts import parse_host
 from dockerproto.images import AsyncImages, Images
+from dockerproto.lookup import CredentialsLike, CredentialsSource, CredentialsStore
 from dockerproto.models import (
     BuildsPruned,
     DeletedImage,
@@ -53,6 +55,7 @@ from dockerproto.timeouts import DEFAULT, Timeout, TimeoutLike
 __version__ = "0.1.0"
 
 __all__ = [
+    "ANONYMOUS",
     "DEFAULT",
     "SSH",
     "TCP",
@@ -68,6 +71,10 @@ __all__ = [
     "ConnectionFailed",
     "ContextError",
     "Credentials",
+    "CredentialsError",
+    "CredentialsLike",
+    "CredentialsSource",
+    "CredentialsStore",
     "DeletedImage",
     "Descriptor",
     "DistributionInspect",

@@ -15,13 +15,12 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from dockerproto.reference import HUB
+from dockerproto.reference import HUB, registry_named
 
 HUB_SERVER: Final = "https://index.docker.io/v1/"
 """The server address of Docker Hub's credentials."""
-
-AuthLike: TypeAlias = "Credentials | Mapping[str, str] | str | bytes"
-"""Credentials in any of the forms that `read_auth` takes."""
+TOKEN_USER: Final = "<token>"  # noqa: S105  # a name
+"""The name that is kept with an identity token, where there is room for a name and a password only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +39,10 @@ class Credentials:
     """``host[:port]`` of the registry, or `HUB_SERVER` for Docker Hub."""
 
     def for_registry(self, registry: str) -> Credentials:
-        """Return them with the address of a registry, unless they have an address."""
-        if self.serveraddress:
+        """Return them with the address of a registry, unless they have an address or are none."""
+        if self.serveraddress or self == ANONYMOUS:
             return self
-        return replace(self, serveraddress=HUB_SERVER if registry == HUB else registry)
+        return replace(self, serveraddress=server_of(registry))
 
     def header(self) -> str:
         """Return the value of ``X-Registry-Auth``.
@@ -51,15 +50,48 @@ class Credentials:
         >>> Credentials(username="me", password="secret", serveraddress="r.example").header()
         'eyJ1c2VybmFtZSI6Im1lIiwicGFzc3dvcmQiOiJzZWNyZXQiLCJzZXJ2ZXJhZGRyZXNzIjoici5leGFtcGxlIn0='
         """
-        known = {name: value for name in _NAMES if (value := getattr(self, name))}
-        return base64.urlsafe_b64encode(msgspec.json.encode(known)).decode("ascii")
+        return _header(_known(self))
+
+    def document(self) -> bytes:
+        """Return them as JSON."""
+        return msgspec.json.encode(_known(self))
 
 
 _NAMES: Final = tuple(each.name for each in fields(Credentials))
 _IGNORED: Final = frozenset({"email", "auth"})
 
+AuthLike: TypeAlias = Credentials | Mapping[str, str] | str | bytes
+"""Credentials in any of the forms that `read_auth` takes."""
+
 ANONYMOUS: Final = Credentials()
-"""No credentials, said in so many words: engines refuse a push that says nothing of them."""
+"""No credentials, said in so many words: as ``auth`` of an operation, it has none looked up."""
+
+
+def server_of(registry: str) -> str:
+    """Return the address under which the credentials of a registry are kept, and sent."""
+    return HUB_SERVER if registry == HUB else registry
+
+
+def registry_config(auths: Mapping[str, Credentials]) -> str:
+    """Return the value of ``X-Registry-Config``, of credentials by registry.
+
+    >>> registry_config({"docker.io": Credentials(identitytoken="t")})
+    'eyJodHRwczovL2luZGV4LmRvY2tlci5pby92MS8iOnsiaWRlbnRpdHl0b2tlbiI6InQifX0='
+    """
+    return _header({server_of(registry): _known(each) for registry, each in auths.items()})
+
+
+def read_auths(auths: Mapping[str, AuthLike]) -> dict[str, Credentials]:
+    """Read credentials by registry, which may be named by an address too.
+
+    Raises:
+        TypeError: They are no mapping, or one of them is of no type for credentials.
+        ValueError: A key is no registry, or one of them is of no form of credentials.
+    """
+    if not isinstance(auths, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"auth is a mapping from registries to credentials, not {type(auths).__name__}")
+    named = ((registry_named(address), auth) for address, auth in auths.items())
+    return {registry: read_auth(auth).for_registry(registry) for registry, auth in named}
 
 
 def read_auth(auth: AuthLike) -> Credentials:
@@ -82,6 +114,14 @@ def read_auth(auth: AuthLike) -> Credentials:
     if not isinstance(auth, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"auth is a mapping, a str or bytes, not {type(auth).__name__}")
     return _from_mapping(auth)
+
+
+def _known(credentials: Credentials) -> dict[str, str]:
+    return {name: value for name in _NAMES if (value := getattr(credentials, name))}
+
+
+def _header(value: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(value)).decode("ascii")
 
 
 def _from_mapping(auth: Mapping[str, str]) -> Credentials:

@@ -5,13 +5,14 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed
 from dockerproto.http11 import Head, Message, Upload
+from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
 from dockerproto.request import AsyncSource, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
@@ -63,6 +64,8 @@ class Configuration:
     """The limits of short calls."""
     message_limit: int = MESSAGE_LIMIT
     """The longest message of a stream, in bytes."""
+    credentials: CredentialsLike | None = field(default=None, repr=False)
+    """Where the credentials of registries are looked up; None: nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class Client:
         """What it was asked to be."""
         self.version: Version | None = configuration.version
         """The API version that is spoken; None: not negotiated yet."""
+        self.credentials: Final = Lookup(configuration.credentials, network)
+        """What the credentials of registries are looked up with."""
         self._network: Final = network
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
@@ -100,12 +105,16 @@ class Client:
         """Send a request, and return as soon as the head of its answer is here.
 
         Raises:
+            CredentialsError: The credentials that it needs cannot be looked up.
             DockerError: It cannot be sent, or not in the API version that is spoken.
         """
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
         timer = Timer(timeout, self._network.now)
+        if request.registry is not None:
+            found = await self.credentials.find(request.registry)
+            request = request if found is None else replace(request, auth=found)
         if request.body is None:
             return await self._send(request, None, timer)
         upload = await self._upload(request.body)

@@ -9,9 +9,11 @@ from dockerproto.client import Client, Configuration, Ping
 from dockerproto.connection import Connections
 from dockerproto.endpoint import Endpoint
 from dockerproto.images import AsyncImages
+from dockerproto.login import log_in
 from dockerproto.models import EngineVersion
 from dockerproto.network import Network
 from dockerproto.system import version
+from dockerproto.timeouts import DEFAULT, TimeoutLike
 
 
 class AnyDocker:
@@ -51,6 +53,34 @@ class AsyncDocker(AnyDocker):
     async def ping(self) -> Ping:
         """Ask the engine for a sign of life; any failure raises."""
         return await self._client.ping()
+
+    async def login(
+        self,
+        registry: str,
+        username: str,
+        password: str,
+        *,
+        store: bool = False,
+        timeout: TimeoutLike = DEFAULT,
+    ) -> str:
+        """Verify credentials at a registry, use them from now on, and return what the engine says.
+
+        Args:
+            registry: ``docker.io`` for Docker Hub, else ``host[:port]``.
+            username: Name of the user.
+            password: Password or access token.
+            store: Store them for other programs too, as the docker command does: with the helper that
+                config.json names, else in config.json itself. By default only this client knows them.
+            timeout: Limits of this call.
+
+        Raises:
+            CredentialsError: They are right, but cannot be stored.
+            Unauthorized: They are wrong.
+            ValueError: `registry` is none; or `store`, and the source of this client does not store.
+
+        Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
+        """
+        return await log_in(self._client, registry, username, password, store=store, timeout=timeout)
 
     async def close(self) -> None:
         """Close all connections, those of streams too; again does nothing."""

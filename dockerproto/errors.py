@@ -18,6 +18,7 @@
     ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
     ├── ProtocolViolated           what came back is not what an engine sends
     ├── UploadFailed               the data to upload could not be read
+    ├── CredentialsError           the credentials of a registry cannot be looked up, or not be stored
     ├── ClientClosed               the client or stream is closed, or used by two at once
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
@@ -144,6 +145,10 @@ class ProtocolViolated(DockerError):
 
 class UploadFailed(DockerError):
     """The data to upload could not be read; the cause says why."""
+
+
+class CredentialsError(DockerError):
+    """The credentials of a registry cannot be looked up, or not be stored: see its message."""
 
 
 class ClientClosed(DockerError):

@@ -102,6 +102,28 @@ def registry_of(name: str) -> str:
     return HUB if not is_host or first in (HUB, f"index.{HUB}") else first
 
 
+def registry_named(address: str) -> str:
+    """Return the registry that an address names, as `Reference.registry` has it.
+
+    >>> registry_named("https://index.docker.io/v1/"), registry_named("http://r.example:5000/v2/")
+    ('docker.io', 'r.example:5000')
+
+    Raises:
+        ValueError: It names none; the message does not quote it, as there may be a password in it.
+    """
+    if not isinstance(address, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"the address of a registry is a str, not {type(address).__name__}")
+    host = host_of(address)
+    if re.fullmatch(_HOST, host) is None:
+        raise ValueError("not the address of a registry, such as registry.example:5000")
+    return HUB if host == f"index.{HUB}" else host
+
+
+def host_of(address: str) -> str:
+    """Return the host and port of an address, without its scheme and path."""
+    return (address.partition("://")[2] or address).partition("/")[0]
+
+
 def _is_host(first: str | None) -> bool:
     """Return whether the first part of a name is a registry's host, and not a user of Docker Hub."""
     return first is not None and (first == "localhost" or any(c in ".:" or c.isupper() for c in first))

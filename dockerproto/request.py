@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
 
-from dockerproto.auth import Credentials
+from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
 
@@ -90,7 +90,11 @@ class Request:
     """Headers beside those that every request has."""
     auth: Credentials | None = None
     """Credentials of a registry, for ``X-Registry-Auth``."""
-    body: AsyncSource | None = None
+    registry: str | None = None
+    """The registry whose credentials the client looks up; if it has any, they are sent instead of `auth`."""
+    auths: Mapping[str, Credentials] | None = None
+    """Credentials by registry, for ``X-Registry-Config``."""
+    body: AsyncSource | None = field(default=None, repr=False)
     """What to upload, in chunks of the transport's choice."""
     since: Version = OLDEST
     """The API version that brought the operation."""
@@ -115,7 +119,14 @@ class Request:
     def all_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with that of the credentials."""
         auth = [("X-Registry-Auth", self.auth.header())] if self.auth is not None else []
-        return [*self.headers, *auth]
+        auths = [("X-Registry-Config", registry_config(self.auths))] if self.auths else []
+        return [*self.headers, *auth, *auths]
+
+    def authorised(self, auth: AuthLike | None, registry: str) -> Request:
+        """Return it with credentials of a registry; without any, the client has to look them up."""
+        if auth is None:
+            return replace(self, registry=registry)
+        return replace(self, auth=read_auth(auth).for_registry(registry))
 
 
 def json_text(value: Any) -> str:

@@ -57,7 +57,7 @@ class Default(Enum):
 
 
 DEFAULT: Final = Default.DEFAULT
-"""Stands for the limits of the client, as None is already "unlimited"."""
+"""Stands for what is not said, where None says something else: the limits of a client, its credentials."""
 
 TimeoutLike: TypeAlias = Timeout | float | Literal[Default.DEFAULT] | None
 """A `Timeout`; a number, the total in seconds; None, no limit; or `DEFAULT`."""

@@ -48,6 +48,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|os|ssl|typing|httpx)\..*"),
     ("py:class", "Options"),  # how autodoc shows Unpack[Options]
     ("py:class", r"(dockerproto\.\w+\.)?T"),  # a type variable
+    ("py:class", "Default|Found"),  # parts of types whose values are documented
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 import io
 import json
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from dockerproto.auth import HUB_SERVER, AuthLike
 from dockerproto.images.build import build
 from dockerproto.operation import Call, Streamed
 from dockerproto.timeouts import DEFAULT
@@ -48,6 +50,41 @@ def test_a_build_of_a_url() -> None:
 def test_an_encoding_is_a_header() -> None:
     request = request_of(build(fileobj=b"", encoding="gzip"))
     assert request.all_headers() == [TAR, ("Content-Encoding", "gzip")]
+
+
+def test_credentials_are_a_header_by_registry() -> None:
+    auths: dict[str, AuthLike] = {
+        "index.docker.io": "bWU6c2VjcmV0",
+        "http://r.example/v2/": {"identitytoken": "t"},
+    }
+    request = request_of(build(fileobj=b"", auth=auths))
+    (name, value) = request.all_headers()[-1]
+    assert (name, json.loads(base64.urlsafe_b64decode(value))) == (
+        "X-Registry-Config",
+        {
+            HUB_SERVER: {"username": "me", "password": "secret", "serveraddress": HUB_SERVER},
+            "r.example": {"identitytoken": "t", "serveraddress": "r.example"},
+        },
+    )
+    assert "secret" not in repr(request)
+    assert "bWU6c2VjcmV0" not in repr(request)
+    assert request_of(build(fileobj=b"", auth={})).all_headers() == [TAR]
+
+
+@pytest.mark.parametrize(
+    ("auth", "error", "message"),
+    [
+        ("bWU6c2VjcmV0", TypeError, "auth is a mapping from registries to credentials, not str"),
+        ({5: "bWU6c2VjcmV0"}, TypeError, "the address of a registry is a str, not int"),
+        ({"r.example": None}, TypeError, "auth is a mapping, a str or bytes, not NoneType"),
+        ({"username": "me", "password": "secret"}, ValueError, "auth is not the base64 of user:password"),
+        ({"me:secret@r.example": "bWU6c2VjcmV0"}, ValueError, "not the address of a registry"),
+    ],
+)
+def test_credentials_that_are_none(auth: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^{message}") as raised:
+        build(fileobj=b"", auth=auth)
+    assert "secret" not in str(raised.value)
 
 
 PARAMETERS: list[tuple[str, Any, list[tuple[str, str]]]] = [
@@ -121,6 +158,7 @@ def test_no_parameter_is_left_out_here() -> None:
         "encoding",
         "stream",
         "timeout",
+        "auth",
     }
     assert tested == inspect.signature(build).parameters.keys()
 

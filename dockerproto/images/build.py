@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
+from dockerproto.auth import AuthLike, read_auths
 from dockerproto.models import Message
 from dockerproto.operation import Call, Streamed
 from dockerproto.reference import parse_reference
@@ -61,6 +63,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
+    auth: Mapping[str, AuthLike] | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def build(
@@ -93,6 +96,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
+    auth: Mapping[str, AuthLike] | None = None,
 ) -> Streamed[Message]: ...
 def build(
     *,
@@ -124,6 +128,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
+    auth: Mapping[str, AuthLike] | None = None,
 ) -> Call[list[Message]] | Streamed[Message]:
     """Build an image.
 
@@ -160,6 +165,8 @@ def build(
         cpuset_cpus: CPUs to use, such as ``0-3`` or ``0,1``.
         ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``.
         squash: Make one layer of the build's; the engine has to be an experimental one.
+        auth: Credentials for the images that the Dockerfile names, by registry, see `read_auth`. None
+            are looked up: a build has those only that it is given.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
@@ -195,7 +202,8 @@ def build(
         flag("squash", squash, since=Version(1, 25)),
     )
     body = None if fileobj is None else uploadable("fileobj", fileobj)
-    return progress(upload_request("/build", query, body, timeout, *_encoding(encoding)), stream)
+    request = upload_request("/build", query, body, timeout, *_encoding(encoding))
+    return progress(request if auth is None else replace(request, auths=read_auths(auth)), stream)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:

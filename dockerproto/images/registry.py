@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockerproto.answers import document, documents
-from dockerproto.auth import AuthLike, Credentials, read_auth
+from dockerproto.auth import AuthLike
 from dockerproto.filters import Filters, encode_filters
 from dockerproto.models import DistributionInspect, SearchResult
 from dockerproto.operation import Call
@@ -27,7 +27,7 @@ def search(
         term: What to look for: ``busybox``, ``registry.example/busybox``.
         limit: How many to return, 1 to 100; 25 by default.
         filters: ``is-official`` (bool), ``stars`` (int, at least).
-        auth: Credentials of the registry, see `read_auth`.
+        auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
         timeout: Limits of this call.
 
     Raises:
@@ -38,15 +38,8 @@ def search(
     if not term:
         raise ValueError("a search needs a term")
     query = (text("term", term), number("limit", limit), text("filters", encode_filters(filters)))
-    return documents(
-        Request(
-            method="GET",
-            path="/images/search",
-            query=query,
-            auth=_credentials(auth, registry_of(term)),
-            timeout=timeout,
-        )
-    )
+    request = Request(method="GET", path="/images/search", query=query, timeout=timeout)
+    return documents(request.authorised(auth, registry_of(term)))
 
 
 def distribution(
@@ -56,7 +49,7 @@ def distribution(
 
     Args:
         name: Reference.
-        auth: Credentials of the registry, see `read_auth`.
+        auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
         timeout: Limits of this call.
 
     Raises:
@@ -66,16 +59,6 @@ def distribution(
     Since API 1.30.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Distribution/operation/DistributionInspect.
     """
-    return document(
-        Request(
-            method="GET",
-            path=f"/distribution/{path_of(name)}/json",
-            auth=_credentials(auth, parse_reference(name).registry),
-            since=Version(1, 30),
-            timeout=timeout,
-        )
-    )
-
-
-def _credentials(auth: AuthLike | None, registry: str) -> Credentials | None:
-    return None if auth is None else read_auth(auth).for_registry(registry)
+    path = f"/distribution/{path_of(name)}/json"
+    request = Request(method="GET", path=path, since=Version(1, 30), timeout=timeout)
+    return document(request.authorised(auth, parse_reference(name).registry))

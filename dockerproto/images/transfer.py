@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, overload
 
 from dockerproto.answers import archive, progress
-from dockerproto.auth import ANONYMOUS, AuthLike, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike
 from dockerproto.errors import InvalidReference
 from dockerproto.images.store import LATEST
 from dockerproto.models import Message
@@ -66,7 +66,7 @@ def pull(
 
     Args:
         from_image: Repository, with a tag or a digest or neither, which means ``latest``.
-        auth: Credentials of the registry, see `read_auth`.
+        auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
         tag: The tag, or the digest, if `from_image` has none; ``""`` means all tags.
         repo: Passed on; it means something to an import only.
         platform: ``os[/arch[/variant]]``. Since API 1.32.
@@ -90,11 +90,10 @@ def pull(
             text("repo", repo),
             text("platform", platform, since=Version(1, 32)),
         ),
-        auth=None if auth is None else read_auth(auth).for_registry(reference.registry),
         timeout=timeout,
         long=True,
     )
-    return progress(request, stream)
+    return progress(request.authorised(auth, reference.registry), stream)
 
 
 @overload
@@ -130,7 +129,7 @@ def push(
 
     Args:
         name: Repository, with a tag or without, which means ``latest``.
-        auth: Credentials of the registry, see `read_auth`.
+        auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
         tag: The tag, if `name` has none; ``""`` means all tags that the engine has.
         platform: Which platform of an image with several, ``os/arch[/variant]``. Since API 1.46.
         stream: Hand out the messages as they come, instead of a list of them.
@@ -150,12 +149,11 @@ def push(
         method="POST",
         path=f"/images/{path_of(reference.name)}/push",
         query=(text("tag", chosen), text("platform", platform_json(platform), since=Version(1, 46))),
-        # Engines up to 28.3 refuse a push that says nothing of credentials.
-        auth=ANONYMOUS if auth is None else read_auth(auth).for_registry(reference.registry),
+        auth=ANONYMOUS,  # engines up to 28.3 refuse a push that says nothing of credentials
         timeout=timeout,
         long=True,
     )
-    return progress(request, stream)
+    return progress(request.authorised(auth, reference.registry), stream)
 
 
 def export_image(

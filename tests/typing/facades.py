@@ -10,9 +10,11 @@ import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import (
+    DEFAULT,
     AsyncDownload,
     AsyncStream,
     BuildsPruned,
+    Credentials,
     DeletedImage,
     DistributionInspect,
     Download,
@@ -33,6 +35,7 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     images = docker.images
     assert_type(await docker.version(), EngineVersion)
     assert_type(await docker.ping(), Ping)
+    assert_type(await docker.login("r.example", "u", "p", store=True, timeout=5), str)
     assert_type(await images.build(fileobj=file, tag=["a", "b"]), list[Message])
     assert_type(images.build(fileobj=b"", stream=True), AsyncStream[Message])
     assert_type(await images.delete("x", force=True), list[DeletedImage])
@@ -59,6 +62,31 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await images.tag("x", "y"), bool)
 
 
+class Vault:
+    """A source of credentials."""
+
+    async def get(self, registry: str, /) -> Credentials:
+        """Return some."""
+        return Credentials(username=registry)
+
+
+async def find(registry: str) -> dict[str, str] | None:
+    """Return some."""
+    return {"username": registry}
+
+
+def sources(auth: Credentials) -> None:
+    dockerproto_asyncio.Docker(credentials=None)
+    dockerproto_trio.Docker(credentials=DEFAULT)
+    dockerproto_httpx.Docker(
+        credentials={"docker.io": {"username": "u", "password": "p"}, "r": auth, "s": "x"}
+    )
+    dockerproto_asyncio.Docker(credentials=Vault())
+    dockerproto_asyncio.Docker(credentials=find)
+    dockerproto_trio.Docker(credentials={"docker.io": auth}.get)
+    dockerproto_httpx.Docker(credentials=lambda registry: None if registry == "docker.io" else auth)
+
+
 async def streams(docker: dockerproto_asyncio.Docker, pieces: AsyncIterator[bytes]) -> None:
     async with docker.images.pull("x", stream=True) as stream:
         assert_type(stream, AsyncStream[Message])
@@ -73,6 +101,7 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     images = docker.images
     assert_type(docker.version(), EngineVersion)
     assert_type(docker.ping(), Ping)
+    assert_type(docker.login("r.example", "u", "p", store=True, timeout=5), str)
     assert_type(images.build(fileobj=file, tag=["a", "b"]), list[Message])
     assert_type(images.build(fileobj=b"", stream=True), Stream[Message])
     assert_type(images.delete("x", force=True), list[DeletedImage])

@@ -20,11 +20,13 @@ from dockerproto.contexts import CONFIG_FILE, DEFAULT_CONTEXT, TLS_FILES, meta_p
 from dockerproto.decoding import MESSAGE_LIMIT
 from dockerproto.endpoint import DEFAULT_SOCKET, TLS, Endpoint
 from dockerproto.errors import ContextError
-from dockerproto.timeouts import DEFAULT, TimeoutLike, client_timeout
+from dockerproto.lookup import CredentialsLike
+from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_timeout
 from dockerproto.versions import Version, pinned_version
+from dockerproto_local.credentials import StoredCredentials
 from dockerproto_local.tls import ssl_context
 
-__all__ = ["Options", "configure", "find_endpoint", "secure"]
+__all__ = ["Options", "StoredCredentials", "configure", "find_endpoint", "secure"]
 
 AUTO: Final = "auto"
 PODMAN_SOCKET: Final = "/run/podman/podman.sock"
@@ -39,6 +41,9 @@ class Options(TypedDict, total=False):
     """The name of a docker context to take, instead of an address."""
     tls: TLS | ssl.SSLContext | None
     """Certificates, or a context of the ssl module; by default what the docker command would take."""
+    credentials: CredentialsLike | Default | None
+    """Where the credentials of registries are looked up, see `CredentialsLike`; by default where
+    ``docker login`` has left them, with None nowhere."""
     api_version: str
     """``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``."""
     timeout: TimeoutLike
@@ -57,11 +62,13 @@ def configure(url: str | None, options: Options) -> Configuration:
     """
     asked = options.get("tls")
     tls = TLS() if isinstance(asked, ssl.SSLContext) else asked
+    credentials = options.get("credentials", DEFAULT)
     return Configuration(
         endpoint=find_endpoint(url, os.environ, context=options.get("context"), tls=tls),
         version=find_version(options.get("api_version", AUTO), os.environ),
         timeout=client_timeout(options.get("timeout", DEFAULT)),
         message_limit=options.get("message_limit", MESSAGE_LIMIT),
+        credentials=StoredCredentials(os.environ) if credentials is DEFAULT else credentials,
     )
 
 
