@@ -29,7 +29,7 @@ import trio
 import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
-from tests.bench.dockerd import Dockerd
+from tests.bench.private import PrivateEngine
 from tests.bench.registry import Registry
 from tests.bench.scripted import ScriptedEngine, json_response
 from tests.bench.unix_http import ask
@@ -93,7 +93,7 @@ def _fragments(kind: str) -> dict[str, list[Snippet]]:
 
 
 @pytest.fixture
-def host(engine: Dockerd, open_registry: Registry) -> str:
+def host(engine: PrivateEngine, open_registry: Registry) -> str:
     """The registry, which has a busybox."""
     name = MIRRORED.replace("registry.example", open_registry.host)
     for method, target in (
@@ -107,7 +107,7 @@ def host(engine: Dockerd, open_registry: Registry) -> str:
 
 
 @pytest.fixture(autouse=True)
-def place(engine: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def place(engine: PrivateEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run in an empty folder, with DOCKER_HOST; remove the names that have come."""
     before = _tags(engine)
     monkeypatch.setenv("DOCKER_HOST", engine.url)
@@ -118,7 +118,7 @@ def place(engine: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     assert _tags(engine) == before
 
 
-def _tags(engine: Dockerd) -> set[str]:
+def _tags(engine: PrivateEngine) -> set[str]:
     images = json.loads(ask(engine.socket, "GET", "/images/json").body)
     return {tag for image in images for tag in image["RepoTags"] or () if tag != "<none>:<none>"}
 

@@ -24,7 +24,7 @@ from dockerproto import (
     Unauthorized,
 )
 from tests.bench.base_image import busybox_layer, context
-from tests.bench.dockerd import Dockerd
+from tests.bench.private import PrivateEngine
 from tests.bench.processes import free_port
 from tests.bench.registry import Registry
 from tests.bench.unix_http import ask
@@ -36,13 +36,13 @@ DOCKERFILE = "FROM busybox\nCOPY file /\nRUN cat /file\n"
 
 
 @pytest.fixture
-async def docker(engine: Dockerd, connect: Connect) -> Any:
+async def docker(engine: PrivateEngine, connect: Connect) -> Any:
     async with connect(engine.url) as docker:
         yield docker
 
 
 @pytest.fixture
-def name(engine: Dockerd) -> Iterator[str]:
+def name(engine: PrivateEngine) -> Iterator[str]:
     """The name of an image that is busybox under another name; what the test makes of it is removed."""
     name = "dockerproto/image:1"
     assert ask(engine.socket, "POST", "/images/busybox/tag?repo=dockerproto/image&tag=1").status == 201

@@ -20,7 +20,7 @@ import pytest
 import dockerproto_httpx
 from dockerproto import InvalidReference
 from tests.bench.base_image import context
-from tests.bench.dockerd import Dockerd
+from tests.bench.private import PrivateEngine
 from tests.bench.scripted import wait_until
 from tests.bench.unix_http import ask
 from tests.conftest import Connect
@@ -54,7 +54,7 @@ async def read_until_begun(stream: Any) -> None:
 
 
 class TestLeavingEarlyStopsTheEngine:
-    async def test_by_leaving_a_build(self, engine: Dockerd, connect: Connect) -> None:
+    async def test_by_leaving_a_build(self, engine: PrivateEngine, connect: Connect) -> None:
         command = sleeping()
         async with connect(engine.url) as docker:
             async with begin(docker, command) as stream:
@@ -62,7 +62,7 @@ class TestLeavingEarlyStopsTheEngine:
                 assert engine.processes(command)
             await until(lambda: not engine.processes(command), 2)
 
-    async def test_by_an_exception(self, engine: Dockerd, connect: Connect) -> None:
+    async def test_by_an_exception(self, engine: PrivateEngine, connect: Connect) -> None:
         command = sleeping()
         async with connect(engine.url) as docker:
             with pytest.raises(KeyError):
@@ -72,14 +72,14 @@ class TestLeavingEarlyStopsTheEngine:
             await until(lambda: not engine.processes(command), 2)
 
     @pytest.mark.parametrize("what", ["stream", "client"])
-    async def test_by_closing(self, engine: Dockerd, connect: Connect, what: str) -> None:
+    async def test_by_closing(self, engine: PrivateEngine, connect: Connect, what: str) -> None:
         command = sleeping()
         async with connect(engine.url) as docker, begin(docker, command) as stream:
             await read_until_begun(stream)
             await (stream if what == "stream" else docker).close()
             await until(lambda: not engine.processes(command), 2)
 
-    async def test_by_dropping_a_build(self, engine: Dockerd, connect: Connect) -> None:
+    async def test_by_dropping_a_build(self, engine: PrivateEngine, connect: Connect) -> None:
         command = sleeping()
         async with connect(engine.url) as docker:
             with pytest.warns(ResourceWarning, match="was not closed"):
@@ -88,7 +88,7 @@ class TestLeavingEarlyStopsTheEngine:
 
     @pytest.mark.parametrize("stream", [True, False])
     async def test_by_cancellation(
-        self, engine: Dockerd, connect: Connect, transport: Transport, stream: bool
+        self, engine: PrivateEngine, connect: Connect, transport: Transport, stream: bool
     ) -> None:
         if transport == "httpx":
             return  # a blocking call cannot be cancelled
@@ -107,7 +107,7 @@ class TestLeavingEarlyStopsTheEngine:
             tasks.cancel_scope.cancel()
         await until(lambda: not engine.processes(command), 2)
 
-    async def test_by_a_timeout(self, engine: Dockerd, connect: Connect) -> None:
+    async def test_by_a_timeout(self, engine: PrivateEngine, connect: Connect) -> None:
         command = sleeping()
         data = context(f"FROM busybox\nRUN {command}\n")
         async with connect(engine.url) as docker:
@@ -117,7 +117,7 @@ class TestLeavingEarlyStopsTheEngine:
                 )
         await until(lambda: not engine.processes(command), 2)
 
-    async def test_a_hundred_exports_and_twenty_builds(self, engine: Dockerd, connect: Connect) -> None:
+    async def test_a_hundred_exports_and_twenty_builds(self, engine: PrivateEngine, connect: Connect) -> None:
         command = sleeping()
         before = _sockets()
         async with connect(engine.url) as docker:
@@ -134,7 +134,7 @@ class TestLeavingEarlyStopsTheEngine:
 
 
 class TestNamesStayInImages:
-    async def test_no_name_deletes_a_container(self, engine: Dockerd, connect: Connect) -> None:
+    async def test_no_name_deletes_a_container(self, engine: PrivateEngine, connect: Connect) -> None:
         name = f"victim{time.time_ns()}"
         config = json.dumps({"Image": "busybox", "Cmd": ["sh"]}).encode()
         headers = {"Content-Type": "application/json"}
@@ -155,7 +155,7 @@ LAYER = 300 * MEBIBYTE
 
 
 @pytest.fixture(scope="module")
-def big(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def big(engine: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Two images of 300 MiB in the engine, and an archive of the first."""
     directory = tmp_path_factory.mktemp("big")
     archive = directory / "image.tar"
@@ -182,7 +182,7 @@ def _layer(name: str) -> Iterator[bytes]:
 
 class TestMemoryStaysFlat:
     def test_of_a_program_that_moves_large_archives(
-        self, engine: Dockerd, transport: Transport, big: Path
+        self, engine: PrivateEngine, transport: Transport, big: Path
     ) -> None:
         program = [sys.executable, "-m", "tests.memory", transport, engine.url, str(big)]
         images = ["dockerproto/big:1", "dockerproto/big:2"]
