@@ -91,6 +91,9 @@ class Client:
         """What it was asked to be."""
         self.version: Version | None = configuration.version
         """The API version that is spoken; None: not negotiated yet."""
+        self._podman = (
+            False  # known from the negotiation; a client with a version of its own takes all for Docker
+        )
         self._network: Final = network
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
@@ -134,7 +137,7 @@ class Client:
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        message = Message(request.method, request.target(spoken), headers, upload)
+        message = Message(request.method, request.target(spoken, podman=self._podman), headers, upload)
         return await self._sender.send(message, timer)
 
     async def _upload(self, source: AsyncSource) -> SlicedUpload:
@@ -156,6 +159,7 @@ class Client:
             if self.version is None:
                 ping = await _read_ping(await self._send(_PING, None, timer))
                 self.version = negotiate(ping.api_version)
+                self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
         return self.version

@@ -34,6 +34,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=list(ENGINES), default=DEFAULT, help="the engine to test with")
 
 
+def engine_name(config: pytest.Config) -> str:
+    name: str = config.option.engine
+    return name
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Expect the failures of tests that are marked with a difference that the engine has."""
+    for item in items:
+        for mark in item.iter_markers("differs"):
+            (difference,) = mark.args
+            if engine_name(config) in difference.engines:
+                item.add_marker(pytest.mark.xfail(reason=difference.reason, strict=True, **mark.kwargs))
+
+
 @pytest.fixture(params=["asyncio", "trio", "httpx"])
 def transport(request: pytest.FixtureRequest) -> Transport:
     transport: Transport = request.param
@@ -71,7 +85,7 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedEngine]:
 @pytest.fixture(scope="session")
 def new_engine(request: pytest.FixtureRequest) -> type[PrivateEngine]:
     """What makes engines of the kind that the tests are run on."""
-    kind, hindrance = ENGINES[request.config.getoption("--engine")]
+    kind, hindrance = ENGINES[engine_name(request.config)]
     if reason := hindrance():
         pytest.fail(f'there is no {kind.name} to test with; deselect by -m "not engine": {reason}')
     return kind

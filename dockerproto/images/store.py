@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from dockerproto.answers import document, documents, found, made
@@ -67,7 +68,7 @@ def list(
     query = (
         text("filters", encode_filters(filters)),
         flag("all", all),
-        flag("digests", digests),
+        replace(flag("digests", digests), for_podman=None),  # Podman 4.3 answers it with nothing
         flag("shared-size", shared_size, "shared_size", since=Version(1, 42)),
         flag("manifests", manifests, since=Version(1, 47)),
         *(any_parameter(name, value) for name, value in params.items()),

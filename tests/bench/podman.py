@@ -25,12 +25,14 @@ class Podman(PrivateEngine):
 
     def _settings(self) -> dict[str, str]:
         storage = f'driver = "vfs"\ngraphroot = "{self._data}/storage"\nrunroot = "{self._run}/storage"\n'
+        # Podman raises the limits for containers, which a root without CAP_SYS_RESOURCE may not.
+        containers = 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
         engine = 'cgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\n'
         # Any port: where a prefix has none, Podman 4.3 matches it with all.
         registries = 'location = "127.0.0.1"\ninsecure = true\n'
         return {
             "storage.conf": f"[storage]\n{storage}",
-            "containers.conf": f"[engine]\n{engine}",
+            "containers.conf": f"[containers]\n{containers}[engine]\n{engine}",
             "registries.conf": f"[[registry]]\n{registries}",
         }
 

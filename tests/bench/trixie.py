@@ -66,7 +66,18 @@ class DockerdOfTrixie(Dockerd):
     def _command(self) -> tuple[str, ...]:
         directories = f"{self._run}:{self._data}"
         _, *arguments = super()._command()
-        return ("unshare", "--mount", "sh", "-c", _ENTER, "sh", str(tree()), directories, "dockerd", *arguments)
+        return (
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            _ENTER,
+            "sh",
+            str(tree()),
+            directories,
+            "dockerd",
+            *arguments,
+        )
 
 
 class DockerdWithContainerdStore(DockerdOfTrixie):
