@@ -49,6 +49,10 @@ class Difference(Enum):
     PUSH_WITHOUT_AUX = (*_CONTAINERD, *_PODMAN), "a push says the digest in its last status only"
     PULL_OF_LAYERS_ONLY = _PODMAN, "a pull speaks of layers only, not of the digest and of what came of it"
     ONE_TAG_AT_A_TIME = _PODMAN, "all tags means `latest`"
+    DISTRIBUTION_WITHOUT_PLATFORM = (
+        _CONTAINERD,
+        "what it pushes has an OCI manifest, of which no platform is told",
+    )
     NO_DISTRIBUTION = _PODMAN, "a registry cannot be asked for an image: 404"
 
     def __init__(self, engines: tuple[type[PrivateEngine], ...], reason: str) -> None:

@@ -55,10 +55,8 @@ class PrivateEngine(ABC):
         _kill(process for process in self._members() if self._contains(process))  # or it gives each 10 s
         if self._child is not None:
             self._child.stop()
-        _kill(self._members())
-        for directory in (self._run, self._data):
-            _unmount_below(directory)
-            shutil.rmtree(directory, ignore_errors=True)
+        with suppress(NotInTimeError):  # a kernel that hangs must not keep the tests from ending
+            wait_until(self._swept, timeout=20, interval=0.1)
 
     @property
     def pid(self) -> int:
@@ -66,6 +64,14 @@ class PrivateEngine(ABC):
         if self._child is None:
             raise RuntimeError(f"{self.name} is not running")
         return self._child.pid
+
+    def _swept(self) -> bool:
+        """Remove what is left; False if something of it came back, as what cleans up after a container."""
+        _kill(self._members())
+        for directory in (self._run, self._data):
+            _unmount_below(directory)
+            shutil.rmtree(directory, ignore_errors=True)
+        return not (self._run.exists() or self._data.exists() or self._members())
 
     def processes(self, needle: str) -> list[int]:
         """Give the ids of the processes in this engine whose command line contains `needle`."""
