@@ -374,9 +374,10 @@ class TestRegistries:
             image = await docker.images.inspect(reference)
             assert (image["Id"] == digest) == Difference.ID_IS_OF_MANIFEST.on(engine)
         async with docker.images.pull(repository, tag="1", stream=True) as stream:
-            first, *_, last = [await anext(stream), *await stream.rest()]
-        assert first["status"].startswith("Already exists" if layers_only else "Pulling from team/app")
-        assert last["status"].startswith("Download" if layers_only else "Status: Image is up to date")
+            said = [(await anext(stream))["status"]]
+            said += [message["status"] for message in await stream.rest()]
+        assert said[0].startswith("Already exists" if layers_only else "Pulling from team/app")
+        assert said[-1].startswith("Download" if layers_only else "Status: Image is up to date")
         await docker.images.delete(f"{repository}:1")
 
     async def test_distribution(self, docker: Any, engine: PrivateEngine, open_registry: Registry) -> None:

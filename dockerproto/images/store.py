@@ -61,7 +61,7 @@ def list(
 
     Raises:
         NotFound: The image of a filter does not exist.
-        BadRequest: A filter is unknown or its value malformed (a `ServerError` on Podman).
+        BadRequest: A filter is unknown or its value malformed.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageList.
     """
