@@ -6,15 +6,18 @@ BIN := .venv/bin
 STAMP := .venv/installed
 PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx dockerproto_local
 DEMO_NEEDS := any-engine registry busybox
+ENGINES := docker-20.10 docker-26.1 docker-26.1-containerd podman-4.3
 
 export PYTHON
 
-.PHONY: help demo test check docs clean
+.PHONY: help demo test test-engines check docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    build, push and pull images with each client, on an engine of this machine or a private one"
 	@echo "make test    run all tests; engines and registries are started for them, which needs root"
+	@echo "make test-engines"
+	@echo "             run the tests that need an engine on each of: $(ENGINES)"
 	@echo "make check   formatting, lint, types"
 	@echo "make docs    build the documentation into docs/_build/html and run its examples"
 	@echo "make clean   remove what these commands have made, .venv too"
@@ -26,6 +29,14 @@ demo: $(STAMP)
 test: $(STAMP)
 	tests/bench/install.sh
 	$(BIN)/python -m pytest --cov
+
+test-engines: $(STAMP)
+	tests/bench/install.sh engine podman trixie registry busybox
+	failed=; for engine in $(ENGINES); do \
+	    echo "== $$engine"; \
+	    $(BIN)/python -m pytest -q -m engine tests --engine=$$engine || failed="$$failed $$engine"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
 
 check: $(STAMP)
 	$(BIN)/ruff format --check

@@ -50,7 +50,7 @@ _TEXTS: Final[tuple[tuple[type[DockerError] | None, str], ...]] = (
         r"target stage .* could not be found|failed to reach build target|target .* was not found in",
     ),
     (BadRequest, r"not supported by buildkit|multiple outputs not supported"),
-    (BadRequest, r"invalid tar header|any of the supported image formats"),
+    (BadRequest, r"invalid tar header|any of the supported image formats|unrecognized image format"),
     (BadRequest, r"(?:error processing tar file|untarring file|applylayer).*unexpected eof"),
     (BadRequest, r"docker-import-\d+/\S+: no such file|does not contain a manifest\.json"),
     (BadRequest, r"invalid reference format|must be lowercase|invalid tag format"),
@@ -66,6 +66,13 @@ _TEXTS: Final[tuple[tuple[type[DockerError] | None, str], ...]] = (
     ),
 )
 _KNOWN: Final = tuple((cause, re.compile(text, re.IGNORECASE)) for cause, text in _TEXTS)
+
+# The classic builder of Docker sends it as a number; BuildKit and Podman have it in their text only.
+_EXIT_CODE: Final = re.compile(
+    r"(?:did not complete successfully: exit code:|executor failed running \[.*\]: exit code:"
+    r"|while running runtime: exit status) (\d+)\s*\Z",
+    re.DOTALL,
+)
 
 _BY_STATUS: Final[Mapping[int, type[DockerError]]] = {
     401: Unauthorized,
@@ -98,9 +105,13 @@ def status_error(status: int, message: str) -> DockerError:
 def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
     """Return the exception for an error that came in a stream.
 
+    The exit code of a failed step is in its ``error_detail``, whatever builder it was.
+
     >>> type(stream_error("manifest unknown", {"message": "manifest unknown"})).__mro__[1:3]
     (<class 'dockerproto.errors.DockerStreamError'>, <class 'dockerproto.errors.NotFound'>)
     """
+    if "code" not in detail and (found := _EXIT_CODE.search(message)):
+        detail = {**detail, "code": int(found[1])}
     cause = _cause(message)
     return (_IN_STREAM.get(cause, DockerStreamError) if cause else DockerStreamError)(
         message, error_detail=detail

@@ -96,6 +96,8 @@ class Client:
         """The API version that is spoken; None: not negotiated yet."""
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
+        # Known from the negotiation: a client with a version of its own takes any engine for Docker.
+        self._podman = False
         self._network: Final = network
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
@@ -144,7 +146,8 @@ class Client:
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        message = Message(request.method, address.prefix + request.target(spoken), headers, upload)
+        target = request.target(spoken, podman=self._podman)
+        message = Message(request.method, address.prefix + target, headers, upload)
         return await self._sender.send(message, timer)
 
     async def _upload(self, source: AsyncSource) -> SlicedUpload:
@@ -167,6 +170,7 @@ class Client:
             if self.version is None:
                 ping = await _read_ping(await self._send(_PING, None, timer))
                 self.version = negotiate(ping.api_version)
+                self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
         return self.version

@@ -1,7 +1,8 @@
 """What to send: a request, as data, and how its values are put on the wire.
 
 A request is complete but for what the client knows: the version that is spoken, in which some
-parameters have another name or do not exist yet.
+parameters have another name or do not exist yet, and whether it is a Podman that it speaks to, which
+wants some in another form.
 """
 
 from __future__ import annotations
@@ -54,21 +55,24 @@ class Parameter:
     """The API version that brought it."""
     formerly: str | None = None
     """The name that it had before that."""
+    for_podman: Value | msgspec.UnsetType = msgspec.UNSET
+    """Its value for a Podman, if that wants another."""
 
-    def pairs(self, spoken: Version) -> Iterator[tuple[str, str]]:
+    def pairs(self, spoken: Version, *, podman: bool = False) -> Iterator[tuple[str, str]]:
         """Yield it as it goes over the wire.
 
         Raises:
             UnsupportedVersion: It does not exist in the version that is spoken.
         """
-        if self.value is None or self.value is False or self.value == ():
+        sent = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
+        if sent is None or sent is False or sent == ():
             return
         name = self.name
         if spoken < self.since and self.formerly is not None:
             name = self.formerly
         else:
             require(self.since, f"parameter {self.name!r}", spoken)
-        for value in (self.value,) if isinstance(self.value, str | int) else self.value:
+        for value in (sent,) if isinstance(sent, str | int) else sent:
             yield name, "1" if value is True else str(value)
 
 
@@ -105,14 +109,16 @@ class Request:
     versioned: bool = True
     """Whether the path gets the version; that of the ping does not, as it tells the version."""
 
-    def target(self, spoken: Version) -> str:
-        """Return the request target in an API version.
+    def target(self, spoken: Version, *, podman: bool = False) -> str:
+        """Return the request target in an API version, for Docker or for Podman.
 
         Raises:
             UnsupportedVersion: The operation or a parameter does not exist in it.
         """
         require(self.since, f"{self.method} {self.path}", spoken)
-        query = urlencode([pair for parameter in self.query for pair in parameter.pairs(spoken)])
+        query = urlencode(
+            [pair for parameter in self.query for pair in parameter.pairs(spoken, podman=podman)]
+        )
         prefix = f"/v{spoken}" if self.versioned else ""
         return f"{prefix}{self.path}?{query}" if query else prefix + self.path
 

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 import hypothesis
 import pytest
 
-from tests.bench import dockerd, registry
+from tests.bench import registry
 from tests.bench.base_image import busybox_layer
-from tests.bench.dockerd import Dockerd
+from tests.bench.engines import DEFAULT, ENGINES
+from tests.bench.private import PrivateEngine
 from tests.bench.registry import Registry
 from tests.bench.scripted import ScriptedEngine
 from tests.bench.unix_http import ask
@@ -28,6 +29,24 @@ hypothesis.settings.register_profile(  # a loaded machine is no reason to fail
 hypothesis.settings.load_profile("default")
 
 USER, PASSWORD = "anna", "s3cret+/pass:word"  # characters that tell the alphabets of base64 apart
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=list(ENGINES), default=DEFAULT, help="the engine to test with")
+
+
+def engine_name(config: pytest.Config) -> str:
+    name: str = config.option.engine
+    return name
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Expect the failures of tests that are marked with a difference that the engine has."""
+    for item in items:
+        for mark in item.iter_markers("differs"):
+            (difference,) = mark.args
+            if engine_name(config) in difference.engines:
+                item.add_marker(pytest.mark.xfail(reason=difference.reason, strict=True, **mark.kwargs))
 
 
 @pytest.fixture(params=["asyncio", "trio", "httpx"])
@@ -69,11 +88,20 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedEngine]:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
-    """A private Docker Engine that has busybox:latest, for tests to do with as they like."""
-    if reason := dockerd.available():
-        pytest.fail(f'there is no Docker Engine to test with; deselect by -m "not engine": {reason}')
-    with Dockerd(tmp_path_factory.mktemp("engine")) as engine:
+def new_engine(request: pytest.FixtureRequest) -> type[PrivateEngine]:
+    """What makes engines of the kind that the tests are run on."""
+    kind, hindrance = ENGINES[engine_name(request.config)]
+    if reason := hindrance():
+        pytest.fail(f'there is no {kind.name} to test with; deselect by -m "not engine": {reason}')
+    return kind
+
+
+@pytest.fixture(scope="session")
+def engine(
+    new_engine: type[PrivateEngine], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateEngine]:
+    """A private engine that has busybox:latest, for tests to do with as they like."""
+    with new_engine(tmp_path_factory.mktemp("engine")) as engine:
         target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
         answer = ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
         assert answer.status == 200, answer.body

@@ -22,11 +22,11 @@ from tests.test_operations import request_of
 TAR = ("Content-Type", "application/x-tar")
 
 
-def query_of(**arguments: Any) -> list[tuple[str, str]]:
+def query_of(podman: bool = False, /, **arguments: Any) -> list[tuple[str, str]]:
     """Return the query of a build, without what every build has."""
     untyped: Any = build
     given: dict[str, Any] = {"fileobj": b""}
-    target = request_of(untyped(**given, **arguments)).target(NEWEST)
+    target = request_of(untyped(**given, **arguments)).target(NEWEST, podman=podman)
     assert urlsplit(target).path == "/v1.55/build"
     return [pair for pair in parse_qsl(urlsplit(target).query, keep_blank_values=True) if pair != ("rm", "1")]
 
@@ -143,6 +143,22 @@ PARAMETERS: list[tuple[str, Any, list[tuple[str, str]]]] = [
 )
 def test_parameters(argument: str, value: Any, query: list[tuple[str, str]]) -> None:
     assert query_of(**{argument: value}) == query
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "query"),
+    [
+        ("buildargs", {"A": "a", "B": None, "C": ""}, [("buildargs", '{"A":"a","C":""}')]),
+        ("buildargs", None, []),
+        ("extra_hosts", {"a": "10.0.0.1", "b": "::1"}, [("extrahosts", '["a:10.0.0.1","b:::1"]')]),
+        ("extra_hosts", {}, []),
+        ("ulimits", {"nofile": (1024, 2048), "core": -1}, [("ulimits", '["nofile=1024:2048","core=-1:-1"]')]),
+        ("ulimits", {}, []),
+    ],
+    ids=["buildargs", "no buildargs", "extra_hosts", "no extra_hosts", "ulimits", "no ulimits"],
+)
+def test_parameters_for_podman(argument: str, value: Any, query: list[tuple[str, str]]) -> None:
+    assert query_of(True, **{argument: value}) == query
 
 
 def test_parameters_together() -> None:

@@ -78,6 +78,7 @@ TEXTS: list[tuple[str, type[DockerError]]] = [
     ("multiple outputs not supported", BadRequest),
     ("archive/tar: invalid tar header", BadRequest),
     ("payload does not match any of the supported image formats:\n * oci: x", BadRequest),
+    ("unrecognized image format", BadRequest),
     ("Error processing tar file(exit status 1): unexpected EOF", BadRequest),
     ("Untarring file: unexpected EOF", BadRequest),
     ("ApplyLayer exit status 1 stdout:  stderr: unexpected EOF", BadRequest),
@@ -206,6 +207,16 @@ def test_the_command_of_a_failing_step_is_not_mistaken_for_its_cause(builder: st
     text = STEPS[builder].format(command)
     assert type(stream_error(text, {"message": text, "code": 3})) is DockerStreamError
     assert type(status_error(500, text)) is ServerError
+
+
+@pytest.mark.parametrize(
+    "command", ["exit 3", "echo exit code: 5; exit 3", "echo while running runtime: exit status 5\n"]
+)
+@pytest.mark.parametrize("builder", ["buildkit", "buildkit-20.10", "podman"])
+def test_the_exit_code_of_a_failing_step_is_read_from_its_text(builder: str, command: str) -> None:
+    text = STEPS[builder].format(command)
+    assert stream_error(text, {"message": text}).error_detail == {"message": text, "code": 3}
+    assert stream_error(text, {"message": text, "code": 7}).error_detail["code"] == 7
 
 
 # One cause, as the three engines report it: by status or in a stream.

@@ -53,6 +53,7 @@ pytestmark = pytest.mark.anyio
 
 LIST = ("GET", "/images/json")
 PULL = ("POST", "/images/create")
+PODMAN = {"Libpod-Api-Version": "4.3.1"}
 
 
 class TestVersion:
@@ -154,10 +155,20 @@ class TestVersion:
         assert pruned == {"CachesDeleted": [], "SpaceReclaimed": 0}
         assert scripted.requests[-1].query == {name: ["5"]}
 
+    @pytest.mark.parametrize(("header", "query"), [({}, {"digests": ["1"]}), (PODMAN, {})])
+    async def test_podman_is_asked_in_its_own_way(
+        self, scripted: ScriptedEngine, connect: Connect, header: dict[str, str], query: dict[str, list[str]]
+    ) -> None:
+        scripted.script("GET", "/_ping", response(200, b"OK", {"Api-Version": "1.41", **header}))
+        scripted.script("GET", "/images/json", json_response([]))
+        async with connect(scripted.url) as docker:
+            assert await docker.images.list(digests=True) == []
+        assert scripted.requests[-1].query == query
+
 
 class TestEngine:
     async def test_ping_tells_who_answers(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        headers = {"Api-Version": "1.41", "Libpod-Api-Version": "4.3.1", "Server": "Libpod/4.3.1 (linux)"}
+        headers = {"Api-Version": "1.41", **PODMAN, "Server": "Libpod/4.3.1 (linux)"}
         scripted.script("GET", "/_ping", response(200, b"OK", {**headers, "Builder-Version": ""}))
         async with connect(scripted.url) as docker:
             assert await docker.ping() == Ping(

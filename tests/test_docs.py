@@ -19,9 +19,10 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 import trio
@@ -29,10 +30,12 @@ import trio
 import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
-from tests.bench.dockerd import Dockerd
+from dockerproto import DockerError, NotFound, ServerError
+from tests.bench.private import PrivateEngine
 from tests.bench.registry import Registry
 from tests.bench.scripted import ScriptedEngine, json_response
 from tests.bench.unix_http import ask
+from tests.differences import Difference
 from tests.facade import Transport
 
 pytestmark = pytest.mark.engine
@@ -47,6 +50,7 @@ KEPT: Final = re.compile(r"^[ +]", re.MULTILINE)
 KINDS: Final = {"python program", "python fragment", "python scripted", "diff"}
 SEARCH: Final = [{"name": "busybox", "description": "", "star_count": 3000, "is_official": True}]
 MIRRORED: Final = "registry.example/library/busybox"
+Refused: TypeAlias = dict[str, type[DockerError]]
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def _fragments(kind: str) -> dict[str, list[Snippet]]:
 
 
 @pytest.fixture
-def host(engine: Dockerd, open_registry: Registry) -> str:
+def host(engine: PrivateEngine, open_registry: Registry) -> str:
     """The registry, which has a busybox."""
     name = MIRRORED.replace("registry.example", open_registry.host)
     for method, target in (
@@ -107,7 +111,7 @@ def host(engine: Dockerd, open_registry: Registry) -> str:
 
 
 @pytest.fixture(autouse=True)
-def place(engine: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def place(engine: PrivateEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run in an empty folder, with DOCKER_HOST; remove the names that have come."""
     before = _tags(engine)
     monkeypatch.setenv("DOCKER_HOST", engine.url)
@@ -118,7 +122,7 @@ def place(engine: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     assert _tags(engine) == before
 
 
-def _tags(engine: Dockerd) -> set[str]:
+def _tags(engine: PrivateEngine) -> set[str]:
     images = json.loads(ask(engine.socket, "GET", "/images/json").body)
     return {tag for image in images for tag in image["RepoTags"] or () if tag != "<none>:<none>"}
 
@@ -135,24 +139,43 @@ def test_programs(snippet: Snippet, host: str, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("page", _fragments("python fragment"))
-def test_fragments(page: str, transport: Transport, host: str) -> None:
-    run_fragments(_fragments("python fragment")[page], transport, host, None)
+def test_fragments(page: str, transport: Transport, host: str, engine: PrivateEngine) -> None:
+    run_fragments(_fragments("python fragment")[page], transport, host, engine.url, _refused(engine))
 
 
 @pytest.mark.parametrize("page", _fragments("python scripted"))
 def test_scripted_fragments(page: str, transport: Transport, scripted: ScriptedEngine) -> None:
     scripted.script("GET", "/images/search", json_response(SEARCH))
-    run_fragments(_fragments("python scripted")[page], transport, "", scripted.url)
+    run_fragments(_fragments("python scripted")[page], transport, "", scripted.url, {})
 
 
-def run_fragments(snippets: list[Snippet], transport: Transport, host: str, url: str | None) -> None:
+REFUSED: Final[dict[str, tuple[Difference, type[DockerError]]]] = {
+    ".prune_builds(": (Difference.NO_BUILD_CACHE, NotFound),
+    '.prune(filters={"dangling": False': (Difference.PRUNE_OF_DANGLING_ONLY, ServerError),
+    ".distribution(": (Difference.NO_DISTRIBUTION, NotFound),
+}
+
+
+def _refused(engine: PrivateEngine) -> Refused:
+    """What the engine cannot do: code, and what it raises."""
+    return {code: error for code, (difference, error) in REFUSED.items() if difference.on(engine)}
+
+
+def run_fragments(
+    snippets: list[Snippet], transport: Transport, host: str, url: str, refused: Refused
+) -> None:
+    def expectation(snippet: Snippet) -> AbstractContextManager[object]:
+        errors = [error for code, error in refused.items() if code in snippet.code]
+        return pytest.raises(errors[0]) if errors else nullcontext()
+
     async def on_event_loop(client: dockerproto_asyncio.Docker | dockerproto_trio.Docker) -> None:
         async with client as docker:
             namespace = {"docker": docker}
             for snippet in snippets:
-                result = eval(snippet.compiled(host), namespace)
-                if inspect.iscoroutine(result):
-                    await result
+                with expectation(snippet):
+                    result = eval(snippet.compiled(host), namespace)
+                    if inspect.iscoroutine(result):
+                        await result
 
     if transport == "asyncio":
         asyncio.run(on_event_loop(dockerproto_asyncio.Docker(url)))
@@ -162,4 +185,5 @@ def run_fragments(snippets: list[Snippet], transport: Transport, host: str, url:
         with dockerproto_httpx.Docker(url) as docker:
             namespace = {"docker": docker}
             for snippet in snippets:
-                exec(snippet.compiled(host, blocking=True), namespace)
+                with expectation(snippet):
+                    exec(snippet.compiled(host, blocking=True), namespace)

@@ -82,6 +82,18 @@ def test_a_parameter_that_was_renamed(spoken: Version, name: str) -> None:
     assert list(parameter.pairs(spoken)) == [(name, "5")]
 
 
+@pytest.mark.parametrize("value", ["b", None, False, (), ("c", "d")], ids=repr)
+def test_a_parameter_that_podman_wants_in_another_form(value: Any) -> None:
+    parameter = Parameter("x", ("a",), for_podman=value)
+    assert list(parameter.pairs(OLDEST)) == [("x", "a")]
+    assert list(parameter.pairs(OLDEST, podman=True)) == list(Parameter("x", value).pairs(OLDEST))
+
+
+def test_a_parameter_that_podman_wants_in_the_same_form() -> None:
+    request = Request(method="GET", path="/x", query=(Parameter("a", True), Parameter("b", ("c", "d"))))
+    assert request.target(V141, podman=True) == request.target(V141)
+
+
 @pytest.mark.parametrize(
     ("request_", "target"),
     [

@@ -185,7 +185,7 @@ def build(
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
-        text("buildargs", mapping_json("buildargs", buildargs, optional=True)),
+        _build_args(buildargs),
         flag("pull", pull),
         switch("rm", rm),
         flag("forcerm", forcerm),
@@ -193,12 +193,12 @@ def build(
         text("platform", platform, since=Version(1, 32)),
         text("target", target),
         text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
-        texts("extrahosts", _hosts(extra_hosts), since=Version(1, 28)),
+        _extra_hosts(_hosts(extra_hosts)),
         text("cachefrom", _list(strings("cache_from", cache_from)), since=Version(1, 25)),
         *_limits(shm_size=shm_size, memory=memory, memswap=memswap),
         *_limits(cpu_shares=cpu_shares, cpu_period=cpu_period, cpu_quota=cpu_quota),
         text("cpusetcpus", cpuset_cpus, "cpuset_cpus"),
-        text("ulimits", _ulimits(ulimits)),
+        _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
     body = None if fileobj is None else uploadable("fileobj", fileobj)
@@ -214,6 +214,20 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
     return names
 
 
+def _build_args(arguments: Mapping[str, str | None] | None) -> Parameter:
+    value = mapping_json("buildargs", arguments, optional=True)
+    # Podman takes null for an empty value.
+    given = (
+        None if arguments is None else {name: each for name, each in arguments.items() if each is not None}
+    )
+    return Parameter("buildargs", value, for_podman=mapping_json("buildargs", given))
+
+
+def _extra_hosts(hosts: tuple[str, ...]) -> Parameter:
+    # Podman wants one JSON list.
+    return Parameter("extrahosts", hosts, Version(1, 28), for_podman=_list(hosts))
+
+
 def _hosts(hosts: Mapping[str, str] | Iterable[str] | None) -> tuple[str, ...]:
     if isinstance(hosts, Mapping):
         named = cast("Mapping[str, str]", hosts)
@@ -225,19 +239,23 @@ def _limits(**values: int | None) -> list[Parameter]:
     return [number(name.replace("_", ""), value, name) for name, value in values.items()]
 
 
-def _ulimits(ulimits: Ulimits | None) -> str | None:
-    if ulimits is None:
-        return None
-    if not isinstance(ulimits, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+def _ulimits(ulimits: Ulimits | None) -> Parameter:
+    if ulimits is not None and not isinstance(ulimits, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"ulimits is a mapping, not {type(ulimits).__name__}")
-    return _list(_ulimit(name, limit) for name, limit in ulimits.items())
+    pairs = {name: _soft_and_hard(name, limit) for name, limit in (ulimits or {}).items()}
+    return Parameter(
+        "ulimits",
+        _list({"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in pairs.items()),
+        # Podman wants them as they are on its command line.
+        for_podman=_list(f"{name}={soft}:{hard}" for name, (soft, hard) in pairs.items()),
+    )
 
 
-def _ulimit(name: str, limit: int | tuple[int, int]) -> dict[str, str | int]:
+def _soft_and_hard(name: str, limit: int | tuple[int, int]) -> tuple[int, int]:
     pair: object = (limit, limit) if isinstance(limit, int) else limit
     match pair:
         case (int(soft), int(hard)):
-            return {"Name": name, "Soft": soft, "Hard": hard}
+            return soft, hard
         case _:
             raise TypeError(f"ulimits[{name!r}] is an int or two, not {limit!r}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from dockerproto.answers import document, documents, found, made
@@ -60,14 +61,14 @@ def list(
 
     Raises:
         NotFound: The image of a filter does not exist.
-        BadRequest: A filter is unknown or its value malformed (a `ServerError` on Podman).
+        BadRequest: A filter is unknown or its value malformed.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageList.
     """
     query = (
         text("filters", encode_filters(filters)),
         flag("all", all),
-        flag("digests", digests),
+        replace(flag("digests", digests), for_podman=None),  # Podman 4.3 answers it with nothing
         flag("shared-size", shared_size, "shared_size", since=Version(1, 42)),
         flag("manifests", manifests, since=Version(1, 47)),
         *(any_parameter(name, value) for name, value in params.items()),

@@ -6,6 +6,8 @@
 #   venv        what `python3 -m venv` and pip need
 #   engine      dockerd: the tests start Docker Engines of their own
 #   any-engine  the same, unless an engine answers at DOCKER_HOST or /var/run/docker.sock
+#   podman      podman: the tests start Podmans of their own
+#   trixie      debootstrap: the tests make a tree of Debian 13 with it, for the newer Docker in there
 #   registry    docker-registry and htpasswd: the tests start registries of their own
 #   busybox     a busybox without libraries: the tests' base image is made of it
 #
@@ -52,6 +54,8 @@ lacking() {
         [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
         ;;
     engine) has dockerd || echo docker.io ;;
+    podman) has podman || echo podman ;;
+    trixie) has debootstrap || [ -d "${DOCKERPROTO_CACHE:-$HOME/.cache/dockerproto}/trixie" ] || echo debootstrap ;;
     any-engine) engine_answers || lacking engine ;;
     registry)
         has docker-registry || echo docker-registry
@@ -62,7 +66,7 @@ lacking() {
         has ssh || echo openssh-client
         ;;
     busybox) static_busybox || echo busybox-static ;;
-    *) fail "there is no part '$1': the parts are venv engine any-engine registry ssh busybox" ;;
+    *) fail "there is no part '$1': the parts are venv engine any-engine podman trixie registry ssh busybox" ;;
     esac
 }
 
@@ -103,6 +107,7 @@ stop_services() {
     for package; do
         case $package in
         docker.io) as_root service docker stop >/dev/null 2>&1 || true ;;
+        podman) as_root service podman stop >/dev/null 2>&1 || true ;;
         docker-registry) as_root service docker-registry stop >/dev/null 2>&1 || true ;;
         esac
     done

@@ -1,0 +1,134 @@
+"""An engine of one's own: its socket, its storage, its processes, and nothing of it left afterwards.
+
+It needs root. It neither reads nor touches what an engine of the machine uses. What starts it is up to the
+classes for each kind of engine.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar, Self
+
+from .process_table import Process, family, process_table
+from .processes import Child, NotInTimeError, environment, short_directory, wait_until
+
+_CAP_SYS_ADMIN = 1 << 21  # the right to mount
+
+
+class PrivateEngine(ABC):
+    """An engine that runs inside the `with`.
+
+    `name` says which engine it is, `socket` is its unix socket, `url` the same as a `unix://` URL, `log` the
+    file with its output, which stays.
+    """
+
+    name: ClassVar[str]
+    socket: Path
+    url: str
+
+    def __init__(self, directory: Path) -> None:
+        self.log = directory / "engine.log"
+        self._directory = directory
+        self._child: Child | None = None
+
+    def __enter__(self) -> Self:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._run = short_directory()
+        self._data = (self._directory / self._run.name).resolve()
+        self.socket = self._run / "engine.sock"
+        self.url = f"unix://{self.socket}"
+        try:
+            self._data.mkdir()
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _kill(process for process in self._members() if self._contains(process))  # or it gives each 10 s
+        if self._child is not None:
+            self._child.stop()
+        with suppress(NotInTimeError):  # a kernel that hangs must not keep the tests from ending
+            wait_until(self._swept, timeout=20, interval=0.1)
+
+    @property
+    def pid(self) -> int:
+        """Give the process id of the engine."""
+        if self._child is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._child.pid
+
+    def _swept(self) -> bool:
+        """Remove what is left; False if something of it came back, as what cleans up after a container."""
+        _kill(self._members())
+        for directory in (self._run, self._data):
+            _unmount_below(directory)
+            shutil.rmtree(directory, ignore_errors=True)
+        return not (self._run.exists() or self._data.exists() or self._members())
+
+    def processes(self, needle: str) -> list[int]:
+        """Give the ids of the processes in this engine whose command line contains `needle`."""
+        return [process.pid for process in self._members() if needle in process.command]
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Start `_child`, and wait until it answers."""
+
+    def _members(self) -> list[Process]:
+        """List the processes of this engine: daemons, shims, containers, and what descends from them."""
+        table = process_table()
+        return family(table, {each.pid for each in table if self._serves(each) or self._contains(each)})
+
+    @abstractmethod
+    def _serves(self, process: Process) -> bool:
+        """Tell whether a process is one of the engine's own, by its command line."""
+
+    def _contains(self, process: Process) -> bool:
+        """Tell whether a process is inside a container: its root lies in the engine's storage.
+
+        This finds also one whose parents are gone.
+        """
+        return self._data.name in process.root_mount
+
+
+def hindrance(*programs: str) -> str | None:
+    """Give None if an engine that needs these programs can be started here, else the reason why not."""
+    if not Path("/proc/self/mountinfo").exists():
+        return "this is not Linux"
+    if os.geteuid() != 0:
+        return "a private engine needs root"
+    effective = re.search(r"^CapEff:\s*(\w+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    if effective and not int(effective[1], 16) & _CAP_SYS_ADMIN:
+        return "a private engine needs the right to mount (CAP_SYS_ADMIN)"
+    missing = [name for name in programs if shutil.which(name, path=environment()["PATH"]) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def _kill(processes: Iterable[Process]) -> None:
+    pids = [process.pid for process in processes]
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(NotInTimeError):  # a kernel that hangs must not keep the rest from being cleaned up
+        wait_until(lambda: not any(process.pid in pids for process in process_table()), timeout=10)
+
+
+def _unmount_below(directory: Path) -> None:
+    for mount_point in reversed(list(_mount_points())):
+        if mount_point.is_relative_to(directory):
+            subprocess.run(
+                ("umount", "-l", str(mount_point)), check=False, capture_output=True, env=environment()
+            )
+
+
+def _mount_points() -> Iterator[Path]:
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        escaped = line.split(" ")[4]
+        yield Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), escaped))
