@@ -73,7 +73,11 @@ class Connection:
         await self._send(self._exchange.finish(), timer)
 
     async def _worth_it(self, timer: Timer) -> bool:
-        """Read what the engine says already, and return whether it wants the rest of the body."""
+        """Read what the engine says already, and return whether it wants the rest of the body.
+
+        Engines from 29.5 on may answer while they read. One that says more between two pieces than the
+        sockets hold, and reads nothing meanwhile, would wait for us as we for it; none was seen to.
+        """
         while await self._stream.readable():
             data = await self._receive(timer, "idle")
             self._exchange.feed(data)
