@@ -107,9 +107,6 @@ class TLSStream:
             return self._tls.read(_AT_ONCE)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             self._ended = True
-        except ssl.SSLWantReadError:
-            if not self._ended:
-                raise
         return b""
 
     def _feed(self, data: bytes) -> None:
