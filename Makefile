@@ -31,7 +31,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest --cov
 
 test-engines: $(STAMP)
-	tests/bench/install.sh engine podman trixie registry busybox
+	tests/bench/install.sh engine podman trixie registry ssh busybox
 	failed=; for engine in $(ENGINES); do \
 	    echo "== $$engine"; \
 	    $(BIN)/python -m pytest -q -m engine tests --engine=$$engine || failed="$$failed $$engine"; \
