@@ -1,0 +1,29 @@
+"""Files and directories as data: what a context is made of and an output is made into.
+
+A tree is a sequence of entries, as it is sent: a directory before what is in it, siblings in the order
+of their names' bytes. Paths are relative and clean, with "/" between names; the root has no entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file, a directory or a link."""
+
+    path: str
+    """Where it is; bytes that are no UTF-8 are surrogate escapes, as Python's file functions have them."""
+    mode: int
+    """Type and permissions, as in ``st_mode``."""
+    size: int = 0
+    """Bytes of a regular file."""
+    mtime: int = 0
+    """When its content was changed, in nanoseconds since 1970."""
+    target: str = ""
+    """What a symlink says; of a hard link the path of an entry before it."""
+    hard: bool = False
+    """Whether it is a hard link to that entry; its mode is that of a regular file then."""
+    device: tuple[int, int] = (0, 0)
+    """Major and minor number of a device."""
