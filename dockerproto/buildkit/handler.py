@@ -93,7 +93,7 @@ class Handler(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what the call holds: it is over, whether it ended or broke off. Called once, raises nothing.
+        """Let go of what the call holds: the call is over, ended or broken off. Raises nothing.
 
         What was made of a call that broke off must not look complete afterwards.
         """
