@@ -94,9 +94,9 @@ class Handler(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what the call holds, as it is over, ended or broken off; again does nothing. Raises nothing.
+        """Let go of what the call holds: it is over, ended or broken off. Raises nothing.
 
-        What was made of a call that broke off must not look complete afterwards.
+        What was made of a call that broke off must not look complete afterwards. Again does nothing.
         """
         ...
 
