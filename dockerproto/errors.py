@@ -22,6 +22,7 @@
     ├── ClientClosed               the client or stream is closed, or used by two at once
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
+    ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
 
 The engine's own words are the message; the exception of another library is the ``__cause__``.
@@ -161,6 +162,10 @@ class InvalidHost(DockerError, ValueError):
 
 class ContextError(DockerError):
     """The docker context that was chosen is missing, or cannot be read."""
+
+
+class NotInstalled(DockerError, ImportError):
+    """What this needs comes with an extra of the library, which is not installed."""
 
 
 class InvalidReference(DockerError, ValueError):

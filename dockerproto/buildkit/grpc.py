@@ -1,7 +1,7 @@
 """gRPC over HTTP/2, without I/O, for either side: bytes and messages in, events and bytes out.
 
-A message waits here until the windows of the peer have room for it; `GRPC.room` tells whether another one is
-welcome. The peer may send what the windows here have room for, which `GRPC.consumed` makes. What the peer does
+A message waits here until the windows of the peer have room for it; `GRPC.room` tells whether another is
+welcome. The peer may send what the windows here have room for, which `GRPC.consumed` makes. What it does
 wrong on one stream ends that call; what it does wrong otherwise ends the connection, as `ProtocolViolated`.
 Documented at https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
 """
