@@ -29,9 +29,10 @@ class FakeStream:
         self.broken = False
         self.closed = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
+    async def send(self, data: Buffer, timeout: float | None) -> int:
         if self.broken:
             raise BrokenPipeError("gone")
+        return len(data)
 
     async def receive(self, timeout: float | None) -> bytes:
         return b"" if self.broken else OK
