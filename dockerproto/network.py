@@ -19,8 +19,8 @@ T = TypeVar("T")
 class ByteStream(Protocol):
     """A connection. Its methods raise OSError when it fails, TimeoutError when a wait takes too long."""
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        """Send all of data."""
+    async def send(self, data: Buffer, timeout: float | None) -> int:
+        """Send data; return how many bytes of it: all, unless it would wait and `receive` would not."""
         ...
 
     async def receive(self, timeout: float | None) -> bytes:

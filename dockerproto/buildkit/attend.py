@@ -22,7 +22,7 @@ from dockerproto.decoding import ErrorBody
 from dockerproto.endpoint import UnixSocket
 from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion, UploadFailed
 from dockerproto.http11 import SWITCHED, Head, Message
-from dockerproto.network import Network
+from dockerproto.network import ByteStream, Network
 from dockerproto.offer import AGENT_VARIABLE, SECRET_LIMIT, Offer, Secret, check_secret
 from dockerproto.request import Parameter, Request
 from dockerproto.timeouts import Timer
@@ -113,15 +113,17 @@ class Attendance:
         while True:
             self._session.feed(data)
             step = self._session.advance()
-            if sent := self._session.take():
-                await stream.send(sent, None)
+            await self._send(stream, self._session.take())
             if step is not None:
                 await self._do(*step)
-            data = b""
-            if step is None or await stream.readable():
-                data = await stream.receive(None)
-                if not data:
-                    raise ConnectionResetError("the engine closed the connection")
+            data = await _received(stream) if step is None or await stream.readable() else b""
+
+    async def _send(self, stream: ByteStream, data: bytes) -> None:
+        """Send data; what comes while it cannot go out is read, as the engine may wait for that."""
+        while data:
+            data = data[await stream.send(data, None) :]
+            if data:
+                self._session.feed(await _received(stream))
 
     async def _do(self, call: Call, step: Work | Wait) -> None:
         """Do one step of a call, and hand in what comes of it."""
@@ -170,6 +172,13 @@ class AttendedAnswer:
     async def settle(self) -> None:
         """Wait until nothing of the session runs any more."""
         await self._attendance.wait()
+
+
+async def _received(stream: ByteStream) -> bytes:
+    data = await stream.receive(None)
+    if not data:
+        raise ConnectionResetError("the engine closed the connection")
+    return data
 
 
 def _handshake(name: str, services: Services) -> Request:
