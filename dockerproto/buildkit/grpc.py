@@ -228,7 +228,7 @@ class GRPC:
 
     def reset(self, stream: int) -> None:
         """Break a call off; nothing if it is over."""
-        if self._drop(stream) and not self.ended:
+        if self._drop(stream) is not None and not self.ended:
             with suppress(h2.exceptions.StreamClosedError):  # by the peer, in what is being read
                 self._h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
 
@@ -269,7 +269,8 @@ class GRPC:
             yield Ended(event.stream_id)
 
     def _reset(self, event: h2.events.StreamReset) -> Iterator[Event]:
-        if self._drop(event.stream_id):
+        state = self._drop(event.stream_id)
+        if state is not None and (self._calls or state.status is None):
             yield Over(event.stream_id, Status(Code.CANCELLED, "the peer broke the call off"))
 
     def _terminated(self, _: h2.events.ConnectionTerminated) -> Iterator[Event]:
@@ -293,12 +294,12 @@ class GRPC:
             self.reset(stream)
         self._drop(stream)
 
-    def _drop(self, stream: int) -> bool:
-        """Forget a call; return whether it was known."""
+    def _drop(self, stream: int) -> _Stream | None:
+        """Forget a call, and return what was known of it."""
         state = self._streams.pop(stream, None)
         if state is not None:
             self._release(stream, state, state.held)
-        return state is not None
+        return state
 
     def _release(self, stream: int, state: _Stream, size: int) -> None:
         state.held -= size
