@@ -20,6 +20,7 @@
     ├── UploadFailed               the data to upload could not be read
     ├── CredentialsError           the credentials of a registry cannot be looked up, or not be stored
     ├── ClientClosed               the client or stream is closed, or used by two at once
+    ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
@@ -153,6 +154,21 @@ class CredentialsError(DockerError):
 
 class ClientClosed(DockerError):
     """The client or the stream is closed, or two tasks use one stream at once."""
+
+
+class InvalidPattern(DockerError, ValueError):
+    """A pattern that says what to leave out of a context is malformed."""
+
+    def __init__(
+        self, status: int, message: str, *, pattern: str = "", file: str = "", line: int = 0
+    ) -> None:
+        super().__init__(status, message)
+        self.pattern: str = pattern
+        """What it says."""
+        self.file: str = file
+        """The ignore file that it is in; none: it was given otherwise."""
+        self.line: int = line
+        """Its line there, from 1 on."""
 
 
 class InvalidHost(DockerError, ValueError):
