@@ -18,6 +18,7 @@
     ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
     ├── ProtocolViolated           what came back is not what an engine sends
     ├── UploadFailed               the data to upload could not be read
+    ├── OutputFailed               the output of a build cannot be written, or must not be
     ├── CredentialsError           the credentials of a registry cannot be looked up, or not be stored
     ├── ClientClosed               the client or stream is closed, or used by two at once
     ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
@@ -146,6 +147,10 @@ class ProtocolViolated(DockerError):
 
 class UploadFailed(DockerError):
     """The data to upload could not be read; the cause says why."""
+
+
+class OutputFailed(DockerError):
+    """The output of a build cannot be written, see the cause; or it is not safe to write, see the message."""
 
 
 class CredentialsError(DockerError):
