@@ -99,12 +99,16 @@ class Patterns:
 
     Args:
         lines: The patterns, as `read_ignore_file` returns them, or as texts.
+        classic: Whether to look into directories that are left out only where the docker command does,
+            for the classic builder, see `names_below`; BuildKit does wherever something may be taken out.
 
     Raises:
         InvalidPattern: One of them is none.
     """
 
-    def __init__(self, lines: Iterable[Line | str]) -> None:
+    def __init__(self, lines: Iterable[Line | str], *, classic: bool = False) -> None:
+        self.classic: Final = classic
+        """Whether it is for the classic builder."""
         given = (line if isinstance(line, Line) else Line(line) for line in lines)
         self._patterns: Final = tuple(_read_pattern(line) for line in given if _trim(line.text))
         self._machine: Final = Machine(each.items for each in self._patterns)
@@ -188,6 +192,15 @@ class Place:
             state = state[char]
         matched, by = self._patterns.verdict(state.accepted, self._by)
         return Place(self._patterns, state, None, by, matched=matched)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the path is not matched: of a context, patterns tell what is left out."""
+        return not self.matched
+
+    def opens(self, path: str) -> bool:
+        """Whether to look into this directory, which is matched and has that path."""
+        return self._patterns.names_below(path) if self._patterns.classic else self.may_take_out()
 
     def may_take_out(self) -> bool:
         """Whether something in this directory, at any depth, may be unmatched though this is matched."""

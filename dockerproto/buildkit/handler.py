@@ -1,8 +1,9 @@
 """One call of a service by the engine, as a state machine without I/O.
 
-What the engine sends comes in by `Handler.receive` and `Handler.end`; `Handler.next` says what is to be
-done now, one step at a time, until it says how the call ended. Whoever drives it does the steps in their
-order, never two at once, and calls no method of it meanwhile.
+What the engine sends comes in by `Handler.receive` and `Handler.end`, when `Handler.next` has said that there
+is nothing else to do: what comes earlier waits, within the limits of flow control. So nothing piles up in a
+handler. `Handler.next` says what is to be done now, one step at a time, until it says how the call ended.
+Whoever drives it does the steps in their order, never two at once, and calls no method of it meanwhile.
 """
 
 from __future__ import annotations
@@ -87,15 +88,15 @@ class Handler(Protocol):
     def next(self) -> Step:
         """Return what is to be done now.
 
-        It is asked when the step before is done, and only while there is room for a message; after None,
-        when the engine has sent something; after a `Status` never again.
+        It is asked when the step before is done, and only while there is room for a message; after None
+        when the engine has sent something, after a `Status` never again.
         """
         ...
 
     def close(self) -> None:
-        """Let go of what the call holds: the call is over, ended or broken off. Raises nothing.
+        """Let go of what the call holds: it is over, ended or broken off. Raises nothing.
 
-        What was made of a call that broke off must not look complete afterwards.
+        What was made of a call that broke off must not look complete afterwards. Again does nothing.
         """
         ...
 
