@@ -18,8 +18,10 @@
     ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
     ├── ProtocolViolated           what came back is not what an engine sends
     ├── UploadFailed               the data to upload could not be read
+    ├── OutputFailed               the output of a build cannot be written, or must not be
     ├── CredentialsError           the credentials of a registry cannot be looked up, or not be stored
     ├── ClientClosed               the client or stream is closed, or used by two at once
+    ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
     ├── NotInstalled               a part of the library needs an extra (an ImportError too)
@@ -148,12 +150,31 @@ class UploadFailed(DockerError):
     """The data to upload could not be read; the cause says why."""
 
 
+class OutputFailed(DockerError):
+    """The output of a build cannot be written, see the cause; or it is not safe to write, see the message."""
+
+
 class CredentialsError(DockerError):
     """The credentials of a registry cannot be looked up, or not be stored: see its message."""
 
 
 class ClientClosed(DockerError):
     """The client or the stream is closed, or two tasks use one stream at once."""
+
+
+class InvalidPattern(DockerError, ValueError):
+    """A pattern that says what to leave out of a context is malformed."""
+
+    def __init__(
+        self, status: int, message: str, *, pattern: str = "", file: str = "", line: int = 0
+    ) -> None:
+        super().__init__(status, message)
+        self.pattern: str = pattern
+        """What it says."""
+        self.file: str = file
+        """The ignore file that it is in; none: it was given otherwise."""
+        self.line: int = line
+        """Its line there, from 1 on."""
 
 
 class InvalidHost(DockerError, ValueError):
