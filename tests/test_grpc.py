@@ -1,4 +1,4 @@
-"""gRPC over HTTP/2: both sides of a connection, joined in memory; limits, windows, and what a peer does wrong."""
+"""gRPC over HTTP/2: both sides joined in memory; limits, windows, and what a peer does wrong."""
 
 from __future__ import annotations
 
