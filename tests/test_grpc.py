@@ -208,12 +208,10 @@ class TestWindows:
         stream = caller.call()
         caller.exchange()
         caller.grpc.finish(stream)
-        for _ in range(5):
-            caller.exchange()
-            window = caller.h2.outbound_flow_control_window
+        caller.exchange()
+        for _ in range(3000):  # more than the connection has room for
             caller.h2.send_data(stream, bytes(16_000))
             assert caller.exchange() == []
-        assert caller.h2.outbound_flow_control_window >= window - 16_000
 
 
 class TestWhatAPeerDoesWrong:

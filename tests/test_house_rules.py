@@ -283,7 +283,7 @@ def test_asyncio_and_trio_are_built_alike() -> None:
     defined = methods("dockerproto_asyncio", "Asyncio")
     on_asyncio = {name: names - callbacks for name, names in defined.items()}
     assert on_asyncio == methods("dockerproto_trio", "Trio")
-    assert on_asyncio.keys() == {"Docker", "_Network", "_Lock", "_Stream"}
+    assert on_asyncio.keys() == {"Docker", "_Network", "_Lock", "_Task", "_Stream"}
 
 
 def methods(package: str, loop: str) -> dict[str, set[str]]:
