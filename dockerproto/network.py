@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from os import PathLike
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer
 
@@ -85,6 +86,10 @@ class Network(Protocol):
 
     def variable(self, name: str) -> str | None:
         """Return a variable of the environment."""
+        ...
+
+    def disk(self) -> Disk:
+        """Return the files of this machine."""
         ...
 
     def unique(self) -> str:

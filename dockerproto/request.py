@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
+from dockerproto.errors import UnsupportedVersion
 from dockerproto.offer import Offer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
@@ -58,6 +59,8 @@ class Parameter:
     """The name that it had before that."""
     for_podman: Value | msgspec.UnsetType = msgspec.UNSET
     """Its value for a Podman, if that wants another."""
+    podman_has_no: str | None = None
+    """What it asks for, if Podman does not have it and would ignore it."""
 
     def pairs(self, spoken: Version, *, podman: bool = False) -> Iterator[tuple[str, str]]:
         """Yield it as it goes over the wire.
@@ -68,6 +71,8 @@ class Parameter:
         sent = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
         if sent is None or sent is False or sent == ():
             return
+        if podman and self.podman_has_no is not None:
+            raise UnsupportedVersion(0, f"Podman has no {self.podman_has_no}: parameter {self.name!r}")
         name = self.name
         if spoken < self.since and self.formerly is not None:
             name = self.formerly

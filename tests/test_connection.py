@@ -10,6 +10,7 @@ import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
 from dockerproto.connection import Connections
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer, Message
 from dockerproto.network import Lock, Task, run
@@ -68,6 +69,9 @@ class FakeNetwork:
         raise NotImplementedError
 
     def variable(self, name: str) -> str | None:
+        raise NotImplementedError
+
+    def disk(self) -> Disk:
         raise NotImplementedError
 
     def unique(self) -> str:
