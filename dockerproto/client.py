@@ -5,16 +5,20 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol
 
+from dockerproto.auth import Credentials
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
+from dockerproto.dockerfile import Recipe
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
-from dockerproto.request import AsyncSource, Request
+from dockerproto.request import Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
@@ -119,8 +123,12 @@ class Client:
             request = request if found is None else replace(request, auth=found)
         if request.body is None:
             return await self._send(request, None, timer)
-        upload = await self._upload(request.body)
+        upload = SlicedUpload(request.body, self._network)
         try:
+            if request.recipe is not None and await self.credentials.may_find():
+                auths = await self._auths(request.recipe, upload, request.auths)
+                request = replace(request, auths=auths)
+            await upload.prepare()
             return await self._send(request, upload, timer)
         finally:
             await upload.close()
@@ -150,10 +158,18 @@ class Client:
         message = Message(request.method, address.prefix + target, headers, upload)
         return await self._sender.send(message, timer)
 
-    async def _upload(self, source: AsyncSource) -> SlicedUpload:
-        upload = SlicedUpload(source, self._network)
-        await upload.prepare()
-        return upload
+    async def _auths(
+        self, recipe: Recipe, upload: SlicedUpload, given: Mapping[str, Credentials]
+    ) -> Mapping[str, Credentials]:
+        """Return the credentials that a build is given, and those of the other registries that it asks."""
+        for path in recipe.paths:
+            if (dockerfile := await upload.dockerfile(path)) is not None:
+                break
+        else:
+            return given
+        registries = await self._network.in_thread(partial(recipe.registries, dockerfile))
+        found = {each: await self.credentials.find(each) for each in registries if each not in given}
+        return {**given, **{registry: each for registry, each in found.items() if each is not None}}
 
     async def _negotiated(self, timer: Timer) -> Version:
         """Return the version to speak; of many first calls at once, one asks."""

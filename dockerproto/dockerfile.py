@@ -7,6 +7,7 @@ The syntax is that of https://docs.docker.com/reference/dockerfile/, read as the
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -38,6 +39,20 @@ class Recipe:
     """Where it is in the context."""
     arguments: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     """The build arguments; None leaves the Dockerfile's default alone."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where the classic builder looks for it, in that order."""
+        usual = posixpath.normpath(self.path) == DOCKERFILE
+        return (self.path, DOCKERFILE.lower()) if usual else (self.path,)
+
+    def registries(self, dockerfile: bytes) -> list[str]:
+        r"""Return the registries of the images that it names, each once.
+
+        >>> Recipe().registries(b"FROM r.example/app\nCOPY --from=busybox /bin/sh /\n")
+        ['r.example', 'docker.io']
+        """
+        return list(dict.fromkeys(each.registry for each in images_of(dockerfile, self.arguments)))
 
 
 def images_of(dockerfile: bytes, arguments: Mapping[str, str | None]) -> list[Reference]:

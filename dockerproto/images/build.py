@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
-from dockerproto.auth import AuthLike, read_auths
+from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
+from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.models import Message
 from dockerproto.operation import Call, Streamed
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
     Parameter,
+    Request,
     flag,
     json_text,
     mapping_json,
@@ -63,7 +65,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def build(
@@ -96,7 +98,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
 ) -> Streamed[Message]: ...
 def build(
     *,
@@ -128,7 +130,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
 ) -> Call[list[Message]] | Streamed[Message]:
     """Build an image.
 
@@ -165,8 +167,9 @@ def build(
         cpuset_cpus: CPUs to use, such as ``0-3`` or ``0,1``.
         ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``.
         squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials for the images that the Dockerfile names, by registry, see `read_auth`. None
-            are looked up: a build has those only that it is given.
+        auth: Credentials by registry, see `read_auth`. Those of other registries that the Dockerfile
+            names the client looks up, if `fileobj` is bytes, a path or a file that can seek. With
+            `ANONYMOUS` none are sent.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
@@ -203,7 +206,15 @@ def build(
     )
     body = None if fileobj is None else uploadable("fileobj", fileobj)
     request = upload_request("/build", query, body, timeout, *_encoding(encoding))
-    return progress(request if auth is None else replace(request, auths=read_auths(auth)), stream)
+    recipe = Recipe(path_dockerfile or DOCKERFILE, dict(buildargs or {}))
+    return progress(_authorised(request, auth, recipe), stream)
+
+
+def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
+    if auth == ANONYMOUS:
+        return request
+    auths = read_auths({} if auth is None else auth)
+    return replace(request, auths=auths, recipe=None if request.body is None else recipe)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
