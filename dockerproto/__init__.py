@@ -4,7 +4,7 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import ANONYMOUS, AuthLike, Credentials, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.client import Ping
 from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
 from dockerproto.errors import (
@@ -83,6 +83,7 @@ __all__ = [
     "AsyncProgress",
     "AsyncStream",
     "AuthLike",
+    "AuthsLike",
     "BadRequest",
     "BuildResult",
     "BuildWarning",
