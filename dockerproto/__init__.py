@@ -25,6 +25,7 @@ from dockerproto.errors import (
     TimedOut,
     TooManyRequests,
     Unauthorized,
+    UnsupportedEngine,
     UnsupportedVersion,
     UploadFailed,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnixSocket",
+    "UnsupportedEngine",
     "UnsupportedVersion",
     "UploadFailed",
     "parse_host",

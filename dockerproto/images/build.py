@@ -14,6 +14,7 @@ from dockerproto.operation import Call, Streamed
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
     Request,
     flag,
@@ -174,6 +175,7 @@ def build(
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
         DockerStreamError: A step failed; ``messages`` has the log, ``error_detail["code"]`` the exit code.
+        UnsupportedEngine: `remote` is given, and it is a Podman.
         ValueError: `fileobj` and `remote` are both given, or neither.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
@@ -183,7 +185,7 @@ def build(
     if encoding is not None and fileobj is None:
         raise ValueError("encoding is that of fileobj, which is not given")
     query = (
-        text("remote", remote),
+        _remote(remote),
         text("dockerfile", path_dockerfile, "path_dockerfile"),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
@@ -223,6 +225,11 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
         if parse_reference(name).digest is not None:
             raise ValueError(f"a digest cannot be given to an image: {name!r}")
     return names
+
+
+def _remote(remote: str | None) -> Parameter:
+    parameter = text("remote", remote)
+    return parameter if remote is None else replace(parameter, for_podman=NotOnPodman("fetch contexts"))
 
 
 def _build_args(arguments: Mapping[str, str | None] | None) -> Parameter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal, overload
 
 from dockerproto.answers import archive, progress
@@ -14,6 +15,7 @@ from dockerproto.operation import Call, Downloaded, Streamed
 from dockerproto.reference import Reference, path_of, repository
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
     Request,
     platform_json,
@@ -75,6 +77,7 @@ def pull(
 
     Raises:
         NotFound: The registry has no such image or tag.
+        UnsupportedEngine: All tags are asked for, and it is a Podman.
         Unauthorized: The registry wants other credentials.
         DockerStreamError: The engine failed in the middle of the pull.
 
@@ -86,7 +89,7 @@ def pull(
         path=_CREATE,
         query=(
             Parameter("fromImage", reference.name),
-            text("tag", chosen),
+            _tag(chosen, "pull"),
             text("repo", repo),
             text("platform", platform, since=Version(1, 32)),
         ),
@@ -137,6 +140,7 @@ def push(
 
     Raises:
         NotFound: The engine has no such image.
+        UnsupportedEngine: All tags are asked for, and it is a Podman.
         Unauthorized: The registry wants other credentials.
         DockerStreamError: The engine failed in the middle of the push.
 
@@ -148,7 +152,7 @@ def push(
     request = Request(
         method="POST",
         path=f"/images/{path_of(reference.name)}/push",
-        query=(text("tag", chosen), text("platform", platform_json(platform), since=Version(1, 46))),
+        query=(_tag(chosen, "push"), text("platform", platform_json(platform), since=Version(1, 46))),
         auth=ANONYMOUS,  # engines up to 28.3 refuse a push that says nothing of credentials
         timeout=timeout,
         long=True,
@@ -315,6 +319,13 @@ def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | Non
     if reference.tag or reference.digest:
         raise ValueError(f"{what} {name!r} has a tag, and all tags are asked for")
     return reference, None
+
+
+def _tag(chosen: str | None, verb: str) -> Parameter:
+    parameter = text("tag", chosen)
+    if chosen is not None:
+        return parameter
+    return replace(parameter, for_podman=NotOnPodman(f"{verb} all tags at once"))
 
 
 def _new_name(repo: str | None, tag: str | None) -> str | None:
