@@ -96,8 +96,8 @@ class Client:
         """The API version that is spoken; None: not negotiated yet."""
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
-        # Known from the negotiation: a client with a version of its own takes any engine for Docker.
-        self._podman = False
+        # None: not asked. A client with a version of its own asks only if there is something to refuse.
+        self._podman: bool | None = None
         self._network: Final = network
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
@@ -139,14 +139,14 @@ class Client:
         self._sender.close()
 
     async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
-        spoken = await self._negotiated(timer) if request.versioned else OLDEST
+        spoken = await self._negotiated(timer, request) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         headers = [
             ("Host", address.host),
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        target = request.target(spoken, podman=self._podman)
+        target = request.target(spoken, podman=self._podman is True)
         message = Message(request.method, address.prefix + target, headers, upload)
         return await self._sender.send(message, timer)
 
@@ -155,10 +155,11 @@ class Client:
         await upload.prepare()
         return upload
 
-    async def _negotiated(self, timer: Timer) -> Version:
+    async def _negotiated(self, timer: Timer, request: Request) -> Version:
         """Return the version to speak; of many first calls at once, one asks."""
-        if self.version is not None:
-            return self.version
+        version = self._known(request)
+        if version is not None:
+            return version
         if timer.timeout.total is None:
             limits = replace(timer.timeout, total=self.configuration.timeout.total)
             timer = Timer(limits, self._network.now)
@@ -167,13 +168,17 @@ class Client:
         except TimeoutError as error:
             raise timer.passed("idle") from error
         try:
-            if self.version is None:
+            if (version := self._known(request)) is None:
                 ping = await _read_ping(await self._send(_PING, None, timer))
-                self.version = negotiate(ping.api_version)
+                version = self.version = self.version or negotiate(ping.api_version)
                 self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
-        return self.version
+        return version
+
+    def _known(self, request: Request) -> Version | None:
+        """Return the version to speak, unless the engine has to be asked something first."""
+        return None if self._podman is None and request.not_for_podman else self.version
 
 
 async def _read_ping(answer: Answer) -> Ping:

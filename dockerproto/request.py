@@ -127,6 +127,11 @@ class Request:
         prefix = f"/v{spoken}" if self.versioned else ""
         return f"{prefix}{self.path}?{query}" if query else prefix + self.path
 
+    @property
+    def not_for_podman(self) -> bool:
+        """Whether it asks for something that Podman would ignore."""
+        return any(parameter.podman_has_no for parameter in self.query)
+
     def all_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with that of the credentials."""
         auth = [("X-Registry-Auth", self.auth.header())] if self.auth is not None else []
