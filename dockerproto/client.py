@@ -5,15 +5,18 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
+from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
-from dockerproto.errors import ClientClosed
+from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
+from dockerproto.offer import Offer
 from dockerproto.request import AsyncSource, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
@@ -37,6 +40,15 @@ class Answer(Protocol):
 
     def close(self) -> None:
         """Close the connection at once, unless the body was read to its end."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until nothing runs any more that was started for it."""
+        ...
+
+    @property
+    def cause(self) -> Exception | None:
+        """What went wrong here while the engine worked, and may be why it failed."""
         ...
 
 
@@ -86,6 +98,10 @@ class Ping:
     """The version of Podman's own API, if it is a Podman."""
 
 
+Send: TypeAlias = Callable[[Message, Timer], Awaitable[Answer]]
+"""What sends a message, and returns its answer."""
+
+
 class Client:
     """An engine, as operations see it."""
 
@@ -98,7 +114,14 @@ class Client:
         """What the credentials of registries are looked up with."""
         # Known from the negotiation: a client with a version of its own takes any engine for Docker.
         self._podman = False
-        self._network: Final = network
+        self.network: Final = network
+        """The event loop, or none."""
+        self.connections: Final = (
+            sender
+            if isinstance(sender, Connections)
+            else Connections(network, configuration.endpoint.address)
+        )
+        """The connections of sessions and their builds, which no HTTP library carries."""
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
         self._closed = False
@@ -113,15 +136,21 @@ class Client:
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
-        timer = Timer(timeout, self._network.now)
+        timer = Timer(timeout, self.network.now)
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)
+        if request.offer is not None:
+            return await _attend()(self, request, request.offer, timer)
+        return await self.exchange(request, timer, self._sender.send)
+
+    async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
+        """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
-            return await self._send(request, None, timer)
+            return await send(await self.message(request, None, timer), timer)
         upload = await self._upload(request.body)
         try:
-            return await self._send(request, upload, timer)
+            return await send(await self.message(request, upload, timer), timer)
         finally:
             await upload.close()
 
@@ -137,8 +166,10 @@ class Client:
         """Close all connections; again does nothing."""
         self._closed = True
         self._sender.close()
+        self.connections.close()
 
-    async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
+    async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
+        """Return a request as it goes over the wire, in the version that is negotiated."""
         spoken = await self._negotiated(timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         headers = [
@@ -147,11 +178,10 @@ class Client:
             *request.all_headers(),
         ]
         target = request.target(spoken, podman=self._podman)
-        message = Message(request.method, address.prefix + target, headers, upload)
-        return await self._sender.send(message, timer)
+        return Message(request.method, address.prefix + target, headers, upload)
 
     async def _upload(self, source: AsyncSource) -> SlicedUpload:
-        upload = SlicedUpload(source, self._network)
+        upload = SlicedUpload(source, self.network)
         await upload.prepare()
         return upload
 
@@ -161,19 +191,29 @@ class Client:
             return self.version
         if timer.timeout.total is None:
             limits = replace(timer.timeout, total=self.configuration.timeout.total)
-            timer = Timer(limits, self._network.now)
+            timer = Timer(limits, self.network.now)
         try:
             await self._negotiation.acquire(timer.left("idle"))
         except TimeoutError as error:
             raise timer.passed("idle") from error
         try:
             if self.version is None:
-                ping = await _read_ping(await self._send(_PING, None, timer))
+                ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
                 self.version = negotiate(ping.api_version)
                 self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
         return self.version
+
+
+def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
+    """Return what opens sessions: it is loaded when one is needed, and not installed everywhere."""
+    try:
+        from dockerproto.buildkit.attend import attend  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
+        raise NotInstalled(0, message) from error
+    return attend
 
 
 async def _read_ping(answer: Answer) -> Ping:

@@ -23,6 +23,7 @@
     ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
+    ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
 
 The engine's own words are the message; the exception of another library is the ``__cause__``.
@@ -177,6 +178,10 @@ class InvalidHost(DockerError, ValueError):
 
 class ContextError(DockerError):
     """The docker context that was chosen is missing, or cannot be read."""
+
+
+class NotInstalled(DockerError, ImportError):
+    """What this needs comes with an extra of the library, which is not installed."""
 
 
 class InvalidReference(DockerError, ValueError):

@@ -48,6 +48,18 @@ class Lock(Protocol):
         ...
 
 
+class Task(Protocol):
+    """A coroutine that runs beside the program."""
+
+    def cancel(self) -> None:
+        """End it at the next point where it waits; where nothing waits, do nothing. From any thread."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until it is over, even if the waiting task is cancelled."""
+        ...
+
+
 class Network(Protocol):
     """An event loop, or none."""
 
@@ -65,6 +77,18 @@ class Network(Protocol):
 
     def lock(self) -> Lock:
         """Return a new lock, free."""
+        ...
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task:
+        """Run a coroutine beside the program: in a task, or in a thread of its own. It raises nothing."""
+        ...
+
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the environment."""
+        ...
+
+    def unique(self) -> str:
+        """Return a text that nobody else has, of letters and digits."""
         ...
 
     def now(self) -> float:

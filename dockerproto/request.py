@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
+from dockerproto.offer import Offer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
 
@@ -100,6 +101,8 @@ class Request:
     """Credentials by registry, for ``X-Registry-Config``."""
     body: AsyncSource | None = field(default=None, repr=False)
     """What to upload, in chunks of the transport's choice."""
+    offer: Offer | None = None
+    """What is offered in a session beside it; None: it needs none."""
     since: Version = OLDEST
     """The API version that brought the operation."""
     timeout: TimeoutLike = DEFAULT

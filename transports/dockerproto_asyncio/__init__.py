@@ -6,9 +6,9 @@ import asyncio
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Final, TypeVar, Unpack, cast
+from typing import Any, Final, TypeVar, Unpack, cast
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
@@ -54,6 +54,9 @@ class _AsyncioNetwork(LocalNetwork):
     def lock(self) -> _Lock:
         return _Lock()
 
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+        return _Task(coroutine)
+
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
@@ -68,6 +71,19 @@ class _Lock:
 
     def release(self) -> None:
         self._lock.release()
+
+
+class _Task:
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._loop: Final = asyncio.get_running_loop()
+        self._task: Final = self._loop.create_task(coroutine)
+
+    def cancel(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def wait(self) -> None:
+        await asyncio.wait((self._task,))
 
 
 class _Stream(asyncio.Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import uuid
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
@@ -46,6 +47,14 @@ class LocalNetwork(ABC):
     def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
         """Open a file for reading, unbuffered: it is read in large pieces."""
         return Path(path).open("rb", buffering=0)
+
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the environment."""
+        return os.environ.get(name)
+
+    def unique(self) -> str:
+        """Return a text that nobody else has."""
+        return uuid.uuid4().hex
 
     @abstractmethod
     async def dial(self, address: Dialled, timeout: float | None) -> ByteStream:
