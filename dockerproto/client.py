@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
+from dockerproto.buildcontext import DOCKERFILE, BuildContext
 from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
@@ -17,7 +19,7 @@ from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
 from dockerproto.offer import Offer
-from dockerproto.request import AsyncSource, Request
+from dockerproto.request import AsyncSource, Parameter, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
@@ -137,6 +139,8 @@ class Client:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
         timer = Timer(timeout, self.network.now)
+        if request.context is not None:
+            request = await self._opened(request, request.context)
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)
@@ -148,7 +152,7 @@ class Client:
         """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
             return await send(await self.message(request, None, timer), timer)
-        upload = await self._upload(request.body)
+        upload = await self._upload(request.body, request)
         try:
             return await send(await self.message(request, upload, timer), timer)
         finally:
@@ -180,8 +184,15 @@ class Client:
         target = request.target(spoken, podman=self._podman)
         return Message(request.method, address.prefix + target, headers, upload)
 
-    async def _upload(self, source: AsyncSource) -> SlicedUpload:
-        upload = SlicedUpload(source, self.network)
+    async def _opened(self, request: Request, context: BuildContext) -> Request:
+        """Return a request whose context is a directory with what is sent of that."""
+        source = await self.network.in_thread(partial(self.network.open_context, context))
+        dockerfile = source.plan.dockerfile
+        named = () if dockerfile == DOCKERFILE else (Parameter("dockerfile", dockerfile),)
+        return replace(request, context=None, body=source, query=(*request.query, *named))
+
+    async def _upload(self, source: AsyncSource, request: Request) -> SlicedUpload:
+        upload = SlicedUpload(source, self.network, request.on_upload)
         await upload.prepare()
         return upload
 

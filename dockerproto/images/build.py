@@ -1,13 +1,15 @@
-"""Building an image of a context that is ready: a tar, or what the engine fetches itself."""
+"""Building an image: of a directory, of a tar, or of what the engine fetches itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from os import PathLike, fspath
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
 from dockerproto.auth import AuthLike, read_auths
+from dockerproto.buildcontext import BuildContext, Compression, read_context
 from dockerproto.models import Message
 from dockerproto.operation import Call, Streamed
 from dockerproto.reference import parse_reference
@@ -37,7 +39,9 @@ def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -64,13 +68,17 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: Mapping[str, AuthLike] | None = None,
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -97,12 +105,16 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: Mapping[str, AuthLike] | None = None,
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Streamed[Message]: ...
 def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -129,17 +141,23 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: Mapping[str, AuthLike] | None = None,
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]] | Streamed[Message]:
     """Build an image.
 
-    Exactly one of `fileobj` and `remote` says of what. Limits of memory and CPU, `squash` and all
-    modes of the network but three are for the classic builder, which this is.
+    Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Limits of memory
+    and CPU, `squash` and all modes of the network but three are for the classic builder, which this is.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
         fileobj: A tar with the context, plain or compressed, which the engine recognises: bytes, a
             path, a file, an iterable, or on async clients an async iterable.
-        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default.
+        path: A directory, of which everything is sent but what its ignore file lists: see
+            :doc:`build-context`.
+        dockerfile: The text of the Dockerfile, for `path`, or for a build of nothing else.
+        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default. With `path`
+            it may lie elsewhere too.
         tag: A name for the image, or several; without a tag it gets ``latest``.
         quiet: Answer with the id of the image only.
         nocache: Do not use the cache of earlier builds.
@@ -167,21 +185,25 @@ def build(
         squash: Make one layer of the build's; the engine has to be an experimental one.
         auth: Credentials for the images that the Dockerfile names, by registry, see `read_auth`. None
             are looked up: a build has those only that it is given.
+        compression: How a context that is made of a directory is compressed: for slow networks.
+        on_upload: Called with the number of bytes of the context that are sent so far, after each piece.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
+        InvalidPattern: The ignore file has a pattern that is none.
         DockerStreamError: A step failed; ``messages`` has the log, ``error_detail["code"]`` the exit code.
-        ValueError: `fileobj` and `remote` are both given, or neither.
+        UploadFailed: Something of the directory cannot be read, or changed while it was read.
+        ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
+            does not go with them.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
-    if (remote is None) == (fileobj is None):
-        raise ValueError("exactly one of fileobj and remote is needed")
+    body = _body(path, fileobj, remote, read_context(path, dockerfile, path_dockerfile, compression))
     if encoding is not None and fileobj is None:
         raise ValueError("encoding is that of fileobj, which is not given")
     query = (
         text("remote", remote),
-        text("dockerfile", path_dockerfile, "path_dockerfile"),
+        *(() if isinstance(body, BuildContext) else (_dockerfile(path_dockerfile),)),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
@@ -201,9 +223,29 @@ def build(
         _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
-    body = None if fileobj is None else uploadable("fileobj", fileobj)
-    request = upload_request("/build", query, body, timeout, *_encoding(encoding))
+    request = upload_request("/build", query, body, timeout, *_encoding(encoding), on_upload=on_upload)
     return progress(request if auth is None else replace(request, auths=read_auths(auth)), stream)
+
+
+def _body(
+    path: str | PathLike[str] | None,
+    fileobj: AsyncSource | None,
+    remote: str | None,
+    context: BuildContext | None,
+) -> AsyncSource | BuildContext | None:
+    """Return what is uploaded, None if the engine fetches it."""
+    given = [each for each in (path, fileobj, remote) if each is not None]
+    if len(given) > 1 or not (given or (context is not None and context.content is not None)):
+        raise ValueError("exactly one of path, fileobj and remote is needed")
+    if context is None:
+        return None if fileobj is None else uploadable("fileobj", fileobj)
+    if fileobj is not None or remote is not None:
+        raise ValueError("dockerfile and compression are for directories, not for fileobj or remote")
+    return context
+
+
+def _dockerfile(path: str | PathLike[str] | None) -> Parameter:
+    return text("dockerfile", fspath(path) if isinstance(path, PathLike) else path, "path_dockerfile")
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, overload
 
 from dockerproto.answers import archive, progress
@@ -195,6 +195,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def import_image(
@@ -204,6 +205,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Streamed[Message]: ...
 def import_image(
     data: AsyncSource,
@@ -212,6 +214,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]] | Streamed[Message]:
     """Load the images of an archive, as `export_image` and ``docker save`` make them.
 
@@ -222,6 +225,7 @@ def import_image(
         timeout: Limits of this call; unlimited by default.
         quiet: Say only what was loaded, not how far each layer is.
         platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+        on_upload: Called with the number of bytes of the archive that are sent so far, after each piece.
 
     Raises:
         BadRequest: It is no such archive.
@@ -233,7 +237,8 @@ def import_image(
         switch("quiet", quiet),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    return progress(upload_request("/images/load", query, uploadable("data", data), timeout), stream)
+    body = uploadable("data", data)
+    return progress(upload_request("/images/load", query, body, timeout, on_upload=on_upload), stream)
 
 
 @overload
