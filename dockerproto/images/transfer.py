@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal, overload
 
@@ -198,6 +198,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def import_image(
@@ -207,6 +208,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Reported[ImportResult]: ...
 def import_image(
     data: AsyncSource,
@@ -215,6 +217,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]] | Reported[ImportResult]:
     """Load the images of an archive, as `export_image` and ``docker save`` make them.
 
@@ -225,6 +228,7 @@ def import_image(
         timeout: Limits of this call; unlimited by default.
         quiet: Say only what was loaded, not how far each layer is.
         platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+        on_upload: Called with the number of bytes of the archive that are sent so far, after each piece.
 
     Raises:
         BadRequest: It is no such archive.
@@ -236,7 +240,8 @@ def import_image(
         switch("quiet", quiet),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    request = upload_request("/images/load", query, uploadable("data", data), timeout)
+    body = uploadable("data", data)
+    request = upload_request("/images/load", query, body, timeout, on_upload=on_upload)
     return progress(request, stream, ImportFold)
 
 
