@@ -4,7 +4,7 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import ANONYMOUS, AuthLike, Credentials, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.client import Ping
 from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
 from dockerproto.errors import (
@@ -30,6 +30,7 @@ from dockerproto.errors import (
     TimedOut,
     TooManyRequests,
     Unauthorized,
+    UnsupportedEngine,
     UnsupportedVersion,
     UploadFailed,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "AsyncProgress",
     "AsyncStream",
     "AuthLike",
+    "AuthsLike",
     "BadRequest",
     "BuildResult",
     "BuildWarning",
@@ -142,6 +144,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnixSocket",
+    "UnsupportedEngine",
     "UnsupportedVersion",
     "UploadFailed",
     "build_result",
