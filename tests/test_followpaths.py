@@ -120,7 +120,7 @@ def test_a_path_through_many_symlinks() -> None:
     assert "end" not in needed(tree, f"{MOST_LINKS}")
 
 
-NAMES = {
+NAMES: dict[str, tuple[list[str], list[str]]] = {
     "": ([""], ["a"]),
     "*": (["", "a", "a.b", "\n"], []),
     "?": (["a", "\n", "\udcff"], ["", "ab"]),

@@ -77,11 +77,6 @@ def test_only_files_are_hard_links_and_only_links_have_targets() -> None:
     assert entry_of(Stat("p", 1 << 25, linkname="x")) == Entry(path="p", mode=stat.S_IFIFO)
 
 
-def test_a_directory_and_a_hard_link_are_sent_without_a_size() -> None:
-    assert stat_of(Entry(path="d", mode=0o040755, size=4096)).size == 0
-    assert stat_of(Entry(path="h", mode=0o100644, size=5, target="a", hard=True)).size == 0
-
-
 PACKETS = {
     "the end of the entries": (Packet(), ""),
     "an entry": (Packet(stat=Stat("a", 0o644, size=2)), "1208 0a0161 10a403 2802"),

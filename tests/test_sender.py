@@ -65,7 +65,10 @@ def test_contents_and_entries_take_turns() -> None:
         call.receive(request(identifier).encode())
     second = [step(call) for _ in range(BATCH)]
     third = [step(call) for _ in range(BATCH)]
-    kinds = [{Packet.decode(each).type for each in batch if isinstance(each, bytes)} for batch in (first, second, third)]
+    kinds = [
+        {Packet.decode(each).type for each in batch if isinstance(each, bytes)}
+        for batch in (first, second, third)
+    ]
     assert kinds == [{Kind.STAT}, {Kind.DATA}, {Kind.STAT}]
     rest = packets(call)
     assert sum(packet.type == Kind.DATA for packet in rest) == BATCH
@@ -262,7 +265,9 @@ def test_files_are_closed_when_they_are_sent() -> None:
 
 
 def test_directories_are_served_by_name() -> None:
-    services = file_sync({"context": Tree.of({"a": b"", "b": b""}), "dockerfile": Tree.of({"Dockerfile": b""})})
+    services = file_sync(
+        {"context": Tree.of({"a": b"", "b": b""}), "dockerfile": Tree.of({"Dockerfile": b""})}
+    )
     for metadata, expected in (
         ({"dir-name": ("dockerfile",)}, ["Dockerfile"]),
         ({"dir-name": ("context",), "followpaths": ("b",)}, ["b"]),

@@ -158,4 +158,4 @@ class _Walk:
         first = self._linked.setdefault(node.identity, node.entry.path)
         if first == node.entry.path:
             return node.entry
-        return replace(node.entry, target=first, hard=True)
+        return replace(node.entry, size=0, target=first, hard=True)
