@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
+from dockerproto.buildcontext import DOCKERFILE, BuildContext
 from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
@@ -16,13 +18,14 @@ from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
-from dockerproto.offer import Offer
-from dockerproto.request import AsyncSource, Request
+from dockerproto.offer import BUILDKIT_VARIABLE, Offer, wants_buildkit
+from dockerproto.request import AsyncSource, Parameter, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
 
 _OK: Final = 200
+_BUILDKIT: Final = "2"
 _PING: Final = Request(method="GET", path="/_ping", versioned=False)
 
 
@@ -113,7 +116,7 @@ class Client:
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
         # Known from the negotiation: a client with a version of its own takes any engine for Docker.
-        self._podman = False
+        self._ping: Ping | None = None
         self.network: Final = network
         """The event loop, or none."""
         self.connections: Final = (
@@ -137,18 +140,22 @@ class Client:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
         timer = Timer(timeout, self.network.now)
+        if request.for_buildkit is not None and await self._chooses_buildkit(timer):
+            request = request.for_buildkit
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)
         if request.offer is not None:
             return await _attend()(self, request, request.offer, timer)
+        if request.context is not None:
+            request = await self._opened(request, request.context)
         return await self.exchange(request, timer, self._sender.send)
 
     async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
         """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
             return await send(await self.message(request, None, timer), timer)
-        upload = await self._upload(request.body)
+        upload = await self._upload(request.body, request)
         try:
             return await send(await self.message(request, upload, timer), timer)
         finally:
@@ -177,11 +184,32 @@ class Client:
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        target = request.target(spoken, podman=self._podman)
+        podman = self._ping is not None and self._ping.podman is not None
+        target = request.target(spoken, podman=podman)
         return Message(request.method, address.prefix + target, headers, upload)
 
-    async def _upload(self, source: AsyncSource) -> SlicedUpload:
-        upload = SlicedUpload(source, self.network)
+    async def _opened(self, request: Request, context: BuildContext) -> Request:
+        """Return a request whose context is a directory with what is sent of that."""
+        source = await self.network.in_thread(partial(self.network.open_context, context))
+        dockerfile = source.plan.dockerfile
+        named = () if dockerfile == DOCKERFILE else (Parameter("dockerfile", dockerfile),)
+        return replace(request, context=None, body=source, query=(*request.query, *named))
+
+    async def _chooses_buildkit(self, timer: Timer) -> bool:
+        """Return whether BuildKit is to be used where nothing says so: as the docker command decides.
+
+        Raises:
+            BadRequest: The variable that decides says neither.
+        """
+        said = self.network.variable(BUILDKIT_VARIABLE)
+        if said:
+            return wants_buildkit(said)
+        await self._negotiated(timer)
+        ping = self._ping or await self.ping()
+        return ping.builder_version == _BUILDKIT and ping.podman is None and _has_extra()
+
+    async def _upload(self, source: AsyncSource, request: Request) -> SlicedUpload:
+        upload = SlicedUpload(source, self.network, request.on_upload)
         await upload.prepare()
         return upload
 
@@ -198,9 +226,8 @@ class Client:
             raise timer.passed("idle") from error
         try:
             if self.version is None:
-                ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
+                self._ping = ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
                 self.version = negotiate(ping.api_version)
-                self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
         return self.version
@@ -214,6 +241,14 @@ def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
         message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
         raise NotInstalled(0, message) from error
     return attend
+
+
+def _has_extra() -> bool:
+    try:
+        _attend()
+    except NotInstalled:
+        return False
+    return True
 
 
 async def _read_ping(answer: Answer) -> Ping:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from os import PathLike
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from dockerproto.buildcontext import BuildContext, ContextSource
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer
 
@@ -19,8 +21,8 @@ T = TypeVar("T")
 class ByteStream(Protocol):
     """A connection. Its methods raise OSError when it fails, TimeoutError when a wait takes too long."""
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        """Send all of data."""
+    async def send(self, data: Buffer, timeout: float | None) -> int:
+        """Send data; return how many bytes of it: all, unless it would wait and `receive` would not."""
         ...
 
     async def receive(self, timeout: float | None) -> bytes:
@@ -75,6 +77,10 @@ class Network(Protocol):
         """Open a file for reading; it blocks, and is called in a worker thread."""
         ...
 
+    def open_context(self, context: BuildContext) -> ContextSource:
+        """Look at the directory of a context, and return what can be sent of it; it blocks likewise."""
+        ...
+
     def lock(self) -> Lock:
         """Return a new lock, free."""
         ...
@@ -85,6 +91,10 @@ class Network(Protocol):
 
     def variable(self, name: str) -> str | None:
         """Return a variable of the environment."""
+        ...
+
+    def disk(self) -> Disk:
+        """Return the files of this machine."""
         ...
 
     def unique(self) -> str:

@@ -8,7 +8,7 @@ exception of the caller's own iterable comes out as it is.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
 from contextlib import closing
 from typing import Final, Protocol, cast
 
@@ -34,11 +34,15 @@ class _Pieces(Protocol):
 class SlicedUpload:
     """The pieces of a source, none of them too long, none empty."""
 
-    def __init__(self, source: AsyncSource, network: Network) -> None:
+    def __init__(
+        self, source: AsyncSource, network: Network, on_upload: Callable[[int], None] | None = None
+    ) -> None:
         self._pieces: Final[_Pieces] = (
             _AsyncPieces(source) if isinstance(source, AsyncIterable) else _BlockingPieces(source, network)
         )
         self._rest: memoryview = memoryview(b"")
+        self._taken = 0
+        self._on_upload: Final = on_upload
 
     async def prepare(self) -> None:
         """Get the first piece: what cannot be read fails before anything is sent.
@@ -54,10 +58,13 @@ class SlicedUpload:
             raise
 
     async def next(self) -> Buffer:
-        """Return the next piece, empty at the end. Raises as `prepare`."""
+        """Return the next piece, empty at the end: the one before it is sent. Raises as `prepare`."""
+        if self._taken and self._on_upload is not None:
+            self._on_upload(self._taken)
         if not self._rest:
             await self._fill()
         piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+        self._taken += len(piece)
         return piece
 
     async def close(self) -> None:
@@ -128,11 +135,12 @@ def _read(source: Source, network: Network) -> Generator[Buffer]:
         with closing(network.open_file(source)) as file:
             yield from _read(file, network)
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
+        pieces = iter(source)
         try:
-            yield from filter(None, source)
+            yield from filter(None, pieces)
         finally:
-            if isinstance(source, Generator):
-                source.close()
+            if isinstance(pieces, Generator):
+                pieces.close()
     else:
         # A file is an iterable too, of its lines.
         while piece := cast("Readable", source).read(PIECE):

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dockerproto.buildkit.filesystem import FileSystem
 from dockerproto.buildkit.fsutil import Kind, Packet
 from dockerproto.buildkit.handler import Handler, Status, Step, Work
-from dockerproto.buildkit.receiver import Destination, TreeReceiver
+from dockerproto.buildkit.receiver import TreeReceiver
 from dockerproto.buildkit.selection import Selection
 from dockerproto.buildkit.sender import Sender
+from dockerproto.disk import Destination, FileSystem
 from dockerproto.tree import Entry
 
 ALL = Selection()

@@ -7,57 +7,17 @@ being held in memory. Its methods block, unless all of it is in memory.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
-from typing import Final, Protocol
+from typing import Final
 
+from dockerproto.disk import Node, Opened
 from dockerproto.tree import Entry
 
 _DIRECTORY: Final = stat.S_IFDIR | 0o755
 _FILE: Final = stat.S_IFREG | 0o644
-
-
-class Opened(Protocol):
-    """A file that is read."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most so many bytes, none at the end. Raises OSError."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """What is at a path, as the file system has it: it knows no hard links, but files with several names."""
-
-    entry: Entry
-    """What it is; `Entry.hard` is False."""
-    identity: Hashable = None
-    """The same for all names of one file; None if it has no other name."""
-
-
-class FileSystem(Protocol):
-    """Files to be sent. A path is relative and clean, the root is the empty one; any method may block.
-
-    What is gone in the meantime is as if it had never been there, but for `open`.
-    """
-
-    def names(self, path: str, /) -> list[str]:
-        """Return the names in a directory, in the order of their bytes. Raises OSError."""
-        ...
-
-    def look(self, path: str, /) -> Node | None:
-        """Return what is at a path, None if nothing is. A symlink is not followed. Raises OSError."""
-        ...
-
-    def open(self, path: str, /) -> Opened:
-        """Open a regular file. Raises OSError."""
-        ...
 
 
 def raw(name: str) -> bytes:

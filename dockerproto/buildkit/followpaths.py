@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from dockerproto.buildkit.filesystem import FileSystem, Node
+from dockerproto.disk import FileSystem, Node
 
 MOST_LINKS: Final = 40
 """How many symlinks may be followed for one path, as on Linux."""

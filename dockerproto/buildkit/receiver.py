@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from dockerproto.buildkit.arrivals import DEFAULT_LIMITS, Arrivals, Limits, shown
 from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet
 from dockerproto.buildkit.handler import OK, Code, Handler, Services, Status, Step, Work
+from dockerproto.disk import Destination, Written
 from dockerproto.errors import OutputFailed, ProtocolViolated
 from dockerproto.tree import Entry
 
@@ -39,57 +40,6 @@ def file_send(answer: Callable[[], Handler]) -> Services:
         answer: Makes the handler, a `TreeReceiver` or a `TarReceiver`: the engine does not say which.
     """
     return {"/moby.filesync.v1.FileSend/DiffCopy": lambda _: answer()}
-
-
-class Written(Protocol):
-    """A file that is being written; nobody sees it until it is complete. Methods raise OSError."""
-
-    def write(self, data: bytes, /) -> None:
-        """Add to it."""
-        ...
-
-    def commit(self) -> None:
-        """Put it in its place, complete."""
-        ...
-
-    def discard(self) -> None:
-        """Remove what there is of it."""
-        ...
-
-
-class Destination(Protocol):
-    """Where a tree is written to; what is there already is replaced, but for directories. Raises OSError.
-
-    The entries are checked; what a path leads to by now is for the destination to check.
-    """
-
-    def prepare(self) -> None:
-        """Make the root, if it is not there."""
-        ...
-
-    def directory(self, entry: Entry, /) -> None:
-        """Make a directory that can be written to, unless there is one."""
-        ...
-
-    def symlink(self, entry: Entry, /) -> None:
-        """Make a symlink."""
-        ...
-
-    def create(self, entry: Entry, /) -> Written:
-        """Begin a regular file."""
-        ...
-
-    def link(self, entry: Entry, /) -> None:
-        """Make a hard link to a file that was written before."""
-        ...
-
-    def settle(self, entry: Entry, /) -> None:
-        """Give a directory its mode and time, as everything is in it."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
 
 
 class _Jobs:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote_plus
 
-from dockerproto.buildkit.filesystem import FileSystem, Node, parents
+from dockerproto.buildkit.filesystem import parents
 from dockerproto.buildkit.followpaths import follow
+from dockerproto.disk import FileSystem, Node
 from dockerproto.ignore import Patterns, Place
 from dockerproto.tree import Entry
 

@@ -15,10 +15,10 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from dockerproto.buildkit.filesystem import FileSystem, Opened
 from dockerproto.buildkit.fsutil import Kind, Packet, stat_of
 from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Services, Status, Step, Work
 from dockerproto.buildkit.selection import Selection, select, values
+from dockerproto.disk import FileSystem, Opened
 from dockerproto.errors import ProtocolViolated, UploadFailed
 from dockerproto.tree import Entry
 

@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from dockerproto.buildkit.filesystem import Node, in_order
+from dockerproto.buildkit.filesystem import in_order
+from dockerproto.disk import Node
 from dockerproto.tree import Entry
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -20,7 +20,8 @@ from io import BytesIO
 from threading import Lock
 from typing import IO, BinaryIO, Final, cast
 
-from dockerproto.buildkit.filesystem import Opened, Tree
+from dockerproto.buildkit.filesystem import Tree
+from dockerproto.disk import Opened
 from dockerproto.errors import UploadFailed
 from dockerproto.request import Source
 from dockerproto.tree import Entry
