@@ -131,6 +131,15 @@ class Patterns:
                 matched = not pattern.negated
         return matched
 
+    def takes(self, path: str) -> bool:
+        """Whether a walk of the tree comes by a path, and takes it."""
+        place, way = self.root, ""
+        for name in path.split("/"):
+            if not (place.taken or place.opens(way)):
+                return False
+            place, way = place.enter(name), f"{way}/{name}" if way else name
+        return place.taken
+
     def names_below(self, path: str) -> bool:
         """Whether a pattern that takes out begins with the path of a directory, in so many letters.
 

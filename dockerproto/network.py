@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from os import PathLike
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer
@@ -74,6 +75,10 @@ class Network(Protocol):
 
     def open_file(self, path: str | PathLike[str]) -> BinaryIO:
         """Open a file for reading; it blocks, and is called in a worker thread."""
+        ...
+
+    def open_context(self, context: BuildContext) -> ContextSource:
+        """Look at the directory of a context, and return what can be sent of it; it blocks likewise."""
         ...
 
     def lock(self) -> Lock:

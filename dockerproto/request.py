@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
+from dockerproto.buildcontext import BuildContext
 from dockerproto.dockerfile import Recipe
 from dockerproto.errors import UnsupportedEngine
 from dockerproto.offer import Offer
@@ -124,8 +125,14 @@ class Request:
     those that `auths` has not."""
     body: AsyncSource | None = field(default=None, repr=False)
     """What to upload, in chunks of the transport's choice."""
+    context: BuildContext | None = None
+    """A directory to upload instead, of which the client makes the body."""
+    on_upload: Callable[[int], None] | None = field(default=None, repr=False, compare=False)
+    """What is told how many bytes of the body are sent, after each piece."""
     offer: Offer | None = None
     """What is offered in a session beside it; None: it needs none."""
+    for_buildkit: Request | None = None
+    """What to send instead, if the client chooses BuildKit."""
     since: Version = OLDEST
     """The API version that brought the operation."""
     timeout: TimeoutLike = DEFAULT
@@ -187,17 +194,21 @@ def uploadable(argument: str, value: AsyncSource) -> AsyncSource:
 def upload_request(
     path: str,
     query: tuple[Parameter, ...],
-    body: AsyncSource | None,
+    body: AsyncSource | BuildContext | None,
     timeout: TimeoutLike,
     *headers: tuple[str, str],
+    on_upload: Callable[[int], None] | None = None,
 ) -> Request:
     """Return a request that uploads a tar, or with None as its body has the engine fetch one."""
+    context = body if isinstance(body, BuildContext) else None
     return Request(
         method="POST",
         path=path,
         query=query,
         headers=() if body is None else (TAR, *headers),
-        body=body,
+        body=None if isinstance(body, BuildContext) else body,
+        context=context,
+        on_upload=on_upload,
         timeout=timeout,
         long=True,
     )

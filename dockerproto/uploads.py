@@ -55,13 +55,17 @@ class _Pieces(Protocol):
 class SlicedUpload:
     """The pieces of a source, none of them too long, none empty."""
 
-    def __init__(self, source: AsyncSource, network: Network) -> None:
+    def __init__(
+        self, source: AsyncSource, network: Network, on_upload: Callable[[int], None] | None = None
+    ) -> None:
         self._source: Final = source
         self._network: Final = network
         self._pieces: Final[_Pieces] = (
             _AsyncPieces(source) if isinstance(source, AsyncIterable) else _BlockingPieces(source, network)
         )
         self._rest: memoryview = memoryview(b"")
+        self._taken = 0
+        self._on_upload: Final = on_upload
 
     async def dockerfile(self, path: str) -> bytes | None:
         """Return the beginning of the Dockerfile at a path of a context, before its first piece.
@@ -87,10 +91,13 @@ class SlicedUpload:
         await self._fill()
 
     async def next(self) -> Buffer:
-        """Return the next piece, empty at the end. Raises as `prepare`."""
+        """Return the next piece, empty at the end: the one before it is sent. Raises as `prepare`."""
+        if self._taken and self._on_upload is not None:
+            self._on_upload(self._taken)
         if not self._rest:
             await self._fill()
         piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+        self._taken += len(piece)
         return piece
 
     async def close(self) -> None:
@@ -198,11 +205,12 @@ def _read(source: _Readable) -> Generator[Buffer]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield memoryview(source)
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
+        pieces = iter(source)
         try:
-            yield from filter(None, source)
+            yield from filter(None, pieces)
         finally:
-            if isinstance(source, Generator):
-                source.close()
+            if isinstance(pieces, Generator):
+                pieces.close()
     else:
         # A file is an iterable too, of its lines.
         while piece := cast("Readable", source).read(PIECE):

@@ -1,17 +1,20 @@
-"""Building an image of a context that is ready: a tar, or what the engine fetches itself."""
+"""Building an image: of a directory, of a tar, or of what the engine fetches itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from os import PathLike, fspath
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
 from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
+from dockerproto.buildcontext import BuildContext, Compression, read_context
 from dockerproto.decoding import BuildMessages
 from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
+from dockerproto.offer import Offer, Output, SecretLike, read_output, read_secrets, read_ssh
 from dockerproto.operation import Call, Reported
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
@@ -43,7 +46,9 @@ def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -70,14 +75,21 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-    builder: Builder = "classic",
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -104,13 +116,20 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-    builder: Builder = "classic",
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
 ) -> Reported[BuildResult]: ...
 def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -137,18 +156,29 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-    builder: Builder = "classic",
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
 ) -> Call[list[Message]] | Reported[BuildResult]:
     """Build an image.
 
-    Exactly one of `fileobj` and `remote` says of what. Docker has two builders. BuildKit does not take
-    what is for the classic one only: `rm`, `forcerm`, limits of memory and CPU, other networks, `auth`.
+    Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Docker has two
+    builders, see `builder`. What is for one of them only is refused for the other: `rm`, `forcerm`, limits
+    of memory and CPU, other networks, `compression` and `on_upload` are for the classic one; `secrets`,
+    `ssh` and `output` for BuildKit, which needs the extra ``buildkit``.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
         fileobj: A tar with the context, plain or compressed, which the engine recognises: bytes, a
             path, a file, an iterable, or on async clients an async iterable.
-        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default.
+        path: A directory, of which everything is sent but what its ignore file lists: see
+            :doc:`build-context`.
+        dockerfile: The text of the Dockerfile, for `path`, or for a build of nothing else.
+        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default. With `path`
+            it may lie elsewhere too.
         tag: A name for the image, or several; without a tag it gets ``latest``.
         quiet: Answer with the id of the image only.
         nocache: Do not use the cache of earlier builds.
@@ -176,28 +206,44 @@ def build(
         ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
             BuildKit since API 1.42.
         squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials by registry, see `read_auth`. Those of other registries that the Dockerfile
-            names the client looks up, if `fileobj` is bytes, a path or a file that can seek. With
-            `ANONYMOUS` none are sent.
-        builder: ``classic``, or ``buildkit``, which Podman does not have. An engine that keeps its images
-            in containerd does not take `fileobj` for BuildKit. Since API 1.39.
+        auth: Credentials by registry, see `read_auth`. Those of other registries the client looks up: for
+            BuildKit when the engine asks for them; for the classic builder those that the Dockerfile names,
+            if the context is a directory, bytes, a path or a file that can seek. With `ANONYMOUS` none
+            are sent.
+        compression: How a context that is made of a directory is compressed: for slow networks.
+        on_upload: Called with the number of bytes of the context that are sent so far, after each piece.
+        builder: ``classic``, or ``buildkit``, which Podman does not have, since API 1.39. By default the one
+            that the other arguments are for; else what ``DOCKER_BUILDKIT`` says; else what the engine
+            recommends, which is BuildKit since Docker 23.
+        secrets: Secrets by the id of their mounts: a `Secret`, bytes, or a path object. They are in no image
+            and in no cache; one has 500 KiB at most.
+        ssh: Sockets of ssh agents by the id of their mounts; None is that of ``SSH_AUTH_SOCK``, for the
+            id ``default``. A build may list keys and have them sign, nothing else.
+        output: Where to write what the last stage has, instead of making an image of it: a directory, or a
+            `Tar`. Since API 1.40.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
+        InvalidPattern: The ignore file has a pattern that is none.
         StepFailed: A command failed; ``step`` has its exit code and what it printed.
         DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
-        UnsupportedEngine: It is a Podman, and `remote` is given, or BuildKit is asked for.
-        ValueError: `fileobj` and `remote` are both given, or neither; or an argument is not for BuildKit.
+        NotInstalled: BuildKit is asked for, and the extra ``buildkit`` is not installed.
+        OutputFailed: The output cannot be written; it is the cause of what the engine says.
+        UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
+        UnsupportedVersion: The engine has no BuildKit.
+        UploadFailed: Something of the directory cannot be read, or changed while it was read; a secret or
+            an ssh agent cannot be had.
+        ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
+            does not go with them, or with the builder.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
-    if (remote is None) == (fileobj is None):
-        raise ValueError("exactly one of fileobj and remote is needed")
+    body = _body(path, fileobj, remote, read_context(path, dockerfile, path_dockerfile, compression))
     if encoding is not None and fileobj is None:
         raise ValueError("encoding is that of fileobj, which is not given")
     query = (
         _remote(remote),
-        text("dockerfile", path_dockerfile, "path_dockerfile"),
+        *(() if isinstance(body, BuildContext) else (_dockerfile(path_dockerfile),)),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
@@ -217,18 +263,45 @@ def build(
         _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
-    body = None if fileobj is None else uploadable("fileobj", fileobj)
-    request = upload_request("/build", query, body, timeout, *_encoding(encoding))
-    recipe = Recipe(path_dockerfile or DOCKERFILE, dict(buildargs or {}))
-    request = for_builder(builder, _authorised(request, auth, recipe))
-    return progress(request, stream, BuildFold, BuildMessages)
+    request = upload_request("/build", query, body, timeout, *_encoding(encoding), on_upload=on_upload)
+    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), dict(buildargs or {}))
+    offer = Offer(
+        secrets=read_secrets(secrets),
+        ssh=read_ssh(ssh),
+        output=read_output(output),
+        anonymous=auth == ANONYMOUS,
+    )
+    made = for_builder(builder, _authorised(request, auth, recipe), offer)
+    return progress(made, stream, BuildFold, BuildMessages)
+
+
+def _body(
+    path: str | PathLike[str] | None,
+    fileobj: AsyncSource | None,
+    remote: str | None,
+    context: BuildContext | None,
+) -> AsyncSource | BuildContext | None:
+    """Return what is uploaded, None if the engine fetches it."""
+    given = [each for each in (path, fileobj, remote) if each is not None]
+    if len(given) > 1 or not (given or (context is not None and context.content is not None)):
+        raise ValueError("exactly one of path, fileobj and remote is needed")
+    if context is None:
+        return None if fileobj is None else uploadable("fileobj", fileobj)
+    if fileobj is not None or remote is not None:
+        raise ValueError("dockerfile and compression are for directories, not for fileobj or remote")
+    return context
+
+
+def _dockerfile(path: str | PathLike[str] | None) -> Parameter:
+    return text("dockerfile", fspath(path) if isinstance(path, PathLike) else path, "path_dockerfile")
 
 
 def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
     if auth == ANONYMOUS:
         return request
     auths = read_auths({} if auth is None else auth)
-    return replace(request, auths=auths, recipe=None if request.body is None else recipe)
+    ours = request.body is not None or request.context is not None
+    return replace(request, auths=auths, recipe=recipe if ours else None)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:

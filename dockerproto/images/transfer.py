@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Literal, overload
@@ -202,6 +202,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def import_image(
@@ -211,6 +212,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Reported[ImportResult]: ...
 def import_image(
     data: AsyncSource,
@@ -219,6 +221,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]] | Reported[ImportResult]:
     """Load the images of an archive, as `export_image` and ``docker save`` make them.
 
@@ -229,6 +232,7 @@ def import_image(
         timeout: Limits of this call; unlimited by default.
         quiet: Say only what was loaded, not how far each layer is.
         platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+        on_upload: Called with the number of bytes of the archive that are sent so far, after each piece.
 
     Raises:
         BadRequest: It is no such archive.
@@ -240,7 +244,8 @@ def import_image(
         switch("quiet", quiet),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    request = upload_request("/images/load", query, uploadable("data", data), timeout)
+    body = uploadable("data", data)
+    request = upload_request("/images/load", query, body, timeout, on_upload=on_upload)
     return progress(request, stream, ImportFold)
 
 

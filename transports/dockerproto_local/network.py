@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
+from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.disk import Disk
 from dockerproto.endpoint import SSH, TCP, Address, NamedPipe, UnixSocket
 from dockerproto.network import ByteStream
+from dockerproto_local.context import open_context
 from dockerproto_local.ssh import SSHStream, start_ssh
 from dockerproto_local.tls import TLSStream
 
@@ -48,6 +50,10 @@ class LocalNetwork(ABC):
     def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
         """Open a file for reading, unbuffered: it is read in large pieces."""
         return Path(path).open("rb", buffering=0)
+
+    def open_context(self, context: BuildContext) -> ContextSource:
+        """Look at the directory of a context, and return what can be sent of it."""
+        return open_context(context)
 
     def variable(self, name: str) -> str | None:
         """Return a variable of the environment."""

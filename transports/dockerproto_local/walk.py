@@ -83,35 +83,48 @@ def _listing(path: str) -> Iterator[os.DirEntry[str]]:
         raise cannot_read(path, error) from error
 
 
+def entry_at(root: str, path: str) -> Entry:
+    """Return the entry of a file of a directory, alone.
+
+    Raises:
+        UploadFailed: It cannot be looked at.
+    """
+    where = f"{root}/{path}"
+    try:
+        return _described(path, os.lstat(where), where)
+    except OSError as error:
+        raise cannot_read(where, error) from error
+
+
 def _entry(found: os.DirEntry[str], path: str, links: _Links) -> Entry | None:
     """Return what is sent of a file, None for a socket."""
     try:
         status = found.stat(follow_symlinks=False)
-        target = os.readlink(found.path) if stat.S_ISLNK(status.st_mode) else ""  # noqa: PTH115  # fast
+        if stat.S_ISSOCK(status.st_mode):
+            return None
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            first = links.setdefault((status.st_dev, status.st_ino), path)
+            if first != path:
+                mode = stat.S_IFREG | stat.S_IMODE(status.st_mode)
+                return Entry(path=path, mode=mode, mtime=status.st_mtime_ns, target=first, hard=True)
+        return _described(path, status, found.path)
     except OSError as error:
         raise cannot_read(found.path, error) from error
-    mode = status.st_mode
-    if stat.S_ISSOCK(mode):
-        return None
-    hard = False
-    if status.st_nlink > 1 and not stat.S_ISDIR(mode):
-        first = links.setdefault((status.st_dev, status.st_ino), path)
-        hard = first != path
-        if hard:
-            mode, target = stat.S_IFREG | stat.S_IMODE(mode), first
-    return Entry(
-        path=path,
-        mode=mode,
-        size=status.st_size if stat.S_ISREG(mode) and not hard else 0,
-        mtime=status.st_mtime_ns,
-        target=target,
-        hard=hard,
-        device=_device(status) if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else (0, 0),
-    )
+
+
+def _described(path: str, status: os.stat_result, where: str) -> Entry:
+    mode, mtime = status.st_mode, status.st_mtime_ns
+    if stat.S_ISREG(mode):
+        return Entry(path=path, mode=mode, size=status.st_size, mtime=mtime)
+    if stat.S_ISLNK(mode):
+        target = os.readlink(where)  # noqa: PTH115  # half of the time
+        return Entry(path=path, mode=mode, mtime=mtime, target=target)
+    return Entry(path=path, mode=mode, mtime=mtime, device=_device(status))
 
 
 def _device(status: os.stat_result) -> tuple[int, int]:
-    return os.major(status.st_rdev), os.minor(status.st_rdev)
+    device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
+    return (os.major(status.st_rdev), os.minor(status.st_rdev)) if device else (0, 0)
 
 
 def cannot_read(path: str, error: OSError) -> UploadFailed:
