@@ -4,7 +4,7 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import ANONYMOUS, AuthLike, Credentials, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.client import Ping
 from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
 from dockerproto.errors import (
@@ -18,10 +18,12 @@ from dockerproto.errors import (
     DockerStreamError,
     FailedStep,
     InvalidHost,
+    InvalidPattern,
     InvalidReference,
     NotFinished,
     NotFound,
     NotFoundOrUnauthorized,
+    OutputFailed,
     ProtocolViolated,
     ServerError,
     StepFailed,
@@ -82,6 +84,7 @@ __all__ = [
     "AsyncProgress",
     "AsyncStream",
     "AuthLike",
+    "AuthsLike",
     "BadRequest",
     "BuildResult",
     "BuildWarning",
@@ -113,6 +116,7 @@ __all__ = [
     "ImagesPruned",
     "ImportResult",
     "InvalidHost",
+    "InvalidPattern",
     "InvalidReference",
     "ManifestSummary",
     "Message",
@@ -120,6 +124,7 @@ __all__ = [
     "NotFinished",
     "NotFound",
     "NotFoundOrUnauthorized",
+    "OutputFailed",
     "Ping",
     "Platform",
     "Progress",

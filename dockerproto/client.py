@@ -5,16 +5,22 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, Protocol, TypeAlias
 
+from dockerproto.auth import Credentials
+from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
+from dockerproto.dockerfile import Recipe
 from dockerproto.endpoint import Endpoint
-from dockerproto.errors import ClientClosed
+from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
-from dockerproto.request import AsyncSource, Request
+from dockerproto.offer import Offer
+from dockerproto.request import Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
@@ -37,6 +43,15 @@ class Answer(Protocol):
 
     def close(self) -> None:
         """Close the connection at once, unless the body was read to its end."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until nothing runs any more that was started for it."""
+        ...
+
+    @property
+    def cause(self) -> Exception | None:
+        """What went wrong here while the engine worked, and may be why it failed."""
         ...
 
 
@@ -86,6 +101,10 @@ class Ping:
     """The version of Podman's own API, if it is a Podman."""
 
 
+Send: TypeAlias = Callable[[Message, Timer], Awaitable[Answer]]
+"""What sends a message, and returns its answer."""
+
+
 class Client:
     """An engine, as operations see it."""
 
@@ -96,9 +115,16 @@ class Client:
         """The API version that is spoken; None: not negotiated yet."""
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
-        # None: not asked. A client with a version of its own asks only if there is something to refuse.
-        self._podman: bool | None = None
-        self._network: Final = network
+        # Known from the negotiation: a client with a version of its own takes any engine for Docker.
+        self._podman = False
+        self.network: Final = network
+        """The event loop, or none."""
+        self.connections: Final = (
+            sender
+            if isinstance(sender, Connections)
+            else Connections(network, configuration.endpoint.address)
+        )
+        """The connections of sessions and their builds, which no HTTP library carries."""
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
         self._closed = False
@@ -113,15 +139,25 @@ class Client:
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
-        timer = Timer(timeout, self._network.now)
+        timer = Timer(timeout, self.network.now)
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)
+        if request.offer is not None:
+            return await _attend()(self, request, request.offer, timer)
+        return await self.exchange(request, timer, self._sender.send)
+
+    async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
+        """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
-            return await self._send(request, None, timer)
-        upload = await self._upload(request.body)
+            return await send(await self.message(request, None, timer), timer)
+        upload = SlicedUpload(request.body, self.network)
         try:
-            return await self._send(request, upload, timer)
+            if request.recipe is not None and await self.credentials.may_find():
+                auths = await self._auths(request.recipe, upload, request.auths)
+                request = replace(request, auths=auths)
+            await upload.prepare()
+            return await send(await self.message(request, upload, timer), timer)
         finally:
             await upload.close()
 
@@ -137,48 +173,62 @@ class Client:
         """Close all connections; again does nothing."""
         self._closed = True
         self._sender.close()
+        self.connections.close()
 
-    async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
-        spoken = await self._negotiated(timer, request) if request.versioned else OLDEST
+    async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
+        """Return a request as it goes over the wire, in the version that is negotiated."""
+        spoken = await self._negotiated(timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         headers = [
             ("Host", address.host),
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        target = request.target(spoken, podman=self._podman is True)
-        message = Message(request.method, address.prefix + target, headers, upload)
-        return await self._sender.send(message, timer)
+        target = request.target(spoken, podman=self._podman)
+        return Message(request.method, address.prefix + target, headers, upload)
 
-    async def _upload(self, source: AsyncSource) -> SlicedUpload:
-        upload = SlicedUpload(source, self._network)
-        await upload.prepare()
-        return upload
+    async def _auths(
+        self, recipe: Recipe, upload: SlicedUpload, given: Mapping[str, Credentials]
+    ) -> Mapping[str, Credentials]:
+        """Return the credentials that a build is given, and those of the other registries that it asks."""
+        for path in recipe.paths:
+            if (dockerfile := await upload.dockerfile(path)) is not None:
+                break
+        else:
+            return given
+        registries = await self.network.in_thread(partial(recipe.registries, dockerfile))
+        found = {each: await self.credentials.find(each) for each in registries if each not in given}
+        return {**given, **{registry: each for registry, each in found.items() if each is not None}}
 
-    async def _negotiated(self, timer: Timer, request: Request) -> Version:
+    async def _negotiated(self, timer: Timer) -> Version:
         """Return the version to speak; of many first calls at once, one asks."""
-        version = self._known(request)
-        if version is not None:
-            return version
+        if self.version is not None:
+            return self.version
         if timer.timeout.total is None:
             limits = replace(timer.timeout, total=self.configuration.timeout.total)
-            timer = Timer(limits, self._network.now)
+            timer = Timer(limits, self.network.now)
         try:
             await self._negotiation.acquire(timer.left("idle"))
         except TimeoutError as error:
             raise timer.passed("idle") from error
         try:
-            if (version := self._known(request)) is None:
-                ping = await _read_ping(await self._send(_PING, None, timer))
-                version = self.version = self.version or negotiate(ping.api_version)
+            if self.version is None:
+                ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
+                self.version = negotiate(ping.api_version)
                 self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
-        return version
+        return self.version
 
-    def _known(self, request: Request) -> Version | None:
-        """Return the version to speak, unless the engine has to be asked something first."""
-        return None if self._podman is None and request.not_for_podman else self.version
+
+def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
+    """Return what opens sessions: it is loaded when one is needed, and not installed everywhere."""
+    try:
+        from dockerproto.buildkit.attend import attend  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
+        raise NotInstalled(0, message) from error
+    return attend
 
 
 async def _read_ping(answer: Answer) -> Ping:

@@ -19,11 +19,14 @@
     ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
     ├── ProtocolViolated           what came back is not what an engine sends
     ├── UploadFailed               the data to upload could not be read
+    ├── OutputFailed               the output of a build cannot be written, or must not be
     ├── CredentialsError           the credentials of a registry cannot be looked up, or not be stored
     ├── ClientClosed               the client or stream is closed, or used by two at once
+    ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
     ├── NotFinished                the result of a stream that was not read to its end
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
+    ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
 
 The engine's own words are the message; the exception of another library is the ``__cause__``.
@@ -177,12 +180,31 @@ class UploadFailed(DockerError):
     """The data to upload could not be read; the cause says why."""
 
 
+class OutputFailed(DockerError):
+    """The output of a build cannot be written, see the cause; or it is not safe to write, see the message."""
+
+
 class CredentialsError(DockerError):
     """The credentials of a registry cannot be looked up, or not be stored: see its message."""
 
 
 class ClientClosed(DockerError):
     """The client or the stream is closed, or two tasks use one stream at once."""
+
+
+class InvalidPattern(DockerError, ValueError):
+    """A pattern that says what to leave out of a context is malformed."""
+
+    def __init__(
+        self, status: int, message: str, *, pattern: str = "", file: str = "", line: int = 0
+    ) -> None:
+        super().__init__(status, message)
+        self.pattern: str = pattern
+        """What it says."""
+        self.file: str = file
+        """The ignore file that it is in; none: it was given otherwise."""
+        self.line: int = line
+        """Its line there, from 1 on."""
 
 
 class NotFinished(DockerError):
@@ -195,6 +217,10 @@ class InvalidHost(DockerError, ValueError):
 
 class ContextError(DockerError):
     """The docker context that was chosen is missing, or cannot be read."""
+
+
+class NotInstalled(DockerError, ImportError):
+    """What this needs comes with an extra of the library, which is not installed."""
 
 
 class InvalidReference(DockerError, ValueError):

@@ -17,7 +17,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
+from dockerproto.dockerfile import Recipe
 from dockerproto.errors import UnsupportedVersion
+from dockerproto.offer import Offer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
 
@@ -101,10 +103,15 @@ class Request:
     """Credentials of a registry, for ``X-Registry-Auth``."""
     registry: str | None = None
     """The registry whose credentials the client looks up; if it has any, they are sent instead of `auth`."""
-    auths: Mapping[str, Credentials] | None = None
+    auths: Mapping[str, Credentials] = field(default_factory=dict[str, Credentials])
     """Credentials by registry, for ``X-Registry-Config``."""
+    recipe: Recipe | None = None
+    """The Dockerfile in the body; of the registries that it names, the client looks up the credentials of
+    those that `auths` has not."""
     body: AsyncSource | None = field(default=None, repr=False)
     """What to upload, in chunks of the transport's choice."""
+    offer: Offer | None = None
+    """What is offered in a session beside it; None: it needs none."""
     since: Version = OLDEST
     """The API version that brought the operation."""
     timeout: TimeoutLike = DEFAULT
@@ -135,8 +142,8 @@ class Request:
     def all_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with that of the credentials."""
         auth = [("X-Registry-Auth", self.auth.header())] if self.auth is not None else []
-        auths = [("X-Registry-Config", registry_config(self.auths))] if self.auths else []
-        return [*self.headers, *auth, *auths]
+        config = registry_config(self.auths)
+        return [*self.headers, *auth, *([("X-Registry-Config", config)] if config else [])]
 
     def authorised(self, auth: AuthLike | None, registry: str) -> Request:
         """Return it with credentials of a registry; without any, the client has to look them up."""

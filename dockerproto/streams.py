@@ -80,11 +80,16 @@ class AsyncStream(Generic[T]):
         return items
 
     async def close(self) -> None:
-        """Close the stream, at which the engine stops what it was doing; again does nothing."""
+        """Close the stream, at which the engine stops what it was doing; again does nothing.
+
+        The engine is not waited for; the session of a build is, which ends at once.
+        """
         self.abort()
+        if self._answer is not None:
+            await self._answer.settle()
 
     def abort(self) -> None:
-        """Do what `close` does, which never waits."""
+        """Close the stream without waiting for anything."""
         self._ended = True
         self._items = iter(())
         if self._answer is not None:
@@ -98,7 +103,7 @@ class AsyncStream(Generic[T]):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self.abort()
+        await self.close()
 
     def __del__(self) -> None:
         if getattr(self, "_ended", True) or self._answer is None:
@@ -114,7 +119,7 @@ class AsyncStream(Generic[T]):
         try:
             await self._step()
         except BaseException:
-            self.abort()
+            await self.close()
             raise
         finally:
             self._reading = False
@@ -135,6 +140,8 @@ class AsyncStream(Generic[T]):
 
     def _fail(self, error: DockerError, before: list[T]) -> None:
         self.abort()
+        if self._answer is not None and error.__cause__ is None:
+            error.__cause__ = self._answer.cause
         if self.kept:
             error.messages = before
 
@@ -203,7 +210,7 @@ class Stream(Generic[T]):
 
     def close(self) -> None:
         """Close the stream, at which the engine stops what it was doing; again does nothing."""
-        self._stream.abort()
+        run(self._stream.close())
 
     def __enter__(self) -> Self:
         run(self._stream.__aenter__())
@@ -212,7 +219,7 @@ class Stream(Generic[T]):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._stream.abort()
+        self.close()
 
 
 class Progress(Stream[Message], Generic[R]):

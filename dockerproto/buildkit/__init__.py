@@ -1,3 +1,6 @@
-"""What BuildKit says and is told, as messages: the trace of a build."""
+"""BuildKit: the trace of a build, and sessions, in which the engine calls the client while it builds.
+
+Of sessions nothing is loaded until a build needs one.
+"""
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
-from dockerproto.auth import AuthLike, read_auths
+from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
 from dockerproto.decoding import BuildMessages
+from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
 from dockerproto.operation import Call, Reported
@@ -16,6 +17,7 @@ from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
     Parameter,
+    Request,
     flag,
     json_text,
     mapping_json,
@@ -66,7 +68,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
     builder: Builder = "classic",
 ) -> Call[list[Message]]: ...
 @overload
@@ -100,7 +102,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
     builder: Builder = "classic",
 ) -> Reported[BuildResult]: ...
 def build(
@@ -133,7 +135,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
     builder: Builder = "classic",
 ) -> Call[list[Message]] | Reported[BuildResult]:
     """Build an image.
@@ -173,8 +175,9 @@ def build(
         ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
             BuildKit since API 1.42.
         squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials for the images that the Dockerfile names, by registry, see `read_auth`. None
-            are looked up: a build has those only that it is given.
+        auth: Credentials by registry, see `read_auth`. Those of other registries that the Dockerfile
+            names the client looks up, if `fileobj` is bytes, a path or a file that can seek. With
+            `ANONYMOUS` none are sent.
         builder: ``classic``, or ``buildkit``, which Podman does not have. An engine that keeps its images
             in containerd does not take `fileobj` for BuildKit. Since API 1.39.
 
@@ -215,8 +218,16 @@ def build(
     )
     body = None if fileobj is None else uploadable("fileobj", fileobj)
     request = upload_request("/build", query, body, timeout, *_encoding(encoding))
-    request = request if auth is None else replace(request, auths=read_auths(auth))
-    return progress(for_builder(builder, request), stream, BuildFold, BuildMessages)
+    recipe = Recipe(path_dockerfile or DOCKERFILE, dict(buildargs or {}))
+    request = for_builder(builder, _authorised(request, auth, recipe))
+    return progress(request, stream, BuildFold, BuildMessages)
+
+
+def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
+    if auth == ANONYMOUS:
+        return request
+    auths = read_auths({} if auth is None else auth)
+    return replace(request, auths=auths, recipe=None if request.body is None else recipe)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -41,12 +41,13 @@ def for_builder(builder: str, request: Request) -> Request:
         return request
     if builder != "buildkit":
         raise ValueError(f"builder is 'classic' or 'buildkit', not {builder!r}")
-    if request.auths is not None:
+    if request.auths:
         raise ValueError(
             "auth is not for BuildKit: it asks for credentials in a session, and ignores those of the request"
         )
     query = tuple(map(_for_buildkit, request.query))
-    return replace(request, query=(*query, Parameter("version", "2", _SINCE, podman_has_no="BuildKit")))
+    query = (*query, Parameter("version", "2", _SINCE, podman_has_no="BuildKit"))
+    return replace(request, query=query, recipe=None)
 
 
 def _for_buildkit(parameter: Parameter) -> Parameter:
