@@ -26,6 +26,7 @@ from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
 
 _OK: Final = 200
+_PODMAN: Final = "libpod-api-version"
 _PING: Final = Request(method="GET", path="/_ping", versioned=False)
 
 
@@ -115,8 +116,7 @@ class Client:
         """The API version that is spoken; None: not negotiated yet."""
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
-        # Known from the negotiation: a client with a version of its own takes any engine for Docker.
-        self._podman = False
+        self._podman: bool | None = None  # not known yet
         self.network: Final = network
         """The event loop, or none."""
         self.connections: Final = (
@@ -150,14 +150,14 @@ class Client:
     async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
         """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
-            return await send(await self.message(request, None, timer), timer)
+            return self._learned(await send(await self.message(request, None, timer), timer))
         upload = SlicedUpload(request.body, self.network)
         try:
             if request.recipe is not None and await self.credentials.may_find():
                 auths = await self._auths(request.recipe, upload, request.auths)
                 request = replace(request, auths=auths)
             await upload.prepare()
-            return await send(await self.message(request, upload, timer), timer)
+            return self._learned(await send(await self.message(request, upload, timer), timer))
         finally:
             await upload.close()
 
@@ -177,15 +177,21 @@ class Client:
 
     async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
         """Return a request as it goes over the wire, in the version that is negotiated."""
-        spoken = await self._negotiated(timer) if request.versioned else OLDEST
+        spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         headers = [
             ("Host", address.host),
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        target = request.target(spoken, podman=self._podman)
+        target = request.target(spoken, podman=self._podman is True)
         return Message(request.method, address.prefix + target, headers, upload)
+
+    def _learned(self, answer: Answer) -> Answer:
+        """Return an answer, of which it is learned what kind of an engine it is."""
+        if "api-version" in answer.head.headers:  # not in what a router says by itself
+            self._podman = _PODMAN in answer.head.headers
+        return answer
 
     async def _auths(
         self, recipe: Recipe, upload: SlicedUpload, given: Mapping[str, Credentials]
@@ -200,10 +206,13 @@ class Client:
         found = {each: await self.credentials.find(each) for each in registries if each not in given}
         return {**given, **{registry: each for registry, each in found.items() if each is not None}}
 
-    async def _negotiated(self, timer: Timer) -> Version:
-        """Return the version to speak; of many first calls at once, one asks."""
-        if self.version is not None:
-            return self.version
+    async def _negotiated(self, request: Request, timer: Timer) -> Version:
+        """Return the version to speak, and learn which engine it is if that matters to the request.
+
+        Of many first calls at once, one asks.
+        """
+        if (known := self._known(request)) is not None:
+            return known
         if timer.timeout.total is None:
             limits = replace(timer.timeout, total=self.configuration.timeout.total)
             timer = Timer(limits, self.network.now)
@@ -212,13 +221,17 @@ class Client:
         except TimeoutError as error:
             raise timer.passed("idle") from error
         try:
-            if self.version is None:
+            if (known := self._known(request)) is None:
                 ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
-                self.version = negotiate(ping.api_version)
+                known = self.version = self.version or negotiate(ping.api_version)
                 self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
-        return self.version
+        return known
+
+    def _known(self, request: Request) -> Version | None:
+        """Return the version to speak, None if the engine has to be asked first."""
+        return None if request.differs and self._podman is None else self.version
 
 
 def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
@@ -244,5 +257,5 @@ async def _read_ping(answer: Answer) -> Ping:
         builder_version=get("builder-version") or None,
         experimental=get("docker-experimental") == "true",
         server=get("server"),
-        podman=get("libpod-api-version"),
+        podman=get(_PODMAN),
     )

@@ -16,6 +16,7 @@ from dockerproto.operation import Call, Reported
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
     Request,
     flag,
@@ -185,7 +186,8 @@ def build(
         BadRequest: The context or the Dockerfile is malformed.
         StepFailed: A command failed; ``step`` has its exit code and what it printed.
         DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
-        UnsupportedVersion: The engine has no BuildKit.
+        UnsupportedEngine: `remote` is given, or BuildKit asked for, and it is a Podman.
+        UnsupportedVersion: The engine is too old for BuildKit.
         ValueError: `fileobj` and `remote` are both given, or neither; or an argument is not for BuildKit.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
@@ -195,7 +197,7 @@ def build(
     if encoding is not None and fileobj is None:
         raise ValueError("encoding is that of fileobj, which is not given")
     query = (
-        text("remote", remote),
+        _remote(remote),
         text("dockerfile", path_dockerfile, "path_dockerfile"),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
@@ -236,6 +238,11 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
         if parse_reference(name).digest is not None:
             raise ValueError(f"a digest cannot be given to an image: {name!r}")
     return names
+
+
+def _remote(remote: str | None) -> Parameter:
+    parameter = text("remote", remote)
+    return parameter if remote is None else replace(parameter, for_podman=NotOnPodman("fetch contexts"))
 
 
 def _build_args(arguments: Mapping[str, str | None] | None) -> Parameter:

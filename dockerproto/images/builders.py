@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
-from dockerproto.request import Parameter, Request
+from dockerproto.request import NotOnPodman, Parameter, Request
 from dockerproto.versions import Version
 
 Builder: TypeAlias = Literal["classic", "buildkit"]
@@ -46,7 +46,7 @@ def for_builder(builder: str, request: Request) -> Request:
             "auth is not for BuildKit: it asks for credentials in a session, and ignores those of the request"
         )
     query = tuple(map(_for_buildkit, request.query))
-    query = (*query, Parameter("version", "2", _SINCE, podman_has_no="BuildKit"))
+    query = (*query, Parameter("version", "2", _SINCE, for_podman=NotOnPodman("build with BuildKit")))
     return replace(request, query=query, recipe=None)
 
 
