@@ -230,7 +230,7 @@ def build(
         NotInstalled: BuildKit is asked for, and the extra ``buildkit`` is not installed.
         OutputFailed: The output cannot be written; it is the cause of what the engine says.
         UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
-        UnsupportedVersion: The engine has no BuildKit.
+        UnsupportedVersion: The engine is too old for BuildKit.
         UploadFailed: Something of the directory cannot be read, or changed while it was read; a secret or
             an ssh agent cannot be had.
         ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
