@@ -5,19 +5,21 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from dockerproto.auth import Credentials
+from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.dockerfile import Recipe
 from dockerproto.endpoint import Endpoint
-from dockerproto.errors import ClientClosed
+from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
+from dockerproto.offer import Offer
 from dockerproto.request import Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
@@ -42,6 +44,15 @@ class Answer(Protocol):
 
     def close(self) -> None:
         """Close the connection at once, unless the body was read to its end."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until nothing runs any more that was started for it."""
+        ...
+
+    @property
+    def cause(self) -> Exception | None:
+        """What went wrong here while the engine worked, and may be why it failed."""
         ...
 
 
@@ -91,6 +102,10 @@ class Ping:
     """The version of Podman's own API, if it is a Podman."""
 
 
+Send: TypeAlias = Callable[[Message, Timer], Awaitable[Answer]]
+"""What sends a message, and returns its answer."""
+
+
 class Client:
     """An engine, as operations see it."""
 
@@ -102,7 +117,14 @@ class Client:
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
         self._podman: bool | None = None  # not known yet
-        self._network: Final = network
+        self.network: Final = network
+        """The event loop, or none."""
+        self.connections: Final = (
+            sender
+            if isinstance(sender, Connections)
+            else Connections(network, configuration.endpoint.address)
+        )
+        """The connections of sessions and their builds, which no HTTP library carries."""
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
         self._closed = False
@@ -117,19 +139,25 @@ class Client:
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
-        timer = Timer(timeout, self._network.now)
+        timer = Timer(timeout, self.network.now)
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)
+        if request.offer is not None:
+            return await _attend()(self, request, request.offer, timer)
+        return await self.exchange(request, timer, self._send)
+
+    async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
+        """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
-            return await self._send(request, None, timer)
-        upload = SlicedUpload(request.body, self._network)
+            return await send(await self.message(request, None, timer), timer)
+        upload = SlicedUpload(request.body, self.network)
         try:
             if request.recipe is not None and await self.credentials.may_find():
                 auths = await self._auths(request.recipe, upload, request.auths)
                 request = replace(request, auths=auths)
             await upload.prepare()
-            return await self._send(request, upload, timer)
+            return await send(await self.message(request, upload, timer), timer)
         finally:
             await upload.close()
 
@@ -145,8 +173,10 @@ class Client:
         """Close all connections; again does nothing."""
         self._closed = True
         self._sender.close()
+        self.connections.close()
 
-    async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
+    async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
+        """Return a request as it goes over the wire, in the version that is negotiated."""
         spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         headers = [
@@ -155,7 +185,9 @@ class Client:
             *request.all_headers(),
         ]
         target = request.target(spoken, podman=self._podman is True)
-        message = Message(request.method, address.prefix + target, headers, upload)
+        return Message(request.method, address.prefix + target, headers, upload)
+
+    async def _send(self, message: Message, timer: Timer) -> Answer:
         answer = await self._sender.send(message, timer)
         if "api-version" in answer.head.headers:  # not in what a router says by itself
             self._podman = _PODMAN in answer.head.headers
@@ -170,7 +202,7 @@ class Client:
                 break
         else:
             return given
-        registries = await self._network.in_thread(partial(recipe.registries, dockerfile))
+        registries = await self.network.in_thread(partial(recipe.registries, dockerfile))
         found = {each: await self.credentials.find(each) for each in registries if each not in given}
         return {**given, **{registry: each for registry, each in found.items() if each is not None}}
 
@@ -183,14 +215,14 @@ class Client:
             return known
         if timer.timeout.total is None:
             limits = replace(timer.timeout, total=self.configuration.timeout.total)
-            timer = Timer(limits, self._network.now)
+            timer = Timer(limits, self.network.now)
         try:
             await self._negotiation.acquire(timer.left("idle"))
         except TimeoutError as error:
             raise timer.passed("idle") from error
         try:
             if (known := self._known(request)) is None:
-                ping = await _read_ping(await self._send(_PING, None, timer))
+                ping = await _read_ping(await self.exchange(_PING, timer, self._send))
                 known = self.version = self.version or negotiate(ping.api_version)
                 self._podman = ping.podman is not None
         finally:
@@ -200,6 +232,16 @@ class Client:
     def _known(self, request: Request) -> Version | None:
         """Return the version to speak, None if the engine has to be asked first."""
         return None if request.differs and self._podman is None else self.version
+
+
+def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
+    """Return what opens sessions: it is loaded when one is needed, and not installed everywhere."""
+    try:
+        from dockerproto.buildkit.attend import attend  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
+        raise NotInstalled(0, message) from error
+    return attend
 
 
 async def _read_ping(answer: Answer) -> Ping:

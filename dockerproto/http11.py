@@ -17,6 +17,8 @@ from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 
 HEAD_LIMIT: Final = 64 * 2**10
 """The longest head of an answer, in bytes."""
+SWITCHED: Final = 101
+"""The status with which an engine turns a connection over to another protocol, if it was asked to."""
 _NO_CONTENT: Final = 204
 _REFUSAL: Final = 300
 
@@ -118,7 +120,9 @@ class Exchange:
             ProtocolViolated: This is no HTTP.
         """
         event = self._event()
-        return self._read_head(event) if isinstance(event, h11.Response) else None
+        if isinstance(event, h11.Response | h11.InformationalResponse):
+            return self._read_head(event)
+        return None
 
     def body(self) -> bytes | None:
         """Return the next bytes of the body, b"" at its end; None: feed me first. Raises as `head`."""
@@ -135,13 +139,18 @@ class Exchange:
         done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
         return done and self._http.trailing_data == (b"", False)
 
+    @property
+    def beyond(self) -> bytes:
+        """What came after the end of HTTP, on a connection that was turned over to another protocol."""
+        return self._http.trailing_data[0]
+
     def _send(self, event: h11.Request | h11.EndOfMessage) -> bytes:
         return self._http.send(event) or b""
 
     def _event(self) -> object:
         try:
             event = self._http.next_event()
-            while isinstance(event, h11.InformationalResponse):
+            while isinstance(event, h11.InformationalResponse) and event.status_code != SWITCHED:
                 event = self._http.next_event()
         except h11.RemoteProtocolError as error:
             if self._eof:
@@ -150,7 +159,7 @@ class Exchange:
             raise ProtocolViolated(0, f"the answer is no HTTP: {error}") from error
         return event
 
-    def _read_head(self, response: h11.Response) -> Head:
+    def _read_head(self, response: h11.Response | h11.InformationalResponse) -> Head:
         lines = (b"HTTP/1.1 200 " + response.reason, *map(b": ".join, response.headers), b"")
         if sum(len(line) + len(b"\r\n") for line in lines) > HEAD_LIMIT:
             raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")

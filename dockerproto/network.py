@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from os import PathLike
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer
 
@@ -19,8 +20,8 @@ T = TypeVar("T")
 class ByteStream(Protocol):
     """A connection. Its methods raise OSError when it fails, TimeoutError when a wait takes too long."""
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        """Send all of data."""
+    async def send(self, data: Buffer, timeout: float | None) -> int:
+        """Send data; return how many bytes of it: all, unless it would wait and `receive` would not."""
         ...
 
     async def receive(self, timeout: float | None) -> bytes:
@@ -48,6 +49,18 @@ class Lock(Protocol):
         ...
 
 
+class Task(Protocol):
+    """A coroutine that runs beside the program."""
+
+    def cancel(self) -> None:
+        """End it at the next point where it waits; where nothing waits, do nothing. From any thread."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until it is over, even if the waiting task is cancelled."""
+        ...
+
+
 class Network(Protocol):
     """An event loop, or none."""
 
@@ -65,6 +78,22 @@ class Network(Protocol):
 
     def lock(self) -> Lock:
         """Return a new lock, free."""
+        ...
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task:
+        """Run a coroutine beside the program: in a task, or in a thread of its own. It raises nothing."""
+        ...
+
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the environment."""
+        ...
+
+    def disk(self) -> Disk:
+        """Return the files of this machine."""
+        ...
+
+    def unique(self) -> str:
+        """Return a text that nobody else has, of letters and digits."""
         ...
 
     def now(self) -> float:

@@ -19,6 +19,7 @@ import msgspec
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
 from dockerproto.dockerfile import Recipe
 from dockerproto.errors import UnsupportedEngine
+from dockerproto.offer import Offer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
 
@@ -123,6 +124,8 @@ class Request:
     those that `auths` has not."""
     body: AsyncSource | None = field(default=None, repr=False)
     """What to upload, in chunks of the transport's choice."""
+    offer: Offer | None = None
+    """What is offered in a session beside it; None: it needs none."""
     since: Version = OLDEST
     """The API version that brought the operation."""
     timeout: TimeoutLike = DEFAULT

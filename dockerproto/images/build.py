@@ -8,9 +8,11 @@ from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
 from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
+from dockerproto.decoding import BuildMessages
 from dockerproto.dockerfile import DOCKERFILE, Recipe
+from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
-from dockerproto.operation import Call, Streamed
+from dockerproto.operation import Call, Reported
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
@@ -28,6 +30,7 @@ from dockerproto.request import (
     upload_request,
     uploadable,
 )
+from dockerproto.results import BuildFold, BuildResult
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -67,6 +70,7 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
+    builder: Builder = "classic",
 ) -> Call[list[Message]]: ...
 @overload
 def build(
@@ -100,7 +104,8 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-) -> Streamed[Message]: ...
+    builder: Builder = "classic",
+) -> Reported[BuildResult]: ...
 def build(
     *,
     remote: str | None = None,
@@ -132,11 +137,12 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-) -> Call[list[Message]] | Streamed[Message]:
+    builder: Builder = "classic",
+) -> Call[list[Message]] | Reported[BuildResult]:
     """Build an image.
 
-    Exactly one of `fileobj` and `remote` says of what. Limits of memory and CPU, `squash` and all
-    modes of the network but three are for the classic builder, which this is.
+    Exactly one of `fileobj` and `remote` says of what. Docker has two builders. BuildKit does not take
+    what is for the classic one only: `rm`, `forcerm`, limits of memory and CPU, other networks, `auth`.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
@@ -156,27 +162,32 @@ def build(
         encoding: ``Content-Encoding`` of `fileobj`; engines do not need it.
         timeout: Limits of this call; unlimited by default.
         target: The stage to build, the last by default.
-        network_mode: Network of the steps: ``host``, ``none``, ``bridge``, a name, ``container:<id>``.
+        network_mode: Network of the steps: ``host``, ``none``, and but for BuildKit ``bridge``, a name,
+            ``container:<id>``.
         extra_hosts: Names for the steps' ``/etc/hosts``, to addresses; or ``name:address`` texts.
         cache_from: Images whose layers may be used.
-        shm_size: Bytes of ``/dev/shm``.
+        shm_size: Bytes of ``/dev/shm``. For BuildKit since API 1.42.
         memory: Bytes of memory.
         memswap: Bytes of memory and swap; -1 is unlimited.
         cpu_shares: Weight of the steps among all containers.
         cpu_period: Microseconds of a CPU period.
         cpu_quota: Microseconds of CPU in each period.
         cpuset_cpus: CPUs to use, such as ``0-3`` or ``0,1``.
-        ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``.
+        ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
+            BuildKit since API 1.42.
         squash: Make one layer of the build's; the engine has to be an experimental one.
         auth: Credentials by registry, see `read_auth`. Those of other registries that the Dockerfile
             names the client looks up, if `fileobj` is bytes, a path or a file that can seek. With
             `ANONYMOUS` none are sent.
+        builder: ``classic``, or ``buildkit``, which Podman does not have. An engine that keeps its images
+            in containerd does not take `fileobj` for BuildKit. Since API 1.39.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
-        DockerStreamError: A step failed; ``messages`` has the log, ``error_detail["code"]`` the exit code.
-        UnsupportedEngine: `remote` is given, and it is a Podman.
-        ValueError: `fileobj` and `remote` are both given, or neither.
+        StepFailed: A command failed; ``step`` has its exit code and what it printed.
+        DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
+        UnsupportedEngine: It is a Podman, and `remote` is given, or BuildKit is asked for.
+        ValueError: `fileobj` and `remote` are both given, or neither; or an argument is not for BuildKit.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
@@ -209,7 +220,8 @@ def build(
     body = None if fileobj is None else uploadable("fileobj", fileobj)
     request = upload_request("/build", query, body, timeout, *_encoding(encoding))
     recipe = Recipe(path_dockerfile or DOCKERFILE, dict(buildargs or {}))
-    return progress(_authorised(request, auth, recipe), stream)
+    request = for_builder(builder, _authorised(request, auth, recipe))
+    return progress(request, stream, BuildFold, BuildMessages)
 
 
 def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:

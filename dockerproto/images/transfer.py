@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Literal, overload
 
 from dockerproto.answers import archive, progress
@@ -11,7 +12,7 @@ from dockerproto.auth import ANONYMOUS, AuthLike
 from dockerproto.errors import InvalidReference
 from dockerproto.images.store import LATEST
 from dockerproto.models import Message
-from dockerproto.operation import Call, Downloaded, Streamed
+from dockerproto.operation import Call, Downloaded, Reported
 from dockerproto.reference import Reference, path_of, repository
 from dockerproto.request import (
     AsyncSource,
@@ -26,6 +27,7 @@ from dockerproto.request import (
     upload_request,
     uploadable,
 )
+from dockerproto.results import ImportFold, ImportResult, PullFold, PullResult, PushFold, PushResult
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -53,7 +55,7 @@ def pull(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[PullResult]: ...
 def pull(
     from_image: str,
     *,
@@ -63,7 +65,7 @@ def pull(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[PullResult]:
     """Pull an image from its registry.
 
     Args:
@@ -96,7 +98,8 @@ def pull(
         timeout=timeout,
         long=True,
     )
-    return progress(request.authorised(auth, reference.registry), stream)
+    asked = f"{reference.name}{'@' if reference.digest else ':'}{chosen}" if chosen else reference.name
+    return progress(request.authorised(auth, reference.registry), stream, partial(PullFold, asked))
 
 
 @overload
@@ -118,7 +121,7 @@ def push(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[PushResult]: ...
 def push(
     name: str,
     *,
@@ -127,7 +130,7 @@ def push(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[PushResult]:
     """Push an image to its registry.
 
     Args:
@@ -157,7 +160,7 @@ def push(
         timeout=timeout,
         long=True,
     )
-    return progress(request.authorised(auth, reference.registry), stream)
+    return progress(request.authorised(auth, reference.registry), stream, PushFold)
 
 
 def export_image(
@@ -208,7 +211,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
-) -> Streamed[Message]: ...
+) -> Reported[ImportResult]: ...
 def import_image(
     data: AsyncSource,
     stream: bool = False,
@@ -216,7 +219,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[ImportResult]:
     """Load the images of an archive, as `export_image` and ``docker save`` make them.
 
     Args:
@@ -237,7 +240,8 @@ def import_image(
         switch("quiet", quiet),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    return progress(upload_request("/images/load", query, uploadable("data", data), timeout), stream)
+    request = upload_request("/images/load", query, uploadable("data", data), timeout)
+    return progress(request, stream, ImportFold)
 
 
 @overload
@@ -263,7 +267,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[ImportResult]: ...
 def import_filesystem(
     source: AsyncSource,
     *,
@@ -274,7 +278,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[ImportResult]:
     """Make an image of one layer of the tar of a root file system.
 
     Args:
@@ -306,7 +310,7 @@ def import_filesystem(
         text("platform", platform, since=Version(1, 32)),
     )
     body = None if url else uploadable("source", source)
-    return progress(upload_request(_CREATE, query, body, timeout), stream)
+    return progress(upload_request(_CREATE, query, body, timeout), stream, ImportFold)
 
 
 def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | None]:

@@ -45,9 +45,10 @@ class Docker(AnyDocker, Namespace):
         configuration = configure(url, options)
         check_blocking(configuration.credentials)
         endpoint = configuration.endpoint
-        own = EngineTransport(endpoint.address, secure(endpoint, options)) if transport is None else transport
+        tls = secure(endpoint, options)
+        own = EngineTransport(endpoint.address, tls) if transport is None else transport
         sender = _Sender(own, f"http://{endpoint.address.host}")
-        super().__init__(Client(configuration, BlockingNetwork(), sender))
+        super().__init__(Client(configuration, BlockingNetwork(tls), sender))
         self.images: Images = Images(self.client)
         """The images of the engine."""
 
@@ -116,6 +117,13 @@ class _Answer:
 
     def close(self) -> None:
         self._response.close()
+
+    async def settle(self) -> None:
+        pass
+
+    @property
+    def cause(self) -> None:
+        return None
 
 
 class _Content(httpx.SyncByteStream):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import uuid
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
+from dockerproto.disk import Disk
 from dockerproto.endpoint import SSH, TCP, Address, NamedPipe, UnixSocket
 from dockerproto.network import ByteStream
 from dockerproto_local.ssh import SSHStream, start_ssh
@@ -46,6 +48,20 @@ class LocalNetwork(ABC):
     def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
         """Open a file for reading, unbuffered: it is read in large pieces."""
         return Path(path).open("rb", buffering=0)
+
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the environment."""
+        return os.environ.get(name)
+
+    def disk(self) -> Disk:
+        """Return the files of this machine; what they need is loaded only then."""
+        from dockerproto_local.disk import LocalDisk  # noqa: PLC0415
+
+        return LocalDisk()
+
+    def unique(self) -> str:
+        """Return a text that nobody else has."""
+        return uuid.uuid4().hex
 
     @abstractmethod
     async def dial(self, address: Dialled, timeout: float | None) -> ByteStream:
