@@ -36,6 +36,7 @@ from dockerproto.errors import (
 )
 from dockerproto.hosts import parse_host
 from dockerproto.images import AsyncImages, Images
+from dockerproto.images.builders import Builder
 from dockerproto.lookup import CredentialsLike, CredentialsSource, CredentialsStore
 from dockerproto.models import (
     BuildsPruned,
@@ -88,6 +89,7 @@ __all__ = [
     "BadRequest",
     "BuildResult",
     "BuildWarning",
+    "Builder",
     "BuildsPruned",
     "ClientClosed",
     "Conflict",
