@@ -168,12 +168,12 @@ def _unused(found: Found) -> str:
 
 def _amended(found: Found, dockerfile: str) -> bytes:
     """Return an ignore file that also lists what the directory does not have, so that no image gets it."""
-    ours = [] if found.dockerfile is not None else [dockerfile]
-    if not found.names(IGNORE_FILE):
-        ours.append(IGNORE_FILE)
+    ours = [] if found.names(IGNORE_FILE) else [IGNORE_FILE]
+    if found.dockerfile is None:
+        ours.append(dockerfile)
     content = b"" if found.ignore is None else found.ignore[1] + b"\n"
     return content + "".join(f"{name}\n" for name in ours).encode()
 
 
 def _file(path: str, content: bytes) -> tuple[Entry, bytes]:
-    return Entry(path=path, mode=stat.S_IFREG | 0o644, size=len(content)), content
+    return Entry(path=path, mode=stat.S_IFREG | 0o600, size=len(content)), content
