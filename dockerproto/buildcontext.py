@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Final, Literal, TypeAlias
 
-from dockerproto.ignore import Patterns, read_ignore_file
+from dockerproto.ignore import Line, Patterns, read_ignore_file
 from dockerproto.tree import Entry
 
 Compression: TypeAlias = Literal["gzip"]
 """How a context is compressed."""
 
-DOCKERFILE: Final = "Dockerfile"
-"""The name that engines look for."""
 IGNORE_FILE: Final = ".dockerignore"
 """What says what is left out; with the name of a Dockerfile before it, for that one alone."""
 _DIGITS: Final = 20
@@ -152,9 +150,10 @@ def plan(found: Found, *, classic: bool = True) -> Plan:
         kept.append(dockerfile)
     if replaced:
         added.append(_file(IGNORE_FILE, _amended(found, dockerfile)))
-        patterns = Patterns([*lines, IGNORE_FILE], classic=classic)
+        lines.append(Line(IGNORE_FILE))
     elif classic and found.names(IGNORE_FILE) and not patterns.takes(IGNORE_FILE):
         kept.append(IGNORE_FILE)
+    patterns = Patterns(lines, classic=classic, kept=kept)
     return Plan(dockerfile=dockerfile, patterns=patterns, kept=tuple(kept), added=tuple(added))
 
 

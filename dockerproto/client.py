@@ -5,21 +5,23 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
-from dockerproto.buildcontext import DOCKERFILE, BuildContext
+from dockerproto.auth import Credentials
+from dockerproto.buildcontext import BuildContext
 from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
+from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
 from dockerproto.offer import Offer
-from dockerproto.request import AsyncSource, Parameter, Request
+from dockerproto.request import Parameter, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
@@ -152,8 +154,12 @@ class Client:
         """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
             return await send(await self.message(request, None, timer), timer)
-        upload = await self._upload(request.body, request)
+        upload = SlicedUpload(request.body, self.network, request.on_upload)
         try:
+            if request.recipe is not None and await self.credentials.may_find():
+                auths = await self._auths(request.recipe, upload, request.auths)
+                request = replace(request, auths=auths)
+            await upload.prepare()
             return await send(await self.message(request, upload, timer), timer)
         finally:
             await upload.close()
@@ -189,12 +195,22 @@ class Client:
         source = await self.network.in_thread(partial(self.network.open_context, context))
         dockerfile = source.plan.dockerfile
         named = () if dockerfile == DOCKERFILE else (Parameter("dockerfile", dockerfile),)
-        return replace(request, context=None, body=source, query=(*request.query, *named))
+        recipe = request.recipe and replace(request.recipe, path=dockerfile)
+        query = (*request.query, *named)
+        return replace(request, context=None, body=source, query=query, recipe=recipe)
 
-    async def _upload(self, source: AsyncSource, request: Request) -> SlicedUpload:
-        upload = SlicedUpload(source, self.network, request.on_upload)
-        await upload.prepare()
-        return upload
+    async def _auths(
+        self, recipe: Recipe, upload: SlicedUpload, given: Mapping[str, Credentials]
+    ) -> Mapping[str, Credentials]:
+        """Return the credentials that a build is given, and those of the other registries that it asks."""
+        for path in recipe.paths:
+            if (dockerfile := await upload.dockerfile(path)) is not None:
+                break
+        else:
+            return given
+        registries = await self.network.in_thread(partial(recipe.registries, dockerfile))
+        found = {each: await self.credentials.find(each) for each in registries if each not in given}
+        return {**given, **{registry: each for registry, each in found.items() if each is not None}}
 
     async def _negotiated(self, timer: Timer) -> Version:
         """Return the version to speak; of many first calls at once, one asks."""

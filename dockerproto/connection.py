@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from typing import Final
 
 from dockerproto.endpoint import Address
-from dockerproto.errors import ClientClosed, ConnectionFailed
+from dockerproto.errors import ClientClosed, ConnectionFailed, ProtocolViolated
 from dockerproto.http11 import Buffer, Exchange, Head, Message, Upload
 from dockerproto.network import ByteStream, Network
 from dockerproto.pool import Pool
 from dockerproto.timeouts import Phase, Timer
+
+AHEAD_LIMIT: Final = 16 * 2**20
+"""How much of an answer is kept until its request is sent, in bytes."""
 
 
 class Connection:
@@ -25,9 +28,11 @@ class Connection:
         self._stream: Final = stream
         self._exchange: Final = Exchange()
         self._head: Head | None = None
+        self._ahead = 0
 
     async def request(self, message: Message, timer: Timer) -> Head:
         """Send a request, and return the head of its answer."""
+        self._ahead = 0
         try:
             await self._send(self._exchange.start(message), timer)
             if message.upload is not None:
@@ -70,29 +75,38 @@ class Connection:
     async def _send_body(self, upload: Upload, timer: Timer) -> None:
         """Send the body, unless the engine refuses before its end."""
         while data := await upload.next():
-            if not await self._worth_it(timer):
+            if not await self._wanted(timer):
                 return
             for piece in self._exchange.chunk(data):
-                await self._send(piece, timer)
+                if not await self._send(piece, timer):
+                    return
         await self._send(self._exchange.finish(), timer)
 
-    async def _worth_it(self, timer: Timer) -> bool:
-        """Read what the engine says already, and return whether it wants the rest of the body.
+    async def _send(self, data: Buffer, timer: Timer) -> bool:
+        """Send data, and return whether the engine still wants more; what it says meanwhile is read.
 
-        Engines from 29.5 on may answer while they read. One that says more between two pieces than the
-        sockets hold, and reads nothing meanwhile, would wait for us as we for it; none was seen to.
+        Engines from 29.5 on may answer while they read: one that is not heard would not read on.
         """
+        rest = memoryview(data)
+        while rest:
+            with _edge(timer, "idle") as limit:
+                rest = rest[await self._stream.send(rest, limit) :]
+            if rest and not await self._wanted(timer):
+                return False
+        return True
+
+    async def _wanted(self, timer: Timer) -> bool:
+        """Read what the engine says already, and return whether it wants the rest of the body."""
         while await self._stream.readable():
             data = await self._receive(timer, "idle")
+            self._ahead += len(data)
+            if self._ahead > AHEAD_LIMIT:
+                raise ProtocolViolated(0, f"{AHEAD_LIMIT} bytes of an answer before the request was read")
             self._exchange.feed(data)
             self._head = self._head or self._exchange.head()
             if not data or (self._head is not None and self._head.refused):
                 return False
         return True
-
-    async def _send(self, data: Buffer, timer: Timer) -> None:
-        with _edge(timer, "idle") as limit:
-            await self._stream.send(data, limit)
 
     async def _receive(self, timer: Timer, phase: Phase) -> bytes:
         with _edge(timer, phase) as limit:

@@ -11,6 +11,7 @@ from os import PathLike
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from dockerproto.buildcontext import BuildContext, ContextSource
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer
 
@@ -20,8 +21,8 @@ T = TypeVar("T")
 class ByteStream(Protocol):
     """A connection. Its methods raise OSError when it fails, TimeoutError when a wait takes too long."""
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        """Send all of data."""
+    async def send(self, data: Buffer, timeout: float | None) -> int:
+        """Send data; return how many bytes of it: all, unless it would wait and `receive` would not."""
         ...
 
     async def receive(self, timeout: float | None) -> bytes:
@@ -90,6 +91,10 @@ class Network(Protocol):
 
     def variable(self, name: str) -> str | None:
         """Return a variable of the environment."""
+        ...
+
+    def disk(self) -> Disk:
+        """Return the files of this machine."""
         ...
 
     def unique(self) -> str:

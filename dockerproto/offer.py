@@ -43,14 +43,41 @@ SecretLike: TypeAlias = Secret | bytes | os.PathLike[str]
 """A `Secret`; bytes, the secret itself; or the path of a file, as an object: a str could be either."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tar:
+    """An output that is one file, a tar; as an output, a path alone is that of a directory."""
+
+    path: str | os.PathLike[str]
+    """The file, which is replaced when all of the tar is there."""
+
+
+Output: TypeAlias = str | os.PathLike[str] | Tar
+"""Where what a build has made is written to: a directory, or a `Tar`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """A context that is a directory."""
+
+    path: str
+    """The directory."""
+    dockerfile_in: str | None = None
+    """The directory with the Dockerfile, if that is another."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the engine may ask for while it builds."""
+    """What the engine may ask for while it builds; the tar of a request is the context."""
+
+    context: Directory | None = None
+    """The context, if it is a directory."""
 
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     """Secrets by id."""
     ssh: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     """Sockets of ssh agents by id; None is that of the environment."""
+    output: Output | None = None
+    """Where the output is written to; None: it is an image, in the engine."""
 
 
 def read_secrets(secrets: Mapping[str, SecretLike] | None) -> dict[str, Secret]:

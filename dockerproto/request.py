@@ -18,6 +18,8 @@ import msgspec
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
 from dockerproto.buildcontext import BuildContext
+from dockerproto.dockerfile import Recipe
+from dockerproto.errors import UnsupportedVersion
 from dockerproto.offer import Offer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
@@ -59,6 +61,8 @@ class Parameter:
     """The name that it had before that."""
     for_podman: Value | msgspec.UnsetType = msgspec.UNSET
     """Its value for a Podman, if that wants another."""
+    podman_has_no: str | None = None
+    """What it asks for, if Podman does not have it and would ignore it."""
 
     def pairs(self, spoken: Version, *, podman: bool = False) -> Iterator[tuple[str, str]]:
         """Yield it as it goes over the wire.
@@ -69,6 +73,8 @@ class Parameter:
         sent = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
         if sent is None or sent is False or sent == ():
             return
+        if podman and self.podman_has_no is not None:
+            raise UnsupportedVersion(0, f"Podman has no {self.podman_has_no}: parameter {self.name!r}")
         name = self.name
         if spoken < self.since and self.formerly is not None:
             name = self.formerly
@@ -98,8 +104,11 @@ class Request:
     """Credentials of a registry, for ``X-Registry-Auth``."""
     registry: str | None = None
     """The registry whose credentials the client looks up; if it has any, they are sent instead of `auth`."""
-    auths: Mapping[str, Credentials] | None = None
+    auths: Mapping[str, Credentials] = field(default_factory=dict[str, Credentials])
     """Credentials by registry, for ``X-Registry-Config``."""
+    recipe: Recipe | None = None
+    """The Dockerfile in the body; of the registries that it names, the client looks up the credentials of
+    those that `auths` has not."""
     body: AsyncSource | None = field(default=None, repr=False)
     """What to upload, in chunks of the transport's choice."""
     context: BuildContext | None = None
@@ -134,8 +143,8 @@ class Request:
     def all_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with that of the credentials."""
         auth = [("X-Registry-Auth", self.auth.header())] if self.auth is not None else []
-        auths = [("X-Registry-Config", registry_config(self.auths))] if self.auths else []
-        return [*self.headers, *auth, *auths]
+        config = registry_config(self.auths)
+        return [*self.headers, *auth, *([("X-Registry-Config", config)] if config else [])]
 
     def authorised(self, auth: AuthLike | None, registry: str) -> Request:
         """Return it with credentials of a registry; without any, the client has to look them up."""

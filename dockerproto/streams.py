@@ -17,10 +17,13 @@ from typing import ClassVar, Final, Generic, Self, TypeVar
 from dockerproto.client import Answer, Client
 from dockerproto.decoding import Decoder, Decoders, decoder_for
 from dockerproto.errors import ClientClosed, DockerError
+from dockerproto.folding import Fold, Folding
+from dockerproto.models import Message
 from dockerproto.network import run
 from dockerproto.request import Request
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class AsyncStream(Generic[T]):
@@ -143,6 +146,23 @@ class AsyncStream(Generic[T]):
             error.messages = before
 
 
+class AsyncProgress(AsyncStream[Message], Generic[R]):
+    """The messages of an operation as they come, on an async client, and its result at the end."""
+
+    def __init__(self, client: Client, request: Request, decoders: Decoders[Message], fold: Fold[R]) -> None:
+        self._folding: Final = Folding(fold)
+        super().__init__(client, request, self._folding.watched(decoders))
+
+    @property
+    def result(self) -> R:
+        """What came of the operation, once all messages are read.
+
+        Raises:
+            NotFinished: They are not, or the operation failed.
+        """
+        return self._folding.result()
+
+
 class AsyncDownload(AsyncStream[bytes]):
     """The bytes of an archive, on an async client: iterate over it, or `read` it."""
 
@@ -200,6 +220,23 @@ class Stream(Generic[T]):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Progress(Stream[Message], Generic[R]):
+    """The messages of an operation as they come, on a blocking client, and its result at the end."""
+
+    def __init__(self, stream: AsyncProgress[R]) -> None:
+        super().__init__(stream)
+        self._progress: Final = stream
+
+    @property
+    def result(self) -> R:
+        """What came of the operation, once all messages are read.
+
+        Raises:
+            NotFinished: They are not, or the operation failed.
+        """
+        return self._progress.result
 
 
 class Download(Stream[bytes]):

@@ -36,6 +36,7 @@ class Difference(Enum):
     SQUASH_ALWAYS = _PODMAN, "`squash` needs no experimental engine"
     BUILDS_GO_ON = _PODMAN, "a build goes on when its connection is closed"
 
+    NO_BUILDKIT = _PODMAN, "there is no BuildKit, and who asks for it gets Podman's own builder"
     BUILDKIT_WITHOUT_TAR = _CONTAINERD, "BuildKit does not take the context as a tar"
 
     # Archives

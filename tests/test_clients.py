@@ -46,8 +46,9 @@ from tests.bench.scripted import (
     stream_head,
     wait_until,
 )
-from tests.conftest import PASSWORD, USER, Connect
+from tests.conftest import Connect
 from tests.facade import Transport
+from tests.stored import PASSWORD, USER
 
 pytestmark = pytest.mark.anyio
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, BinaryIO, TypeVar
 
 import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
 from dockerproto.connection import Connections
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer, Message
-from dockerproto.network import Lock, run
+from dockerproto.network import Lock, Task, run
 from dockerproto.timeouts import Timer
 
 T = TypeVar("T")
@@ -29,9 +30,10 @@ class FakeStream:
         self.broken = False
         self.closed = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
+    async def send(self, data: Buffer, timeout: float | None) -> int:
         if self.broken:
             raise BrokenPipeError("gone")
+        return len(data)
 
     async def receive(self, timeout: float | None) -> bytes:
         return b"" if self.broken else OK
@@ -61,6 +63,18 @@ class FakeNetwork:
         raise NotImplementedError
 
     def lock(self) -> Lock:
+        raise NotImplementedError
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task:
+        raise NotImplementedError
+
+    def variable(self, name: str) -> str | None:
+        raise NotImplementedError
+
+    def disk(self) -> Disk:
+        raise NotImplementedError
+
+    def unique(self) -> str:
         raise NotImplementedError
 
     def now(self) -> float:

@@ -11,6 +11,7 @@ import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -61,7 +62,8 @@ def sent(root: Path, case: Case) -> tuple[str, bytes] | None:
         (request,) = (each for each in engine.requests if each.path == "/build")
         assert len(request.body) == request.length
         # With a Dockerfile from elsewhere, the docker command leaves out the end of the archive.
-        return request.query["dockerfile"][0], request.body + bytes(-len(request.body) % BLOCK) + END
+        query = parse_qs(request.target.partition("?")[2], errors="surrogateescape")
+        return query["dockerfile"][0], request.body + bytes(-len(request.body) % BLOCK) + END
 
 
 def ours(root: Path, case: Case) -> tuple[str, bytes] | None:

@@ -30,9 +30,10 @@ from tests.bench.private import PrivateEngine
 from tests.bench.processes import free_port
 from tests.bench.registry import Registry
 from tests.bench.unix_http import ask
-from tests.conftest import PASSWORD, USER, Connect
+from tests.conftest import Connect
 from tests.differences import Difference
 from tests.facade import Transport
+from tests.stored import PASSWORD, USER
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 

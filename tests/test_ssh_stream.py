@@ -19,7 +19,7 @@ class Failing:
         self._error = error
         self.closed = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
+    async def send(self, data: Buffer, timeout: float | None) -> int:
         raise self._error
 
     async def receive(self, timeout: float | None) -> bytes:

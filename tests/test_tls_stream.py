@@ -22,10 +22,11 @@ class Peer:
         self.ended = False
         self.closed = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
+    async def send(self, data: Buffer, timeout: float | None) -> int:
         self._incoming.write(data)
         with suppress(ssl.SSLWantReadError):
             self.tls.do_handshake()
+        return len(data)
 
     async def receive(self, timeout: float | None) -> bytes:
         assert self._outgoing.pending or self.ended, "nothing would ever come"

@@ -1,4 +1,6 @@
-"""BuildKit: sessions, in which the engine calls the client while it builds.
+"""BuildKit: the trace of a build, and sessions, in which the engine calls the client while it builds.
 
-Nothing of it is loaded until a build needs a session.
+Of sessions nothing is loaded until a build needs one.
 """
+
+from __future__ import annotations

@@ -10,24 +10,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from dockerproto.auth import Credentials
-from dockerproto.buildkit.handler import Services, Wait, Work
-from dockerproto.buildkit.services import auth, health, secrets
+from dockerproto.buildkit.handler import Wait, Work
+from dockerproto.buildkit.offered import Offered, make_ready
 from dockerproto.buildkit.session import Call, Session
-from dockerproto.buildkit.ssh import ssh
 from dockerproto.client import Answer, Client
 from dockerproto.connection import Answer as PlainAnswer
 from dockerproto.connection import Connection
 from dockerproto.decoding import ErrorBody
-from dockerproto.endpoint import UnixSocket
-from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion, UploadFailed
+from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion
 from dockerproto.http11 import SWITCHED, Head, Message
-from dockerproto.network import Network
-from dockerproto.offer import AGENT_VARIABLE, SECRET_LIMIT, Offer, Secret, check_secret
+from dockerproto.network import ByteStream
+from dockerproto.offer import Offer
 from dockerproto.request import Parameter, Request
 from dockerproto.timeouts import Timer
-
-_AGENT_SECONDS: Final = 5
 
 
 async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -> Answer:
@@ -36,14 +31,16 @@ async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -
     Raises:
         DockerError: Either cannot be sent; what is offered cannot be read; the engine has no sessions.
     """
-    services = await _services(client, request, offer)
+    offered = await make_ready(client, request, offer)
     name = client.network.unique()
-    attendance = Attendance(
-        Session(services), client, await _upgraded(client, _handshake(name, services), timer)
-    )
     try:
-        in_session = replace(request, query=(*request.query, Parameter("session", name)))
-        return await client.exchange(in_session, timer, attendance.send)
+        connection = await _upgraded(client, _handshake(name, offered), timer)
+    except BaseException:
+        offered.close()
+        raise
+    attendance = Attendance(offered, client, connection)
+    try:
+        return await client.exchange(_within(request, name), timer, attendance.send)
     except BaseException as error:
         attendance.close()
         await attendance.wait()
@@ -55,8 +52,9 @@ async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -
 class Attendance:
     """A session that is open, beside the exchange of its build."""
 
-    def __init__(self, session: Session, client: Client, connection: Connection) -> None:
-        self._session: Final = session
+    def __init__(self, offered: Offered, client: Client, connection: Connection) -> None:
+        self._offered: Final = offered
+        self._session: Final = Session(offered.services)
         self._network: Final = client.network
         self._connections: Final = client.connections
         self._connection: Final = connection
@@ -106,6 +104,7 @@ class Attendance:
                 self.failure.__cause__ = error
         finally:
             self._session.close()
+            self._offered.close()
             self.close()
 
     async def _pump(self) -> None:
@@ -113,15 +112,17 @@ class Attendance:
         while True:
             self._session.feed(data)
             step = self._session.advance()
-            if sent := self._session.take():
-                await stream.send(sent, None)
+            await self._send(stream, self._session.take())
             if step is not None:
                 await self._do(*step)
-            data = b""
-            if step is None or await stream.readable():
-                data = await stream.receive(None)
-                if not data:
-                    raise ConnectionResetError("the engine closed the connection")
+            data = await _received(stream) if step is None or await stream.readable() else b""
+
+    async def _send(self, stream: ByteStream, data: bytes) -> None:
+        """Send data; what comes while it cannot go out is read, as the engine may wait for that."""
+        while data:
+            data = data[await stream.send(data, None) :]
+            if data:
+                self._session.feed(await _received(stream))
 
     async def _do(self, call: Call, step: Work | Wait) -> None:
         """Do one step of a call, and hand in what comes of it."""
@@ -172,7 +173,22 @@ class AttendedAnswer:
         await self._attendance.wait()
 
 
-def _handshake(name: str, services: Services) -> Request:
+async def _received(stream: ByteStream) -> bytes:
+    data = await stream.receive(None)
+    if not data:
+        raise ConnectionResetError("the engine closed the connection")
+    return data
+
+
+def _within(request: Request, name: str) -> Request:
+    """Return the request of a build in a session, which has the context if nobody else has."""
+    query = (*request.query, Parameter("session", name))
+    if request.body is not None or (request.offer is not None and request.offer.context is not None):
+        query = (*query, Parameter("remote", "client-session"))
+    return replace(request, query=query, body=None, headers=())
+
+
+def _handshake(name: str, offered: Offered) -> Request:
     return Request(
         method="POST",
         path="/session",
@@ -181,8 +197,8 @@ def _handshake(name: str, services: Services) -> Request:
             ("Upgrade", "h2c"),
             ("X-Docker-Expose-Session-Uuid", name),
             ("X-Docker-Expose-Session-Name", "dockerproto"),
-            ("X-Docker-Expose-Session-Sharedkey", ""),
-            *(("X-Docker-Expose-Session-Grpc-Method", method) for method in services),
+            ("X-Docker-Expose-Session-Sharedkey", offered.shared_key),
+            *(("X-Docker-Expose-Session-Grpc-Method", method) for method in offered.services),
         ),
     )
 
@@ -211,47 +227,3 @@ async def _refused(answer: Answer) -> None:
         raise UnsupportedVersion(error.status, message) from error
     finally:
         answer.close()
-
-
-async def _services(client: Client, request: Request, offer: Offer) -> Services:
-    """Gather what is served, and read what has to be read for it."""
-    network = client.network
-    values = {name: await _secret(name, secret, network) for name, secret in offer.secrets.items()}
-    sockets = {name: await _socket(name, path, network) for name, path in offer.ssh.items()}
-    own = request.auths or {}
-
-    async def find(registry: str) -> Credentials | None:
-        return own.get(registry) or await client.credentials.find(registry)
-
-    known = {name: value for name, value in values.items() if value is not None}
-    return {**health(), **auth(find), **secrets(known), **(ssh(sockets, network) if sockets else {})}
-
-
-async def _secret(name: str, secret: Secret, network: Network) -> bytes | None:
-    if secret.variable is not None:
-        found = network.variable(secret.variable)
-        return None if found is None else check_secret(name, found.encode(errors="surrogateescape"))
-    if secret.path is not None:
-        return check_secret(name, await network.in_thread(partial(_content, name, secret.path, network)))
-    return secret.value
-
-
-def _content(name: str, path: str, network: Network) -> bytes:
-    try:
-        with network.open_file(path) as file:
-            return file.read(SECRET_LIMIT + 1)
-    except OSError as error:
-        raise UploadFailed(0, f"secret {name!r} cannot be read: {error}") from error
-
-
-async def _socket(name: str, path: str | None, network: Network) -> str:
-    """Return the path of an agent's socket, after a look whether somebody listens there."""
-    path = path or network.variable(AGENT_VARIABLE)
-    if not path:
-        raise UploadFailed(0, f"ssh agent {name!r}: {AGENT_VARIABLE} is not set")
-    try:
-        stream = await network.connect(UnixSocket(path), _AGENT_SECONDS)
-    except OSError as error:
-        raise UploadFailed(0, f"ssh agent {name!r} at {path} does not answer: {error}") from error
-    stream.close()
-    return path

@@ -34,6 +34,12 @@ _STREAM_WINDOW: Final = MESSAGE_LIMIT + 2**20
 _CONNECTION_WINDOW: Final = 8 * _STREAM_WINDOW
 # Among a call's headers are the lines of the program's .dockerignore.
 _METADATA_LIMIT: Final = 2**20
+_SETTINGS: Final = {
+    h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
+    h2.settings.SettingCodes.ENABLE_PUSH: 0,
+    h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100,
+    h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: _METADATA_LIMIT,
+}
 _PREFIX: Final = Struct(">BI")
 # Printable ASCII goes as it is, but for the sign of the encoding itself.
 _PLAIN: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
@@ -137,24 +143,7 @@ class GRPC:
     def __init__(self, *, calls: bool = False) -> None:
         self._calls: Final = calls
         self._streams: Final[dict[int, _Stream]] = {}
-        # Headers stay bytes: engines put file names in them, which are of any encoding.
-        config = h2.config.H2Configuration(
-            client_side=calls, header_encoding=None, validate_inbound_headers=False
-        )
-        self._h2: Final = h2.connection.H2Connection(config)
-        # These are sent; a setting that is assigned to h2's own would only be believed.
-        self._h2.local_settings = h2.settings.Settings(
-            client=calls,
-            initial_values={
-                h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
-                h2.settings.SettingCodes.ENABLE_PUSH: 0,
-                h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100,
-                h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: _METADATA_LIMIT,
-            },
-        )
-        self._h2.decoder.max_header_list_size = _METADATA_LIMIT
-        self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(_CONNECTION_WINDOW)
+        self._h2: Final = _connection(calls=calls)
         self._reads: Final[Mapping[type, Callable[[Any], Iterator[Event]]]] = {
             h2.events.RequestReceived: self._called,
             h2.events.ResponseReceived: self._answered,
@@ -228,7 +217,7 @@ class GRPC:
 
     def reset(self, stream: int) -> None:
         """Break a call off; nothing if it is over."""
-        if self._drop(stream) and not self.ended:
+        if self._drop(stream) is not None and not self.ended:
             with suppress(h2.exceptions.StreamClosedError):  # by the peer, in what is being read
                 self._h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
 
@@ -269,7 +258,8 @@ class GRPC:
             yield Ended(event.stream_id)
 
     def _reset(self, event: h2.events.StreamReset) -> Iterator[Event]:
-        if self._drop(event.stream_id):
+        state = self._drop(event.stream_id)
+        if state is not None and (self._calls or state.status is None):
             yield Over(event.stream_id, Status(Code.CANCELLED, "the peer broke the call off"))
 
     def _terminated(self, _: h2.events.ConnectionTerminated) -> Iterator[Event]:
@@ -293,12 +283,12 @@ class GRPC:
             self.reset(stream)
         self._drop(stream)
 
-    def _drop(self, stream: int) -> bool:
-        """Forget a call; return whether it was known."""
+    def _drop(self, stream: int) -> _Stream | None:
+        """Forget a call, and return what was known of it."""
         state = self._streams.pop(stream, None)
         if state is not None:
             self._release(stream, state, state.held)
-        return state is not None
+        return state
 
     def _release(self, stream: int, state: _Stream, size: int) -> None:
         state.held -= size
@@ -333,6 +323,20 @@ class GRPC:
         elif not state.said_all:
             state.said_all = True
             self._h2.end_stream(stream)
+
+
+def _connection(*, calls: bool) -> h2.connection.H2Connection:
+    # Headers stay bytes: engines put file names in them, which are of any encoding.
+    config = h2.config.H2Configuration(
+        client_side=calls, header_encoding=None, validate_inbound_headers=False
+    )
+    connection = h2.connection.H2Connection(config)
+    # These are sent; a setting that is assigned to h2's own would only be believed.
+    connection.local_settings = h2.settings.Settings(client=calls, initial_values=_SETTINGS)
+    connection.decoder.max_header_list_size = _METADATA_LIMIT
+    connection.initiate_connection()
+    connection.increment_flow_control_window(_CONNECTION_WINDOW)
+    return connection
 
 
 def _bytes(text: str) -> bytes:

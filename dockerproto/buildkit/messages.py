@@ -54,10 +54,3 @@ class CheckAgentRequest(ProtoMessage):
     """The engine asks whether there is an ssh agent."""
 
     id: Annotated[str, 1] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BytesMessage(ProtoMessage):
-    """A piece of a stream: of an ssh agent's connection, of a tar."""
-
-    data: Annotated[bytes, 1] = b""

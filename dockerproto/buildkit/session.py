@@ -41,6 +41,7 @@ class Call:
     def close(self) -> None:
         """Let go of what the handler holds; a step that nobody waits for any more does it at its end."""
         self._closed = True
+        self.inbox.clear()
         if not self._busy:
             self._let_go()
 
@@ -166,8 +167,7 @@ class Session:
             call.inbox.append(None)
 
     def _over(self, event: Over) -> None:
-        call = self._calls.pop(event.stream, None)
-        if call is not None:
+        if (call := self._calls.pop(event.stream, None)) is not None:
             call.close()
 
     def _finish(self, call: Call, status: Status) -> None:

@@ -13,8 +13,9 @@ from functools import partial
 from struct import Struct
 from typing import Final, Protocol
 
+from dockerproto.buildkit.fsutil import BytesMessage
 from dockerproto.buildkit.handler import OK, Code, Handler, Metadata, RpcError, Services, Step, Unary, Wait
-from dockerproto.buildkit.messages import BytesMessage, CheckAgentRequest
+from dockerproto.buildkit.messages import CheckAgentRequest
 from dockerproto.endpoint import UnixSocket
 from dockerproto.network import ByteStream, Network
 

@@ -8,14 +8,18 @@ from os import PathLike, fspath
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
-from dockerproto.auth import AuthLike, read_auths
+from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
 from dockerproto.buildcontext import BuildContext, Compression, read_context
+from dockerproto.decoding import BuildMessages
+from dockerproto.dockerfile import DOCKERFILE, Recipe
+from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
-from dockerproto.operation import Call, Streamed
+from dockerproto.operation import Call, Reported
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
     Parameter,
+    Request,
     flag,
     json_text,
     mapping_json,
@@ -27,6 +31,7 @@ from dockerproto.request import (
     upload_request,
     uploadable,
 )
+from dockerproto.results import BuildFold, BuildResult
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -67,7 +72,8 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
+    builder: Builder = "classic",
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]]: ...
@@ -104,10 +110,11 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
+    builder: Builder = "classic",
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
-) -> Streamed[Message]: ...
+) -> Reported[BuildResult]: ...
 def build(
     *,
     remote: str | None = None,
@@ -140,14 +147,16 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
+    builder: Builder = "classic",
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[BuildResult]:
     """Build an image.
 
-    Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Limits of memory
-    and CPU, `squash` and all modes of the network but three are for the classic builder, which this is.
+    Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Docker has two
+    builders. BuildKit does not take what is for the classic one only: `rm`, `forcerm`, limits of memory
+    and CPU, other networks, `auth`.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
@@ -171,30 +180,37 @@ def build(
         encoding: ``Content-Encoding`` of `fileobj`; engines do not need it.
         timeout: Limits of this call; unlimited by default.
         target: The stage to build, the last by default.
-        network_mode: Network of the steps: ``host``, ``none``, ``bridge``, a name, ``container:<id>``.
+        network_mode: Network of the steps: ``host``, ``none``, and but for BuildKit ``bridge``, a name,
+            ``container:<id>``.
         extra_hosts: Names for the steps' ``/etc/hosts``, to addresses; or ``name:address`` texts.
         cache_from: Images whose layers may be used.
-        shm_size: Bytes of ``/dev/shm``.
+        shm_size: Bytes of ``/dev/shm``. For BuildKit since API 1.42.
         memory: Bytes of memory.
         memswap: Bytes of memory and swap; -1 is unlimited.
         cpu_shares: Weight of the steps among all containers.
         cpu_period: Microseconds of a CPU period.
         cpu_quota: Microseconds of CPU in each period.
         cpuset_cpus: CPUs to use, such as ``0-3`` or ``0,1``.
-        ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``.
+        ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
+            BuildKit since API 1.42.
         squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials for the images that the Dockerfile names, by registry, see `read_auth`. None
-            are looked up: a build has those only that it is given.
-        compression: How a context that is made of a directory is compressed: for slow networks.
+        auth: Credentials by registry, see `read_auth`. Those of other registries that the Dockerfile
+            names the client looks up, if `fileobj` is bytes, a path or a file that can seek, or with
+            `path`. With `ANONYMOUS` none are sent.
+        builder: ``classic``, or ``buildkit``, which Podman does not have. An engine that keeps its images
+            in containerd does not take `fileobj` for BuildKit. Since API 1.39.
+        compression: How the context is compressed that is made of a directory: for slow networks.
         on_upload: Called with the number of bytes of the context that are sent so far, after each piece.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
         InvalidPattern: The ignore file has a pattern that is none.
-        DockerStreamError: A step failed; ``messages`` has the log, ``error_detail["code"]`` the exit code.
+        StepFailed: A command failed; ``step`` has its exit code and what it printed.
+        DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
+        UnsupportedVersion: The engine has no BuildKit.
         UploadFailed: Something of the directory cannot be read, or changed while it was read.
         ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
-            does not go with them.
+            does not go with them, or not with BuildKit.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
@@ -203,7 +219,11 @@ def build(
         raise ValueError("encoding is that of fileobj, which is not given")
     query = (
         text("remote", remote),
-        *(() if isinstance(body, BuildContext) else (_dockerfile(path_dockerfile),)),
+        *(
+            ()
+            if isinstance(body, BuildContext)
+            else (text("dockerfile", _named(path_dockerfile), "path_dockerfile"),)
+        ),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
@@ -224,7 +244,17 @@ def build(
         flag("squash", squash, since=Version(1, 25)),
     )
     request = upload_request("/build", query, body, timeout, *_encoding(encoding), on_upload=on_upload)
-    return progress(request if auth is None else replace(request, auths=read_auths(auth)), stream)
+    recipe = Recipe(_named(path_dockerfile) or DOCKERFILE, dict(buildargs or {}))
+    request = for_builder(builder, _authorised(request, auth, recipe))
+    return progress(request, stream, BuildFold, BuildMessages)
+
+
+def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
+    if auth == ANONYMOUS:
+        return request
+    auths = read_auths({} if auth is None else auth)
+    remote = request.body is None and request.context is None
+    return replace(request, auths=auths, recipe=None if remote else recipe)
 
 
 def _body(
@@ -244,8 +274,8 @@ def _body(
     return context
 
 
-def _dockerfile(path: str | PathLike[str] | None) -> Parameter:
-    return text("dockerfile", fspath(path) if isinstance(path, PathLike) else path, "path_dockerfile")
+def _named(path: str | PathLike[str] | None) -> str | None:
+    return fspath(path) if isinstance(path, PathLike) else path
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:

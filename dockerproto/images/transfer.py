@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Literal, overload
 
 from dockerproto.answers import archive, progress
@@ -10,7 +11,7 @@ from dockerproto.auth import ANONYMOUS, AuthLike
 from dockerproto.errors import InvalidReference
 from dockerproto.images.store import LATEST
 from dockerproto.models import Message
-from dockerproto.operation import Call, Downloaded, Streamed
+from dockerproto.operation import Call, Downloaded, Reported
 from dockerproto.reference import Reference, path_of, repository
 from dockerproto.request import (
     AsyncSource,
@@ -24,6 +25,7 @@ from dockerproto.request import (
     upload_request,
     uploadable,
 )
+from dockerproto.results import ImportFold, ImportResult, PullFold, PullResult, PushFold, PushResult
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -51,7 +53,7 @@ def pull(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[PullResult]: ...
 def pull(
     from_image: str,
     *,
@@ -61,7 +63,7 @@ def pull(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[PullResult]:
     """Pull an image from its registry.
 
     Args:
@@ -93,7 +95,8 @@ def pull(
         timeout=timeout,
         long=True,
     )
-    return progress(request.authorised(auth, reference.registry), stream)
+    asked = f"{reference.name}{'@' if reference.digest else ':'}{chosen}" if chosen else reference.name
+    return progress(request.authorised(auth, reference.registry), stream, partial(PullFold, asked))
 
 
 @overload
@@ -115,7 +118,7 @@ def push(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[PushResult]: ...
 def push(
     name: str,
     *,
@@ -124,7 +127,7 @@ def push(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[PushResult]:
     """Push an image to its registry.
 
     Args:
@@ -153,7 +156,7 @@ def push(
         timeout=timeout,
         long=True,
     )
-    return progress(request.authorised(auth, reference.registry), stream)
+    return progress(request.authorised(auth, reference.registry), stream, PushFold)
 
 
 def export_image(
@@ -206,7 +209,7 @@ def import_image(
     quiet: bool = True,
     platform: str | None = None,
     on_upload: Callable[[int], None] | None = None,
-) -> Streamed[Message]: ...
+) -> Reported[ImportResult]: ...
 def import_image(
     data: AsyncSource,
     stream: bool = False,
@@ -215,7 +218,7 @@ def import_image(
     quiet: bool = True,
     platform: str | None = None,
     on_upload: Callable[[int], None] | None = None,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[ImportResult]:
     """Load the images of an archive, as `export_image` and ``docker save`` make them.
 
     Args:
@@ -238,7 +241,8 @@ def import_image(
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
     body = uploadable("data", data)
-    return progress(upload_request("/images/load", query, body, timeout, on_upload=on_upload), stream)
+    request = upload_request("/images/load", query, body, timeout, on_upload=on_upload)
+    return progress(request, stream, ImportFold)
 
 
 @overload
@@ -264,7 +268,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[ImportResult]: ...
 def import_filesystem(
     source: AsyncSource,
     *,
@@ -275,7 +279,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[ImportResult]:
     """Make an image of one layer of the tar of a root file system.
 
     Args:
@@ -307,7 +311,7 @@ def import_filesystem(
         text("platform", platform, since=Version(1, 32)),
     )
     body = None if url else uploadable("source", source)
-    return progress(upload_request(_CREATE, query, body, timeout), stream)
+    return progress(upload_request(_CREATE, query, body, timeout), stream, ImportFold)
 
 
 def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | None]:

@@ -90,9 +90,10 @@ class Stream:
         self._replay = replay
         self._closed = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
+    async def send(self, data: Buffer, timeout: float | None) -> int:
         """Keep what is sent."""
         self._replay.sent += data
+        return len(data)
 
     async def receive(self, timeout: float | None) -> bytes:
         """Hand out the next bytes, b"" when there are none left."""

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final, TypeVar, Unpack, cast
+from typing import Any, Final, TypeVar, Unpack
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
-from dockerproto.http11 import Buffer
 from dockerproto_local import Options, configure, secure
 from dockerproto_local.network import Dialled, LocalNetwork
+from dockerproto_local.stream import SocketStream
 
 __all__ = ["Docker"]
 
 T = TypeVar("T")
-
-_HIGH_WATER: Final = 256 * 2**10
 
 
 class Docker(AsyncDocker):
@@ -38,15 +34,12 @@ class Docker(AsyncDocker):
 
 class _AsyncioNetwork(LocalNetwork):
     async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
-        loop = asyncio.get_running_loop()
         async with asyncio.timeout(timeout):
             if isinstance(address, UnixSocket):
-                _, stream = await loop.create_unix_connection(_Stream, address.path)
-            elif isinstance(address, TCP):
-                _, stream = await loop.create_connection(_Stream, address.name, address.port)
-            else:
-                _, stream = await loop.create_unix_connection(_Stream, sock=address)
-        return stream
+                return _Stream(await _connected(socket.AF_UNIX, address.path))
+            if isinstance(address, TCP):
+                return _Stream(await _connected_to_any(address))
+        return _Stream(address)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
@@ -86,96 +79,72 @@ class _Task:
         await asyncio.wait((self._task,))
 
 
-class _Stream(asyncio.Protocol):
-    """A connection: what comes waits in a queue of a bounded size."""
+class _Stream(SocketStream):
+    """A connection: once waited for, the socket is watched until it says something unasked."""
 
-    _transport: asyncio.Transport
+    _watching: asyncio.AbstractEventLoop | None = None
+    _waiter: asyncio.Future[None] | None = None
 
-    def __init__(self) -> None:
-        self._loop: Final = asyncio.get_running_loop()
-        self._queue: Final = deque[bytes]()
-        self._size = 0
-        self._ended = False
-        self._error: OSError | None = None
-        self._news: Final = asyncio.Event()
-        self._writable: Final = asyncio.Event()
-
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        self._transport.write(data)
-        if not self._writable.is_set():
+    async def wait(self, timeout: float | None, *, writing: bool) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        if self._watching is not loop:
+            loop.add_reader(self.descriptor, self._wake)
+            self._watching = loop
+        if writing:
+            loop.add_writer(self.descriptor, self._wake)
+        try:
             async with asyncio.timeout(timeout):
-                await self._writable.wait()
-        if self._transport.is_closing():
-            raise self._error or ConnectionResetError("closed by the engine")
-
-    async def receive(self, timeout: float | None) -> bytes:
-        if not await self.readable():
-            self._news.clear()
-            async with asyncio.timeout(timeout):
-                await self._news.wait()
-        if self._queue:
-            return self._take()
-        if self._error is not None:
-            raise self._error
-        return b""
-
-    async def readable(self) -> bool:
-        return self._ended or bool(self._queue) or self._loop.is_closed()
+                await self._waiter
+        finally:
+            self._waiter = None
+            if writing and self.socket.fileno() >= 0:
+                loop.remove_writer(self.descriptor)
 
     def close(self) -> None:
-        if not self._ended:
-            self._end(ConnectionAbortedError("closed here"))
+        loop = self._watching
+        if loop is None or loop.is_closed():
+            super().close()
+            return
         with suppress(OSError):
-            # The engine knows at once; asyncio closes when the loop runs again, of whatever thread this is.
-            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._transport.abort)
+            # The engine knows at once; the rest is the loop's, and of whatever thread this is.
+            self.socket.shutdown(socket.SHUT_RDWR)
+        loop.call_soon_threadsafe(self._forget, loop)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # that of a stream protocol is one
-        self._writable.set()
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        elif self._waiter is None and self._watching is not None:
+            self._watching.remove_reader(self.descriptor)
+            self._watching = None
 
-    def data_received(self, data: bytes) -> None:
-        self._queue.append(data)
-        self._size += len(data)
-        if self._size > _HIGH_WATER:
-            self._transport.pause_reading()
-        self._news.set()
+    def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.socket.fileno() >= 0:  # else the descriptor may be another's already
+            loop.remove_reader(self.descriptor)
+            loop.remove_writer(self.descriptor)
+            self._watching = None
+            super().close()
+        self._wake()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self._salvage()
-        if not self._ended:
-            self._end(None if exc is None else exc if isinstance(exc, OSError) else OSError(str(exc)))
 
-    def eof_received(self) -> None:
-        self._end(None)
+async def _connected_to_any(address: TCP) -> socket.socket:
+    """Connect to the first address of a name that takes the connection."""
+    failure = OSError(f"{address.name} has no address")
+    loop = asyncio.get_running_loop()
+    for family, _, _, _, found in await loop.getaddrinfo(address.name, address.port, type=socket.SOCK_STREAM):
+        try:
+            return await _connected(family, found)
+        except OSError as error:
+            failure = error
+    raise failure
 
-    def pause_writing(self) -> None:
-        self._writable.clear()
 
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    def _take(self) -> bytes:
-        data = self._queue.popleft()
-        self._size -= len(data)
-        if (
-            self._size <= _HIGH_WATER
-            and not self._transport.is_reading()
-            and not self._transport.is_closing()
-        ):
-            self._transport.resume_reading()
-        return data
-
-    def _end(self, error: OSError | None) -> None:
-        self._ended = True
-        self._error = error
-        self._news.set()
-        self._writable.set()
-
-    def _salvage(self) -> None:
-        """Read what the engine said before it reset the connection, which asyncio would drop."""
-        with suppress(OSError):
-            while data := os.read(self._transport.get_extra_info("socket").fileno(), _HIGH_WATER):
-                self.data_received(data)
+async def _connected(family: int, address: str | tuple[object, ...]) -> socket.socket:
+    connection = socket.socket(family)
+    connection.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(connection, address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -6,13 +6,13 @@ next answer, an early answer to an upload is read, and limits are kept while a b
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 import httpx
@@ -23,12 +23,12 @@ from dockerproto.http11 import Buffer, Message
 from dockerproto.network import run
 from dockerproto.timeouts import Timeout, Timer
 from dockerproto_local.network import Dialled, LocalNetwork
+from dockerproto_local.stream import SocketStream
 
 T = TypeVar("T")
 
 TIMER: Final = "dockerproto.timer"
 """The extension of a request that has the limits of an operation that has begun."""
-_RECEIVED_AT_ONCE: Final = 64 * 2**10
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
@@ -122,32 +122,14 @@ class _Task:
         self._thread.join()
 
 
-class _Stream:
+class _Stream(SocketStream):
     """A connection."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket: Final = connection
-
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        self._socket.settimeout(timeout)
-        self._socket.sendall(data)
-
-    async def receive(self, timeout: float | None) -> bytes:
-        self._socket.settimeout(timeout)
-        return self._socket.recv(_RECEIVED_AT_ONCE)
-
-    async def readable(self) -> bool:
-        if self._socket.fileno() < 0:
-            return True
+    async def wait(self, timeout: float | None, *, writing: bool) -> None:
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
-
-    def close(self) -> None:
-        with suppress(OSError):
-            # Wakes a thread that waits for the engine.
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+        poll.register(self.descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
+        if not poll.poll(None if timeout is None else math.ceil(timeout * 1000)):
+            raise TimeoutError("timed out")
 
 
 class _Body(httpx.SyncByteStream):

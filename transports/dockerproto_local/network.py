@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
 from dockerproto.buildcontext import BuildContext, ContextSource
+from dockerproto.disk import Disk
 from dockerproto.endpoint import SSH, TCP, Address, NamedPipe, UnixSocket
 from dockerproto.network import ByteStream
 from dockerproto_local.context import open_context
@@ -57,6 +58,12 @@ class LocalNetwork(ABC):
     def variable(self, name: str) -> str | None:
         """Return a variable of the environment."""
         return os.environ.get(name)
+
+    def disk(self) -> Disk:
+        """Return the files of this machine; what they need is loaded only then."""
+        from dockerproto_local.disk import LocalDisk  # noqa: PLC0415
+
+        return LocalDisk()
 
     def unique(self) -> str:
         """Return a text that nobody else has."""

@@ -25,10 +25,10 @@ class SSHStream:
         self._complaints: Final = complaints
         self._answered = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        """Send all of data."""
+    async def send(self, data: Buffer, timeout: float | None) -> int:
+        """Send data; return how many bytes of it went out before something came in, all if nothing did."""
         with self._failing():
-            await self._stream.send(data, timeout)
+            return await self._stream.send(data, timeout)
 
     async def receive(self, timeout: float | None) -> bytes:
         """Return some bytes, b"" at the end."""

@@ -48,6 +48,7 @@ class TLSStream:
         self._incoming: Final = ssl.MemoryBIO()
         self._outgoing: Final = ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._unsent = b""
         self._ready = b""
         self._ended = False
         self._error: OSError | None = None
@@ -57,13 +58,13 @@ class TLSStream:
         await self._retry(self._tls.do_handshake, timeout)
         await self._flush(timeout)
 
-    async def send(self, data: Buffer, timeout: float | None) -> None:
-        """Send all of data."""
+    async def send(self, data: Buffer, timeout: float | None) -> int:
+        """Send data; return how many bytes of it went out before something came in, all if nothing did."""
         rest = memoryview(data).cast("B")
-        while rest:
-            written = await self._retry(partial(self._tls.write, rest), timeout)
-            await self._flush(timeout)
-            rest = rest[written:]
+        while rest and await self._flush(timeout):
+            rest = rest[await self._retry(partial(self._tls.write, rest[:_AT_ONCE]), timeout) :]
+        await self._flush(timeout)
+        return len(data) - len(rest)
 
     async def receive(self, timeout: float | None) -> bytes:
         """Return some bytes, b"" at the end."""
@@ -116,6 +117,9 @@ class TLSStream:
             self._incoming.write_eof()
             self._ended = True
 
-    async def _flush(self, timeout: float | None) -> None:
-        if self._outgoing.pending:
-            await self._stream.send(self._outgoing.read(), timeout)
+    async def _flush(self, timeout: float | None) -> bool:
+        """Send what is encrypted; False if something came in before all was sent."""
+        self._unsent += self._outgoing.read()
+        if self._unsent:
+            self._unsent = self._unsent[await self._stream.send(self._unsent, timeout) :]
+        return not self._unsent

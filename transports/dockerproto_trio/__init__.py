@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine, Generator
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import Any, Final, TypeVar, Unpack
@@ -12,15 +13,13 @@ import trio
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
-from dockerproto.http11 import Buffer
 from dockerproto_local import Options, configure, secure
 from dockerproto_local.network import Dialled, LocalNetwork
+from dockerproto_local.stream import SocketStream
 
 __all__ = ["Docker"]
 
 T = TypeVar("T")
-
-_RECEIVED_AT_ONCE: Final = 64 * 2**10
 
 
 class Docker(AsyncDocker):
@@ -40,10 +39,10 @@ class _TrioNetwork(LocalNetwork):
     async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
         with _edge(timeout):
             if isinstance(address, UnixSocket):
-                return _Stream(await trio.open_unix_socket(address.path))
+                return _Stream(_taken(await trio.open_unix_socket(address.path)))
             if isinstance(address, TCP):
-                return _Stream(await trio.open_tcp_stream(address.name, address.port))
-            return _Stream(trio.SocketStream(trio.socket.from_stdlib_socket(address)))
+                return _Stream(_taken(await trio.open_tcp_stream(address.name, address.port)))
+        return _Stream(address)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
@@ -95,27 +94,35 @@ class _Task:
             self._over.set()
 
 
-class _Stream:
+class _Stream(SocketStream):
     """A connection."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream: Final = stream
-
-    async def send(self, data: Buffer, timeout: float | None) -> None:
+    async def wait(self, timeout: float | None, *, writing: bool) -> None:
         with _edge(timeout):
-            await self._stream.send_all(data)
-
-    async def receive(self, timeout: float | None) -> bytes:
-        with _edge(timeout):
-            return bytes(await self._stream.receive_some(_RECEIVED_AT_ONCE))
-
-    async def readable(self) -> bool:
-        return self._stream.socket.fileno() < 0 or self._stream.socket.is_readable()
+            if not writing:
+                await trio.lowlevel.wait_readable(self.socket)
+                return
+            async with trio.open_nursery() as either:
+                for ready in (trio.lowlevel.wait_readable, trio.lowlevel.wait_writable):
+                    either.start_soon(self._cancel_after, ready, either.cancel_scope)
 
     def close(self) -> None:
-        # A stream that is collected after the run is over is beyond trio; its socket is collected with it.
+        # A stream that is collected after the run is over is beyond trio, which then waits for nothing.
         with suppress(RuntimeError):
-            self._stream.socket.close()
+            trio.lowlevel.notify_closing(self.socket)
+        super().close()
+
+    async def _cancel_after(
+        self, ready: Callable[[socket.socket], Awaitable[None]], scope: trio.CancelScope
+    ) -> None:
+        with suppress(trio.ClosedResourceError):
+            await ready(self.socket)
+        scope.cancel()
+
+
+def _taken(stream: trio.SocketStream) -> socket.socket:
+    """Take the socket out of a stream of trio."""
+    return socket.socket(fileno=stream.socket.detach())
 
 
 @contextmanager
@@ -126,5 +133,5 @@ def _edge(timeout: float | None) -> Generator[None]:
             yield
     except trio.TooSlowError as error:
         raise TimeoutError from error
-    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise OSError(str(error.__cause__ or error)) from error
+    except trio.ClosedResourceError as error:
+        raise ConnectionAbortedError("closed here") from error

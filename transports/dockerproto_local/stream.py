@@ -1,0 +1,86 @@
+"""A connected socket that never blocks by itself: the transports differ only by how they wait for it.
+
+What is there already is received without asking the event loop first, which is what makes large bodies
+fast; after a megabyte of that, the loop gets its turn nevertheless.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from typing import Final
+
+from dockerproto.http11 import Buffer
+
+_SMALLEST: Final = 16 * 2**10
+_LARGEST: Final = 256 * 2**10
+_TURN: Final = 2**20
+"""How many bytes are moved before the event loop is given its turn."""
+
+
+class SocketStream(ABC):
+    """A connection over a socket of any kind."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self.socket: Final = connection
+        """What carries the bytes."""
+        self.descriptor: Final = connection.fileno()
+        """Its number while it was open; another's may be the same later."""
+        self._poll: Final = select.poll()
+        self._poll.register(connection, select.POLLIN)
+        self._moved = 0
+        self._size = _SMALLEST
+
+    async def send(self, data: Buffer, timeout: float | None) -> int:
+        """Send data; return how many bytes of it went out before something came in, all if nothing did."""
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += self.socket.send(memoryview(data)[sent:] if sent else data)
+            except BlockingIOError:
+                if await self.readable():
+                    break
+                await self._wait(timeout, writing=True)
+        return sent
+
+    async def receive(self, timeout: float | None) -> bytes:
+        """Return some bytes, b"" at the end."""
+        if self._moved > _TURN:
+            await self._wait(timeout)
+        data = self._received()
+        while data is None:
+            await self._wait(timeout)
+            data = self._received()
+        self._moved += len(data)
+        # A size of what usually comes: a fresh block of the largest costs more than a short answer.
+        self._size = min(2 * self._size, _LARGEST) if len(data) == self._size else max(_SMALLEST, len(data))
+        return data
+
+    async def readable(self) -> bool:
+        """Whether `receive` would return at once: bytes, the end, or an error."""
+        return self.socket.fileno() < 0 or bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        """Close the socket; who waits for it is woken."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def _received(self) -> bytes | None:
+        try:
+            return self.socket.recv(self._size)
+        except BlockingIOError:
+            return None
+
+    async def _wait(self, timeout: float | None, *, writing: bool = False) -> None:
+        if self.socket.fileno() < 0:
+            raise ConnectionAbortedError("closed here")
+        self._moved = 0
+        await self.wait(timeout, writing=writing)
+
+    @abstractmethod
+    async def wait(self, timeout: float | None, *, writing: bool) -> None:
+        """Wait until something can be received, or sent if `writing`; raise OSError or TimeoutError."""
