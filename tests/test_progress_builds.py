@@ -160,11 +160,17 @@ def test_a_vertex_is_announced_begun_and_over() -> None:
             trace(vertexes=[vertex(start=100, end=107)]),
             trace(vertexes=[vertex(start=100, end=108)]),
         ],
-        seconds=10,
+        seconds=8,
     )
     assert told(events) == [f"[1/2] RUN x {state}" for state in ("waiting", "running", "done")]
     (step,) = progress.snapshot(99).parts
-    assert (step.seconds(99), step.completed) == (7.0, 20.0)
+    assert (step.started, step.completed, step.seconds(99)) == (8.0, 16.0, 8.0)
+
+
+def test_a_vertex_that_is_told_of_when_it_is_over_took_what_the_engine_says() -> None:
+    progress, _ = followed([{}, trace(vertexes=[vertex(start=100, end=107)])], seconds=10)
+    (step,) = progress.snapshot(99).parts
+    assert (step.started, step.completed) == (3.0, 10.0)
 
 
 def test_a_vertex_that_was_cached_is_skipped_and_one_that_was_cancelled_stopped() -> None:

@@ -73,7 +73,7 @@ class Board:
             if not part.state.over:
                 state = state_of(part)
                 words = error if state is State.FAILED and not part.error else part.error
-                yield from self.put(replace(part, state=state, error=words), now)
+                yield from self.put(replace(part, state=state, status="", error=words), now)
 
 
 def _is_back(old: Part, new: Part) -> bool:

@@ -113,7 +113,9 @@ class Progress:
         self._begin(now)
         part = self._upload()
         moved = part.moved.grown(number_of(sent), number_of(total))
-        return self._told(self._board.put(replace(part, state=State.RUNNING, moved=moved), now), now)
+        return self._told(
+            self._board.put(replace(part, state=State.RUNNING, status="sending", moved=moved), now), now
+        )
 
     def finish(self, now: float, error: str | None = None) -> tuple[Event, ...]:
         """End it, and return what has changed by it; again does nothing.
@@ -172,7 +174,7 @@ class Progress:
             return ()
         part = self._upload()
         return (
-            self._board.put(replace(part, state=State.TRANSFERRED), now)
+            self._board.put(replace(part, state=State.TRANSFERRED, status="sent"), now)
             if part.state is State.RUNNING
             else ()
         )
@@ -222,7 +224,9 @@ def _total(parts: Sequence[Part]) -> int | None:
     """Return how many bytes there are; None as long as one is under way that does not say."""
     if not parts or any(part.total is None and not part.state.over for part in parts):
         return None
-    return sum(part.current if part.total is None else part.total for part in parts)
+    return sum(
+        part.current if part.total is None or part.state is State.SKIPPED else part.total for part in parts
+    )
 
 
 def _share(parts: Sequence[Part]) -> float | None:

@@ -1,6 +1,6 @@
 """The trace of a BuildKit build: its vertexes are steps, and their statuses the details of steps.
 
-How long a step took is the engine's word, as a trace may tell of its beginning and its end at once.
+How long a step took is the engine's word if a trace tells of its beginning and its end at once.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _step(board: Board, vertex: Vertex, now: float) -> Part:
         state=_state(vertex),
         error=printable(vertex.error.partition("\n")[0]),
     )
-    if part.completed is None and vertex.started is not None and vertex.completed is not None:
+    if part.started is None and vertex.started is not None and vertex.completed is not None:
         lasted = vertex.completed.time - vertex.started.time
         part = replace(part, started=now - max(0.0, lasted))
     return part

@@ -1,0 +1,82 @@
+"""What a command writes: results to standard output, as text or JSON; all else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from rich.console import Console
+
+from dockerproto import Message, Stream
+from dockerproto.progress.text import printable
+from dockerproto_cli.display import Display
+from dockerproto_httpx import Docker
+
+_LIVE: Final[Mapping[str, bool | None]] = {"auto": None, "plain": False, "tty": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One run of a command: its arguments, and the engine that it is for."""
+
+    arguments: Namespace
+    docker: Docker
+
+    @property
+    def json(self) -> bool:
+        """Whether JSON is wanted."""
+        wanted: bool = self.arguments.json
+        return wanted
+
+    def line(self, text: str) -> None:
+        """Write a line."""
+        sys.stdout.write(f"{_encodable(printable(text), sys.stdout)}\n")
+
+    def document(self, value: object) -> None:
+        """Write a JSON document, in one line; by `json`, or for people."""
+        sys.stdout.write(json.dumps(value, indent=None if self.json else 4) + "\n")
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Write rows under a head, in columns that are as wide as they have to be."""
+        cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            self.line("   ".join(map(str.ljust, row, widths)).rstrip())
+
+    def display(self) -> Display:
+        """Return what shows progress, on standard error."""
+        return Display(Console(stderr=True), live=_LIVE[self.arguments.progress])
+
+    def messages(self, stream: Stream[Message], display: Display | None = None) -> list[Message]:
+        """Read a stream to its end: show its progress, or write its messages as JSON, a line each."""
+        if self.json:
+            with stream:
+                return [self._written(message) for message in stream]
+        if self.arguments.quiet:
+            return list(stream)
+        return list((display or self.display()).show(stream))
+
+    def _written(self, message: Message) -> Message:
+        self.document(message)
+        sys.stdout.flush()
+        return message
+
+
+def complain(text: str, *, as_json: bool = False) -> None:
+    """Write an error to standard error: one line, or one JSON object."""
+    line = (
+        json.dumps({"error": text})
+        if as_json
+        else f"dockerproto: {' '.join(printable(text.replace(chr(10), ' ')).split())}"
+    )
+    sys.stderr.write(f"{_encodable(line, sys.stderr)}\n")
+
+
+def _encodable(text: str, file: TextIO) -> str:
+    """Return a text with a question mark for what a file's encoding does not have."""
+    encoding = file.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
