@@ -7,13 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import Final
 
 from rich.console import Console
 
 from dockerproto import Message, Stream
 from dockerproto.progress.text import printable
 from dockerproto_cli.display import Display
+from dockerproto_cli.words import encodable
 from dockerproto_httpx import Docker
 
 _LIVE: Final[Mapping[str, bool | None]] = {"auto": None, "plain": False, "tty": True}
@@ -34,7 +35,7 @@ class Invocation:
 
     def line(self, text: str) -> None:
         """Write a line."""
-        sys.stdout.write(f"{_encodable(printable(text), sys.stdout)}\n")
+        sys.stdout.write(f"{encodable(printable(text), sys.stdout.encoding)}\n")
 
     def document(self, value: object) -> None:
         """Write a JSON document, in one line; by `json`, or for people."""
@@ -68,15 +69,5 @@ class Invocation:
 
 def complain(text: str, *, as_json: bool = False) -> None:
     """Write an error to standard error: one line, or one JSON object."""
-    line = (
-        json.dumps({"error": text})
-        if as_json
-        else f"dockerproto: {' '.join(printable(text.replace(chr(10), ' ')).split())}"
-    )
-    sys.stderr.write(f"{_encodable(line, sys.stderr)}\n")
-
-
-def _encodable(text: str, file: TextIO) -> str:
-    """Return a text with a question mark for what a file's encoding does not have."""
-    encoding = file.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
+    line = json.dumps({"error": text}) if as_json else f"dockerproto: {printable(' '.join(text.split()))}"
+    sys.stderr.write(f"{encodable(line, sys.stderr.encoding)}\n")

@@ -45,7 +45,7 @@ def _ended(part: Part) -> str:
 
 
 def _upload(part: Part) -> str:
-    return f"{part.name}: {size(part.current)}" if part.state is State.TRANSFERRED else ""
+    return f"{part.name}: {size(part.current)}" if part.state in (State.TRANSFERRED, State.DONE) else ""
 
 
 _STEPS: Final[Mapping[State, Callable[[Part], str]]] = {

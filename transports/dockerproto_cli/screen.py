@@ -14,6 +14,7 @@ from rich.text import Text
 from dockerproto.progress import Event, Progress, Snapshot
 from dockerproto_cli.drawing import ASCII, UNICODE, Drawing
 from dockerproto_cli.plain import Plain
+from dockerproto_cli.words import encodable
 
 _PER_SECOND: Final = 10
 
@@ -85,8 +86,10 @@ class PlainScreen:
 
     def changed(self, events: Iterable[Event]) -> None:
         """Write lines."""
+        file = self._console.file
         for line in self._plain.lines(events):
-            self._console.out(line, highlight=False)
+            file.write(f"{encodable(line, self._console.encoding)}\n")
+        file.flush()
 
     def stop(self) -> None:
         """Do nothing."""
@@ -129,5 +132,9 @@ def is_terminal(console: Console) -> bool:
 
 def frame(console: Console, snapshot: Snapshot, now: float) -> list[Text]:
     """Return a snapshot as lines that fit a console."""
-    glyphs = UNICODE if (console.encoding or "").startswith("utf") else ASCII
-    return Drawing(console.width, console.height, glyphs).frame(snapshot, now)
+    unicode = console.encoding.startswith("utf")
+    drawing = Drawing(console.width, console.height, UNICODE if unicode else ASCII)
+    lines = drawing.frame(snapshot, now)
+    for line in lines if not unicode else ():
+        line.plain = encodable(line.plain, console.encoding)
+    return lines

@@ -39,6 +39,15 @@ def of(current: int, total: int | None) -> str:
     return size(current) if total is None else f"{size(current)} / {size(total)}"
 
 
+def encodable(text: str, encoding: str) -> str:
+    """Return a text with question marks for what an encoding does not have.
+
+    >>> encodable("a é", "ascii")
+    'a ?'
+    """
+    return text.encode(encoding, "replace").decode(encoding)
+
+
 def duration(seconds: float) -> str:
     """Say how long something takes.
 
