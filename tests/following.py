@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dockerproto.decoding import Messages
-from dockerproto.progress import Event, Line, Progress
+from dockerproto.progress import Event, Line, Tracker
 from tests.feeding import feed, recorded
 
 
@@ -14,9 +14,9 @@ def layer(status: str, id: str = "a", **detail: Any) -> dict[str, Any]:
     return {"status": status, "id": id, "progressDetail": detail}
 
 
-def followed(messages: Iterable[dict[str, Any]], *, seconds: float = 1.0) -> tuple[Progress, list[Event]]:
+def followed(messages: Iterable[dict[str, Any]], *, seconds: float = 1.0) -> tuple[Tracker, list[Event]]:
     """Feed messages, one each second, the first at 0."""
-    progress, events = Progress(), list[Event]()
+    progress, events = Tracker(), list[Event]()
     for number, message in enumerate(messages):
         events += progress.feed(message, number * seconds)
     return progress, events

@@ -24,7 +24,11 @@ from tests.recorded_streams import lines_of, reply
 from tests.terminal import environment
 
 PULLED = lines_of("docker-20.10", "pull-ok")
-ENDLESS = (stream_head(), chunk(b'{"status":"Pushing","id":"a","progressDetail":{"current":1}}\n'), UntilClosed())
+ENDLESS = (
+    stream_head(),
+    chunk(b'{"status":"Pushing","id":"a","progressDetail":{"current":1}}\n'),
+    UntilClosed(),
+)
 CLIENTS = {"asyncio": dockerproto_asyncio.Docker, "trio": dockerproto_trio.Docker}
 on_event_loops = pytest.mark.parametrize("loop", CLIENTS)
 
@@ -58,9 +62,11 @@ def test_it_is_shown_on_a_terminal_on_event_loops(loop: str, scripted: ScriptedE
 def test_a_failure_is_the_streams_own(scripted: ScriptedEngine) -> None:
     scripted.script("POST", "/images/create", recorded_reply("pull-mid-stream-error"))
     glass = Glass()
-    with dockerproto_httpx.Docker(scripted.url) as docker:
-        with pytest.raises(DockerStreamError, match="unknown blob"):
-            list(show(docker.images.pull("x", stream=True), glass.console))
+    with (
+        dockerproto_httpx.Docker(scripted.url) as docker,
+        pytest.raises(DockerStreamError, match="unknown blob"),
+    ):
+        list(show(docker.images.pull("x", stream=True), glass.console))
     assert glass.shown[-1].startswith("failed  ")
     assert any("stopped" in line for line in glass.shown)
     assert not glass.cursor_hidden
@@ -90,7 +96,8 @@ def test_a_refusal_shows_nothing(scripted: ScriptedEngine) -> None:
     scripted.script("POST", "/images/create", json_response({"message": "no such image"}, 404))
     glass = Glass()
     with dockerproto_httpx.Docker(scripted.url) as docker:
-        with pytest.raises(NotFound), show(docker.images.pull("x", stream=True), glass.console):
+        shown = show(docker.images.pull("x", stream=True), glass.console)
+        with pytest.raises(NotFound), shown:
             pytest.fail("it was entered")
     assert glass.shown == [""]
     assert not glass.cursor_hidden
@@ -177,9 +184,8 @@ def test_an_output_that_is_gone_hides_no_exception_of_the_stream(scripted: Scrip
     display = Display(Console(file=Broken()))
     display.feed({})
     display.finish(DockerError(0, "it"))
-    with dockerproto_httpx.Docker(scripted.url) as docker:
-        with pytest.raises(BrokenPipeError):
-            list(show(docker.images.pull("x", stream=True), Console(file=Broken())))
+    with dockerproto_httpx.Docker(scripted.url) as docker, pytest.raises(BrokenPipeError):
+        list(show(docker.images.pull("x", stream=True), Console(file=Broken())))
 
 
 def test_an_output_that_is_gone_is_told_at_the_end() -> None:
@@ -189,7 +195,9 @@ def test_an_output_that_is_gone_is_told_at_the_end() -> None:
         display.finish()
 
 
-@pytest.mark.parametrize(("encoding", "text"), [("ascii", "a ? ?"), ("latin-1", "a é ?"), ("utf-8", "a é 世")])
+@pytest.mark.parametrize(
+    ("encoding", "text"), [("ascii", "a ? ?"), ("latin-1", "a é ?"), ("utf-8", "a é 世")]
+)
 def test_what_an_encoding_does_not_have_is_replaced(encoding: str, text: str) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     display = Display(Console(file=file))

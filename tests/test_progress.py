@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dockerproto.progress import Amount, Kind, Line, Part, Progress, Snapshot, State
+from dockerproto.progress import Amount, Kind, Line, Part, Snapshot, State, Tracker
 from dockerproto.progress.layers import STATUSES
 from dockerproto.progress.text import LONGEST, printable
 from tests.following import followed, layer, told
@@ -150,7 +150,7 @@ def test_messages_that_come_together_make_no_more_samples() -> None:
 
 
 def test_an_upload_is_over_when_the_engine_answers() -> None:
-    progress = Progress()
+    progress = Tracker()
     assert told(progress.uploaded(10, 1.0, 40)) == ["upload running"]
     assert progress.snapshot(1.0).percent == 25.0
     assert (progress.snapshot(1.0).done, progress.snapshot(1.0).count) == (0, 1)
@@ -165,7 +165,7 @@ def test_an_upload_is_over_when_the_engine_answers() -> None:
 
 
 def test_an_upload_that_was_sent_is_not_what_failed() -> None:
-    progress = Progress()
+    progress = Tracker()
     progress.uploaded(10, 1.0)
     assert only(progress.snapshot(1.0)).total is None
     progress.feed({"status": "Loading layer", "id": "a", "progressDetail": {"current": 1, "total": 2}}, 2.0)
@@ -190,7 +190,7 @@ def test_a_failure_stops_what_was_under_way() -> None:
 
 
 def test_nothing_is_waiting() -> None:
-    seen = Progress().snapshot(1.0)
+    seen = Tracker().snapshot(1.0)
     assert (seen.state, seen.seconds(2.0), seen.percent, seen.total, seen.parts) == (
         State.WAITING,
         0.0,

@@ -16,7 +16,7 @@ from dockerproto.buildkit.trace import (
     VertexStatus,
     VertexWarning,
 )
-from dockerproto.progress import Kind, Progress, State
+from dockerproto.progress import Kind, State, Tracker
 from dockerproto.progress.text import LONGEST
 from tests.feeding import ENGINES
 from tests.following import followed, recording, told
@@ -125,7 +125,7 @@ def test_output_that_never_ends_a_line_is_cut() -> None:
 
 
 def test_the_last_lines_are_kept() -> None:
-    progress = Progress(lines=2)
+    progress = Tracker(lines=2)
     for message in output("Step 1/1 : RUN x", "\n", "1\n2\n3\n4\n"):
         progress.feed(message, 1.0)
     assert progress.snapshot(1.0).parts[0].log == ("3", "4")
@@ -243,6 +243,11 @@ def test_warnings_are_told() -> None:
     ]
     _, events = followed([trace(vertexes=[vertex()], warnings=warnings)])
     assert told(events)[1:] == ["[1/2] RUN x> warning: mind", "> warning: of the whole"]
+
+
+def test_a_trace_may_be_decoded_already() -> None:
+    _, events = followed([{"id": TRACE, "trace": StatusResponse((vertex(start=1),))}])
+    assert told(events) == ["[1/2] RUN x running"]
 
 
 @pytest.mark.parametrize("aux", [None, 7, "no base64!", "AAAA"])

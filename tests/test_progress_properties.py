@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerproto.buildkit.trace import TRACE, StatusResponse, Timestamp, Vertex, VertexLog, VertexStatus
-from dockerproto.progress import Kind, Part, Progress, Snapshot, State
+from dockerproto.progress import Kind, Part, Snapshot, State, Tracker
 from dockerproto.progress.layers import STATUSES
 from tests.feeding import VECTORS
 from tests.following import recording
@@ -97,7 +97,7 @@ anything = st.dictionaries(
 )
 
 
-def snapshots(progress: Progress, fed: Sequence[Fed]) -> list[Snapshot]:
+def snapshots(progress: Tracker, fed: Sequence[Fed]) -> list[Snapshot]:
     """Feed messages and uploads, and look after each of them."""
     seen = [progress.snapshot(0.0)]
     for now, message in enumerate(fed, start=1):
@@ -136,7 +136,7 @@ def assert_part_forward(old: Part, new: Part) -> None:
     assert not old.state.over or (new.state, new.completed) == (old.state, old.completed)
 
 
-def assert_all(progress: Progress, fed: Sequence[Fed], *, failed: bool) -> None:
+def assert_all(progress: Tracker, fed: Sequence[Fed], *, failed: bool) -> None:
     seen = snapshots(progress, fed)
     progress.finish(len(fed) + 1.0, "it failed" if failed else None)
     seen.append(progress.snapshot(len(fed) + 2.0))
@@ -159,14 +159,14 @@ def test_there_are_recordings() -> None:
 def test_recorded_streams(engine: str, operation: str) -> None:
     fed = recording(engine, operation)
     for failed in (True, False):
-        assert_all(Progress(), fed, failed=failed)
+        assert_all(Tracker(), fed, failed=failed)
 
 
 @given(fed=messages, failed=st.booleans())
 def test_generated_streams(fed: Sequence[Fed], failed: bool) -> None:
-    assert_all(Progress(), fed, failed=failed)
+    assert_all(Tracker(), fed, failed=failed)
 
 
 @given(fed=st.lists(anything, max_size=10), failed=st.booleans())
 def test_no_message_makes_it_raise(fed: Sequence[Fed], failed: bool) -> None:
-    assert_all(Progress(), fed, failed=failed)
+    assert_all(Tracker(), fed, failed=failed)

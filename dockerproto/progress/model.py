@@ -61,10 +61,10 @@ class Snapshot:
         return max(0.0, (now if self.completed is None else self.completed) - self.started)
 
 
-class Progress:
+class Tracker:
     """The progress of one operation: `feed` it every message, and take a `snapshot` at any time.
 
-    >>> progress = Progress()
+    >>> progress = Tracker()
     >>> detail = {"current": 30, "total": 40}
     >>> events = progress.feed({"status": "Pushing", "id": "0a1b", "progressDetail": detail}, now=1.0)
     >>> [(part.name, part.state.value) for part in progress.snapshot(now=1.0).parts]

@@ -80,6 +80,9 @@ class _Text:
 
 
 def _trace_of(message: Mapping[str, object]) -> StatusResponse:
+    trace = message.get("trace")
+    if isinstance(trace, StatusResponse):
+        return trace
     if message.get("id") != TRACE:
         return StatusResponse()
     try:

@@ -84,6 +84,12 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
             _flag("--pull", help="look for newer base images"),
             _value("--target", metavar="STAGE", help="the stage to build"),
             _PLATFORM,
+            _value(
+                "--builder",
+                choices=("classic", "buildkit"),
+                default="buildkit" if os.environ.get("DOCKER_BUILDKIT") == "1" else "classic",
+                help="which builder; classic, unless DOCKER_BUILDKIT is 1",
+            ),
             _value("--network", metavar="MODE", help="the network of the steps"),
             _flag("-q", "--quiet", help="no progress; write the id of the image"),
             _PROGRESS,

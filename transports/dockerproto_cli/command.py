@@ -36,14 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except DockerError as error:
-        complain(error.message, as_json=arguments.json)
+        complain(error, arguments)
         return FAILED
     except (ValueError, TypeError) as error:
-        complain(str(error), as_json=arguments.json)
+        complain(str(error), arguments)
         return USAGE
     except OSError as error:
-        complain(
-            f"{error.filename}: {error.strerror}" if error.filename else str(error), as_json=arguments.json
-        )
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), arguments)
         return FAILED
     return status or 0

@@ -15,7 +15,7 @@ from typing import Final, Self, overload
 from rich.console import Console
 
 from dockerproto import AsyncStream, DockerError, Message, Stream
-from dockerproto.progress import Event, Progress, Snapshot
+from dockerproto.progress import Event, Snapshot, Tracker
 from dockerproto_cli.screen import Recorder, Screen, screen_for
 
 Clock = Callable[[], float]
@@ -75,7 +75,7 @@ class Display:
         """Leave the terminal as it was; again does nothing."""
         self._screen.stop()
 
-    def _take(self, change: Callable[[Progress, float], Iterable[Event]]) -> None:
+    def _take(self, change: Callable[[Tracker, float], Iterable[Event]]) -> None:
         self._screen.changed(self._recorder.record(change))
 
 

@@ -6,13 +6,15 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
-from dockerproto import Message, Stream
+from dockerproto import DockerError, Message, Stream
 from dockerproto.progress.text import printable
+from dockerproto.protobuf import ProtoMessage
 from dockerproto_cli.display import Display
 from dockerproto_cli.words import encodable
 from dockerproto_httpx import Docker
@@ -39,14 +41,14 @@ class Invocation:
 
     def document(self, value: object) -> None:
         """Write a JSON document, in one line; by `json`, or for people."""
-        sys.stdout.write(json.dumps(value, indent=None if self.json else 4) + "\n")
+        sys.stdout.write(json.dumps(value, indent=None if self.json else 4, default=_plain) + "\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write rows under a head, in columns that are as wide as they have to be."""
         cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
-            self.line("   ".join(map(str.ljust, row, widths)).rstrip())
+            self.line("   ".join(map(set_cell_size, row, widths)).rstrip())
 
     def display(self) -> Display:
         """Return what shows progress, on standard error."""
@@ -67,7 +69,32 @@ class Invocation:
         return message
 
 
-def complain(text: str, *, as_json: bool = False) -> None:
-    """Write an error to standard error: one line, or one JSON object."""
-    line = json.dumps({"error": text}) if as_json else f"dockerproto: {printable(' '.join(text.split()))}"
+def complain(error: DockerError | str, arguments: Namespace) -> None:
+    """Write an error to standard error: one line, or one JSON object.
+
+    Of a build that was to be quiet, what the failing step wrote comes before it.
+    """
+    text, step = (error, None) if isinstance(error, str) else (error.message, error.step)
+    if arguments.json:
+        known: dict[str, object] = {} if step is None else {"step": asdict(step)}
+        _write(json.dumps({"error": text, **known}))
+        return
+    if step is not None and arguments.quiet:
+        for line in step.log:
+            _write(printable(line))
+    prefix = "" if step is None else f"{step.name}: "
+    _write(printable(f"dockerproto: {prefix}{' '.join(text.split())}"))
+
+
+def _write(line: str) -> None:
     sys.stderr.write(f"{encodable(line, sys.stderr.encoding)}\n")
+
+
+def _plain(value: object) -> object:
+    """Return what JSON does not know, decoded traces of BuildKit, as what it knows."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, ProtoMessage):
+        parts = ((each.name, getattr(value, each.name)) for each in fields(value))
+        return {name: part for name, part in parts if part}
+    raise TypeError(f"{type(value).__name__} is no JSON")

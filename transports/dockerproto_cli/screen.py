@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from dockerproto.progress import Event, Progress, Snapshot
+from dockerproto.progress import Event, Snapshot, Tracker
 from dockerproto_cli.drawing import ASCII, UNICODE, Drawing
 from dockerproto_cli.plain import Plain
 from dockerproto_cli.words import encodable
@@ -104,7 +104,7 @@ class Recorder:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._progress = Progress()
+        self._progress = Tracker()
         self._lock = threading.RLock()  # not another kind: what is collected here may end it here
 
     def look(self) -> tuple[Snapshot, float]:
@@ -113,7 +113,7 @@ class Recorder:
             now = self._clock()
             return self._progress.snapshot(now), now
 
-    def record(self, change: Callable[[Progress, float], Iterable[Event]]) -> Iterable[Event]:
+    def record(self, change: Callable[[Tracker, float], Iterable[Event]]) -> Iterable[Event]:
         """Tell the progress something, and return what has changed by it."""
         with self._lock:
             return change(self._progress, self._clock())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 from dockerproto import DeletedImage, DockerError, ImageInspect, ImageSummary
 from dockerproto.filters import FilterValue
+from dockerproto.progress.text import printable
 from dockerproto_cli.output import Invocation, complain
 from dockerproto_cli.words import ago, size
 
@@ -59,7 +60,7 @@ def history(invocation: Invocation) -> None:
             (
                 _id(entry["Id"], whole=whole),
                 ago(time.time() - entry["Created"]),
-                _shortened(" ".join(entry["CreatedBy"].split()), whole=whole),
+                _shortened(printable(" ".join(entry["CreatedBy"].split())), whole=whole),
                 size(entry["Size"]),
                 entry["Comment"],
             )
@@ -109,7 +110,7 @@ def prune(invocation: Invocation) -> int:
     arguments = invocation.arguments
     which = "all images that no container uses" if arguments.all else "all images without a name"
     if not arguments.force and not _agreed(f"This deletes {which}. Go on? [y/N] "):
-        complain("nothing was deleted", as_json=invocation.json)
+        complain("nothing was deleted", arguments)
         return 1
     pairs = [*arguments.filter, ("dangling", "false" if arguments.all else "true")]
     pruned = invocation.docker.images.prune(filters=_filters(pairs))
@@ -121,14 +122,14 @@ def prune(invocation: Invocation) -> int:
     return 0
 
 
-def _each(invocation: Invocation, do: Any) -> int:
+def _each(invocation: Invocation, do: Callable[[str], None]) -> int:
     """Do something to each image that is named; go on after a failure, and return the exit status."""
     status = 0
     for name in invocation.arguments.image:
         try:
             do(name)
         except DockerError as error:
-            complain(error.message, as_json=invocation.json)
+            complain(error, invocation.arguments)
             status = 1
     return status
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, BinaryIO, Final
 
-from dockerproto import parse_reference
+from dockerproto import build_result, import_result, parse_reference, push_result
 from dockerproto.reference import HUB
 from dockerproto_cli.display import Display
 from dockerproto_cli.output import Invocation
@@ -30,14 +30,14 @@ def pull(invocation: Invocation) -> None:
 
 
 def push(invocation: Invocation) -> None:
-    """Upload an image, and write its name."""
+    """Upload an image, and write its name with its digest."""
     arguments = invocation.arguments
     stream = invocation.docker.images.push(
         arguments.image, tag="" if arguments.all_tags else None, platform=arguments.platform, stream=True
     )
-    invocation.messages(stream)
-    if not invocation.json:
-        invocation.line(_full(arguments.image, all_tags=arguments.all_tags))
+    pushed = push_result(invocation.messages(stream))
+    for tag in () if invocation.json else pushed.tags:
+        invocation.line(f"{pushed.repository}:{tag.tag}@{tag.digest}")
 
 
 def build(invocation: Invocation) -> None:
@@ -59,13 +59,13 @@ def build(invocation: Invocation) -> None:
             target=arguments.target,
             platform=arguments.platform,
             network_mode=arguments.network,
-            forcerm=True,
+            forcerm=arguments.builder == "classic",  # a failing step leaves no container behind
+            builder=arguments.builder,
             stream=True,
         )
-        messages = invocation.messages(stream, display)
-    for message in messages:
-        if isinstance(message.get("aux"), dict):
-            invocation.line(message["aux"]["ID"])
+        built = build_result(invocation.messages(stream, display))
+    if built.image is not None and not invocation.json:
+        invocation.line(built.image)
 
 
 def load(invocation: Invocation) -> None:
@@ -79,11 +79,9 @@ def load(invocation: Invocation) -> None:
             quiet=arguments.quiet,
             platform=arguments.platform,
         )
-        messages = invocation.messages(stream, display)
-    for message in () if invocation.json else messages:
-        _, loaded, name = message.get("stream", "").partition("Loaded image: ")
-        if loaded:
-            invocation.line(name.strip())
+        loaded = import_result(invocation.messages(stream, display))
+    for name in () if invocation.json else (*loaded.references, *loaded.ids):
+        invocation.line(name)
 
 
 def save(invocation: Invocation) -> None:
@@ -125,7 +123,13 @@ def _input(path: str | None) -> Generator[tuple[BinaryIO, int | None]]:
     if path is None and sys.stdin.isatty():
         raise ValueError("an archive is not read from a terminal: name a file, or redirect it")
     with nullcontext(sys.stdin.buffer) if path is None else Path(path).open("rb") as file:
-        yield file, os.fstat(file.fileno()).st_size or None
+        yield file, _size(file)
+
+
+def _size(file: BinaryIO) -> int | None:
+    with suppress(OSError):  # what stands for standard input need not be a file
+        return os.fstat(file.fileno()).st_size or None
+    return None
 
 
 def _counted(file: BinaryIO, total: int | None, display: Display) -> Iterator[bytes]:
