@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -427,3 +428,12 @@ def test_nobody_reads(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         monkeypatch.setattr("dockerproto_cli.store.size", broken)
         assert main(["-H", run.engine.url, "images"]) == 141
         assert str(Path(f"/proc/self/fd/{file.fileno()}").readlink()) == os.devnull
+
+
+def test_the_package_is_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dockerproto", "--version"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("dockerproto_cli", run_name="__main__")
+    assert capsys.readouterr().out == f"dockerproto {__version__}\n"

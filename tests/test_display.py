@@ -182,7 +182,7 @@ class Broken(io.StringIO):
 def test_an_output_that_is_gone_hides_no_exception_of_the_stream(scripted: ScriptedEngine) -> None:
     scripted.script("POST", "/images/create", recorded_reply("pull-mid-stream-error"))
     display = Display(Console(file=Broken()))
-    display.feed({})
+    display.uploaded(1)
     display.finish(DockerError(0, "it"))
     with dockerproto_httpx.Docker(scripted.url) as docker, pytest.raises(BrokenPipeError):
         list(show(docker.images.pull("x", stream=True), Console(file=Broken())))

@@ -97,7 +97,7 @@ class Drawing:
     """Draws the snapshots of one operation, for a terminal of a width and a height in cells."""
 
     def __init__(self, width: int, height: int, glyphs: Glyphs = UNICODE) -> None:
-        self._width = width
+        self._width = max(width, 2)
         self._height = height
         self._glyphs = glyphs
 
@@ -196,7 +196,7 @@ class Drawing:
     def _joined(self, left: Text, right: Text) -> Text:
         """Put a text at the left and one at the right."""
         room = self._width - right.cell_len - 2
-        if room < right.cell_len:
+        if room <= right.cell_len:
             return self._fitted(left)
         left.truncate(room, overflow="ellipsis", pad=True)
         return Text.assemble(left, " ", right)

@@ -90,11 +90,9 @@ def _write(line: str) -> None:
     sys.stderr.write(f"{encodable(line, sys.stderr.encoding)}\n")
 
 
-def _plain(value: object) -> object:
+def _plain(value: bytes | ProtoMessage) -> object:
     """Return what JSON does not know, decoded traces of BuildKit, as what it knows."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, ProtoMessage):
-        parts = ((each.name, getattr(value, each.name)) for each in fields(value))
-        return {name: part for name, part in parts if part}
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    parts = ((each.name, getattr(value, each.name)) for each in fields(value))
+    return {name: part for name, part in parts if part}
