@@ -4,7 +4,7 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import ANONYMOUS, AuthLike, Credentials, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.client import Ping
 from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
 from dockerproto.errors import (
@@ -30,11 +30,13 @@ from dockerproto.errors import (
     TimedOut,
     TooManyRequests,
     Unauthorized,
+    UnsupportedEngine,
     UnsupportedVersion,
     UploadFailed,
 )
 from dockerproto.hosts import parse_host
 from dockerproto.images import AsyncImages, Images
+from dockerproto.images.builders import Builder
 from dockerproto.lookup import CredentialsLike, CredentialsSource, CredentialsStore
 from dockerproto.models import (
     BuildsPruned,
@@ -83,9 +85,11 @@ __all__ = [
     "AsyncProgress",
     "AsyncStream",
     "AuthLike",
+    "AuthsLike",
     "BadRequest",
     "BuildResult",
     "BuildWarning",
+    "Builder",
     "BuildsPruned",
     "ClientClosed",
     "Conflict",
@@ -142,6 +146,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnixSocket",
+    "UnsupportedEngine",
     "UnsupportedVersion",
     "UploadFailed",
     "build_result",

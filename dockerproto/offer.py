@@ -70,6 +70,9 @@ class Offer:
     output: Output | None = None
     """Where the output is written to; None: it is an image, in the engine."""
 
+    anonymous: bool = False
+    """Whether no credentials of registries are looked up."""
+
     @property
     def asked(self) -> str | None:
         """The argument that asks for BuildKit, if there is one."""

@@ -16,7 +16,8 @@ from tests.test_operations import request_of
 
 
 def query_of(version: Version = NEWEST, /, *, podman: bool = False, **arguments: Any) -> dict[str, str]:
-    target = request_of(build(fileobj=b"", **arguments)).target(version, podman=podman)
+    untyped: Any = build
+    target = request_of(untyped(fileobj=b"", **arguments)).target(version, podman=podman)
     return dict(parse_qsl(urlsplit(target).query))
 
 

@@ -25,10 +25,12 @@ from dockerproto import (
     DockerError,
     InvalidHost,
     InvalidReference,
+    NotFound,
     Ping,
     ProtocolViolated,
     ServerError,
     UnixSocket,
+    UnsupportedEngine,
     UnsupportedVersion,
 )
 from dockerproto.contexts import meta_path
@@ -46,8 +48,9 @@ from tests.bench.scripted import (
     stream_head,
     wait_until,
 )
-from tests.conftest import PASSWORD, USER, Connect
+from tests.conftest import Connect
 from tests.facade import Transport
+from tests.stored import PASSWORD, USER
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +167,56 @@ class TestVersion:
         async with connect(scripted.url) as docker:
             assert await docker.images.list(digests=True) == []
         assert scripted.requests[-1].query == query
+
+    @pytest.mark.parametrize("header", [{}, PODMAN], ids=["docker", "podman"])
+    async def test_who_is_asked_is_found_out_when_it_matters(
+        self, scripted: ScriptedEngine, connect: Connect, header: dict[str, str]
+    ) -> None:
+        headers = {"Api-Version": "1.41", **header}
+        scripted.script("GET", "/_ping", response(200, b"OK", headers))
+        scripted.script("GET", "/images/json", json_response([], 200, headers))
+        scripted.script("POST", "/images/create", chunked(b'{"status":"done"}\n'))
+        scripted.script("POST", "/build", chunked(b'{"stream":"done"}\n'))
+        async with connect(scripted.url, api_version="1.41") as docker:
+            await docker.images.pull("busybox")
+            await docker.images.build(fileobj=b"", buildargs={"A": "1"}, extra_hosts={})
+            assert [each.path for each in scripted.requests] == ["/images/create", "/build"]
+            await docker.images.build(fileobj=b"", extra_hosts={"a": "10.0.0.1"})
+            hosts = '["a:10.0.0.1"]' if header else "a:10.0.0.1"
+            assert scripted.requests[-1].query["extrahosts"] == [hosts]
+            assert scripted.requests[-2].path == "/_ping"
+            await docker.images.build(fileobj=b"", extra_hosts={"a": "10.0.0.1"})
+        async with connect(scripted.url, api_version="1.41") as docker:
+            await docker.images.list()
+            assert await docker.images.list(digests=True) == []
+            assert scripted.requests[-1].query == ({} if header else {"digests": ["1"]})
+        assert [each.path for each in scripted.requests].count("/_ping") == 1
+
+    @pytest.mark.parametrize("pinned", [{}, {"api_version": "1.41"}], ids=["negotiated", "pinned"])
+    async def test_what_podman_would_ignore_is_refused(
+        self, scripted: ScriptedEngine, connect: Connect, pinned: dict[str, str]
+    ) -> None:
+        scripted.script("GET", "/_ping", response(200, b"OK", {"Api-Version": "1.41", **PODMAN}))
+        async with connect(scripted.url, **pinned) as docker:
+            with pytest.raises(UnsupportedEngine, match="does not pull all tags at once"):
+                await docker.images.pull("busybox", tag="")
+            with pytest.raises(UnsupportedEngine, match="does not push all tags at once"):
+                await docker.images.push("busybox", tag="")
+            with pytest.raises(UnsupportedEngine, match="does not fetch contexts"):
+                await docker.images.build(remote="https://r.example/a.git")
+        assert [each.path for each in scripted.requests] == ["/_ping"]
+
+    async def test_a_router_that_answers_by_itself_tells_nothing(
+        self, scripted: ScriptedEngine, connect: Connect
+    ) -> None:
+        scripted.script("GET", "/_ping", response(200, b"OK", {"Api-Version": "1.41", **PODMAN}))
+        scripted.script("GET", "/images/json", response(404, b"Not Found\n"))
+        async with connect(scripted.url, api_version="1.41") as docker:
+            for _ in range(2):
+                with pytest.raises(NotFound):
+                    await docker.images.list()
+                with pytest.raises(UnsupportedEngine):
+                    await docker.images.pull("busybox", tag="")
 
 
 class TestEngine:

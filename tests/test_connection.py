@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, TypeVar
 import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
+from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.connection import Connections
 from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
@@ -69,6 +70,9 @@ class FakeNetwork:
         raise NotImplementedError
 
     def variable(self, name: str) -> str | None:
+        raise NotImplementedError
+
+    def open_context(self, context: BuildContext) -> ContextSource:
         raise NotImplementedError
 
     def disk(self) -> Disk:

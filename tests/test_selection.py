@@ -8,8 +8,9 @@ from itertools import islice
 import pytest
 
 from dockerproto import InvalidPattern
-from dockerproto.buildkit.filesystem import Node, Tree
+from dockerproto.buildkit.filesystem import Tree
 from dockerproto.buildkit.selection import Selection, select, values
+from dockerproto.disk import Node
 from dockerproto.tree import Entry
 from tests.filesync import directory, link, symlink
 

@@ -9,11 +9,12 @@ from io import BytesIO
 import pytest
 
 from dockerproto import ProtocolViolated, UploadFailed
-from dockerproto.buildkit.filesystem import Opened, Tree
+from dockerproto.buildkit.filesystem import Tree
 from dockerproto.buildkit.fsutil import Kind, Packet
 from dockerproto.buildkit.handler import Code, RpcError, Status, Work
 from dockerproto.buildkit.selection import Selection
 from dockerproto.buildkit.sender import BATCH, BATCH_BYTES, PIECE, Sender, file_sync
+from dockerproto.disk import Opened
 from dockerproto.tree import Entry
 from tests.filesync import ALL, FIN, data, directory, drain, feed, file, link, packets, request, step, symlink
 

@@ -188,7 +188,7 @@ def _within(request: Request, name: str, offered: Offered) -> Request:
         Parameter("remote", "client-session" if offered.in_session else None),
         Parameter("dockerfile", offered.dockerfile),
     )
-    return replace(request, query=query, context=None, body=None, headers=(), auths=None)
+    return replace(request, query=query, context=None, body=None, headers=(), auths={})
 
 
 def _handshake(name: str, offered: Offered) -> Request:

@@ -74,7 +74,7 @@ async def make_ready(client: Client, request: Request, offer: Offer) -> Offered:
     sockets = {name: await _socket(name, path, network) for name, path in offer.ssh.items()}
     services: dict[str, Factory] = {
         **health(),
-        **auth(_finder(client, request.auths or {})),
+        **({} if offer.anonymous else auth(_finder(client, request.auths))),
         **secrets({name: value for name, value in values.items() if value is not None}),
         **(ssh(sockets, network) if sockets else {}),
         **_output(offer, network.disk()),

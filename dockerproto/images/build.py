@@ -8,9 +8,10 @@ from os import PathLike, fspath
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
-from dockerproto.auth import AuthLike, read_auths
+from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
 from dockerproto.buildcontext import BuildContext, Compression, read_context
 from dockerproto.decoding import BuildMessages
+from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
 from dockerproto.offer import Offer, Output, SecretLike, read_output, read_secrets, read_ssh
@@ -18,7 +19,9 @@ from dockerproto.operation import Call, Reported
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
+    Request,
     flag,
     json_text,
     mapping_json,
@@ -71,7 +74,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
     builder: Builder | None = None,
@@ -112,7 +115,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
     builder: Builder | None = None,
@@ -152,7 +155,7 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
     builder: Builder | None = None,
@@ -203,8 +206,10 @@ def build(
         ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
             BuildKit since API 1.42.
         squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials for the images that the Dockerfile names, by registry, see `read_auth`. None
-            are looked up: a build has those only that it is given.
+        auth: Credentials by registry, see `read_auth`. Those of other registries the client looks up: for
+            BuildKit when the engine asks for them; for the classic builder those that the Dockerfile names,
+            if the context is a directory, bytes, a path or a file that can seek. With `ANONYMOUS` none
+            are sent.
         compression: How a context that is made of a directory is compressed: for slow networks.
         on_upload: Called with the number of bytes of the context that are sent so far, after each piece.
         builder: ``classic``, or ``buildkit``, which Podman does not have, since API 1.39. By default the one
@@ -224,6 +229,7 @@ def build(
         DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
         NotInstalled: BuildKit is asked for, and the extra ``buildkit`` is not installed.
         OutputFailed: The output cannot be written; it is the cause of what the engine says.
+        UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
         UnsupportedVersion: The engine has no BuildKit.
         UploadFailed: Something of the directory cannot be read, or changed while it was read; a secret or
             an ssh agent cannot be had.
@@ -236,7 +242,7 @@ def build(
     if encoding is not None and fileobj is None:
         raise ValueError("encoding is that of fileobj, which is not given")
     query = (
-        text("remote", remote),
+        _remote(remote),
         *(() if isinstance(body, BuildContext) else (_dockerfile(path_dockerfile),)),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
@@ -258,9 +264,15 @@ def build(
         flag("squash", squash, since=Version(1, 25)),
     )
     request = upload_request("/build", query, body, timeout, *_encoding(encoding), on_upload=on_upload)
-    request = request if auth is None else replace(request, auths=read_auths(auth))
-    offer = Offer(secrets=read_secrets(secrets), ssh=read_ssh(ssh), output=read_output(output))
-    return progress(for_builder(builder, request, offer), stream, BuildFold, BuildMessages)
+    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), dict(buildargs or {}))
+    offer = Offer(
+        secrets=read_secrets(secrets),
+        ssh=read_ssh(ssh),
+        output=read_output(output),
+        anonymous=auth == ANONYMOUS,
+    )
+    made = for_builder(builder, _authorised(request, auth, recipe), offer)
+    return progress(made, stream, BuildFold, BuildMessages)
 
 
 def _body(
@@ -284,12 +296,25 @@ def _dockerfile(path: str | PathLike[str] | None) -> Parameter:
     return text("dockerfile", fspath(path) if isinstance(path, PathLike) else path, "path_dockerfile")
 
 
+def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
+    if auth == ANONYMOUS:
+        return request
+    auths = read_auths({} if auth is None else auth)
+    ours = request.body is not None or request.context is not None
+    return replace(request, auths=auths, recipe=recipe if ours else None)
+
+
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
     names = strings("tag", tag)
     for name in names:
         if parse_reference(name).digest is not None:
             raise ValueError(f"a digest cannot be given to an image: {name!r}")
     return names
+
+
+def _remote(remote: str | None) -> Parameter:
+    parameter = text("remote", remote)
+    return parameter if remote is None else replace(parameter, for_podman=NotOnPodman("fetch contexts"))
 
 
 def _build_args(arguments: Mapping[str, str | None] | None) -> Parameter:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from dockerproto.offer import Offer, Tar
-from dockerproto.request import Parameter, Request, json_text
+from dockerproto.request import NotOnPodman, Parameter, Request, json_text
 from dockerproto.versions import Version
 
 Builder: TypeAlias = Literal["classic", "buildkit"]
@@ -77,7 +77,7 @@ def _not_taken(parameter: Parameter) -> str | None:
 def _for_buildkit(request: Request, offer: Offer) -> Request:
     query = (
         *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in request.query),
-        Parameter("version", "2", _SINCE, podman_has_no="BuildKit"),
+        Parameter("version", "2", _SINCE, for_podman=NotOnPodman("have BuildKit")),
         Parameter("outputs", _outputs(offer), Version(1, 40)),
     )
     context = None if request.context is None else replace(request.context, classic=False)

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 from dockerproto.buildkit.filesystem import in_order
 from dockerproto.disk import Node
-from dockerproto.tree import Entry
+from dockerproto_local.walk import described
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -36,20 +36,12 @@ class Directory:
 
     def look(self, path: str, /) -> Node | None:
         """Return what is at a path, None if nothing is."""
-        full = self._root / path
+        where = self._root / path
         try:
-            found = full.lstat()
-            target = os.readlink(full) if stat.S_ISLNK(found.st_mode) else ""  # noqa: PTH115  # as it is
+            found = where.lstat()
+            entry = described(path, found, str(where))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        entry = Entry(
-            path=path,
-            mode=found.st_mode,
-            size=found.st_size if stat.S_ISREG(found.st_mode) else 0,
-            mtime=found.st_mtime_ns,
-            target=target,
-            device=_device(found),
-        )
         return Node(entry, (found.st_dev, found.st_ino) if found.st_nlink > 1 else None)
 
     def open(self, path: str, /) -> BinaryIO:
@@ -60,9 +52,3 @@ class Directory:
             os.close(descriptor)
             raise OSError(errno.EINVAL, "No regular file any more", str(full))
         return os.fdopen(descriptor, "rb", buffering=0)
-
-
-def _device(found: os.stat_result) -> tuple[int, int]:
-    if stat.S_ISBLK(found.st_mode) or stat.S_ISCHR(found.st_mode):
-        return os.major(found.st_rdev), os.minor(found.st_rdev)
-    return 0, 0
