@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from dockerproto.buildkit.filesystem import in_order
@@ -23,12 +22,12 @@ class Directory:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._root: Final = Path(path)
+        self._root: Final = os.fspath(path)
 
     def names(self, path: str, /) -> list[str]:
         """Return the names in a directory; none, if it is there no more."""
         try:
-            return in_order(os.listdir(self._root / path))  # noqa: PTH208  # names only
+            return in_order(os.listdir(self._full(path)))  # noqa: PTH208  # names only
         except (FileNotFoundError, NotADirectoryError):
             if not path:
                 raise
@@ -36,19 +35,22 @@ class Directory:
 
     def look(self, path: str, /) -> Node | None:
         """Return what is at a path, None if nothing is."""
-        where = self._root / path
+        full = self._full(path)
         try:
-            found = where.lstat()
-            entry = described(path, found, str(where))
+            found = os.lstat(full)
+            entry = described(path, found, full)
         except (FileNotFoundError, NotADirectoryError):
             return None
         return Node(entry, (found.st_dev, found.st_ino) if found.st_nlink > 1 else None)
 
     def open(self, path: str, /) -> BinaryIO:
         """Open a regular file."""
-        full = self._root / path
+        full = self._full(path)
         descriptor = os.open(full, _READ)  # does not wait, if it has become a pipe
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.EINVAL, "No regular file any more", str(full))
+            raise OSError(errno.EINVAL, "No regular file any more", full)
         return os.fdopen(descriptor, "rb", buffering=0)
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}"
