@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, TypeVar
 import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
+from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.connection import Connections
 from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
@@ -60,6 +61,9 @@ class FakeNetwork:
         raise NotImplementedError
 
     def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
+        raise NotImplementedError
+
+    def open_context(self, context: BuildContext) -> ContextSource:
         raise NotImplementedError
 
     def lock(self) -> Lock:

@@ -214,16 +214,11 @@ def build(
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
-    body = _body(path, fileobj, remote, read_context(path, dockerfile, path_dockerfile, compression))
-    if encoding is not None and fileobj is None:
-        raise ValueError("encoding is that of fileobj, which is not given")
+    context = read_context(path, dockerfile, path_dockerfile, compression)
+    body = _body(path, fileobj, remote, context)
     query = (
         text("remote", remote),
-        *(
-            ()
-            if isinstance(body, BuildContext)
-            else (text("dockerfile", _named(path_dockerfile), "path_dockerfile"),)
-        ),
+        text("dockerfile", None if context else _named(path_dockerfile), "path_dockerfile"),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
@@ -243,7 +238,8 @@ def build(
         _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
-    request = upload_request("/build", query, body, timeout, *_encoding(encoding), on_upload=on_upload)
+    headers = _encoding(encoding, fileobj)
+    request = upload_request("/build", query, body, timeout, *headers, on_upload=on_upload)
     recipe = Recipe(_named(path_dockerfile) or DOCKERFILE, dict(buildargs or {}))
     request = for_builder(builder, _authorised(request, auth, recipe))
     return progress(request, stream, BuildFold, BuildMessages)
@@ -337,5 +333,7 @@ def _list(values: Iterable[object]) -> str | None:
     return json_text(listed) if listed else None
 
 
-def _encoding(encoding: str | None) -> tuple[tuple[str, str], ...]:
+def _encoding(encoding: str | None, fileobj: AsyncSource | None) -> tuple[tuple[str, str], ...]:
+    if encoding is not None and fileobj is None:
+        raise ValueError("encoding is that of fileobj, which is not given")
     return tuple(("Content-Encoding", each) for each in strings("encoding", encoding))
