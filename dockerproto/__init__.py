@@ -30,11 +30,13 @@ from dockerproto.errors import (
     TimedOut,
     TooManyRequests,
     Unauthorized,
+    UnsupportedEngine,
     UnsupportedVersion,
     UploadFailed,
 )
 from dockerproto.hosts import parse_host
 from dockerproto.images import AsyncImages, Images
+from dockerproto.images.builders import Builder
 from dockerproto.lookup import CredentialsLike, CredentialsSource, CredentialsStore
 from dockerproto.models import (
     BuildsPruned,
@@ -87,6 +89,7 @@ __all__ = [
     "BadRequest",
     "BuildResult",
     "BuildWarning",
+    "Builder",
     "BuildsPruned",
     "ClientClosed",
     "Conflict",
@@ -143,6 +146,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnixSocket",
+    "UnsupportedEngine",
     "UnsupportedVersion",
     "UploadFailed",
     "build_result",

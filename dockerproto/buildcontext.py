@@ -148,6 +148,8 @@ def plan(found: Found, *, classic: bool = True) -> Plan:
         added.append(_file(dockerfile, found.content))
     elif not patterns.takes(dockerfile):
         kept.append(dockerfile)
+    if found.dockerfile is None and found.specific and found.ignore is not None and not classic:
+        added.append(_file(f"{dockerfile}{IGNORE_FILE}", found.ignore[1]))
     if replaced:
         added.append(_file(IGNORE_FILE, _amended(found, dockerfile)))
         lines.append(Line(IGNORE_FILE))

@@ -20,13 +20,15 @@ from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
-from dockerproto.offer import Offer
+from dockerproto.offer import BUILDKIT_VARIABLE, Offer, wants_buildkit
 from dockerproto.request import Parameter, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
 
 _OK: Final = 200
+_BUILDKIT: Final = "2"
+_PODMAN: Final = "libpod-api-version"
 _PING: Final = Request(method="GET", path="/_ping", versioned=False)
 
 
@@ -116,8 +118,8 @@ class Client:
         """The API version that is spoken; None: not negotiated yet."""
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
-        # Known from the negotiation: a client with a version of its own takes any engine for Docker.
-        self._podman = False
+        self._podman: bool | None = None  # not known yet
+        self._ping: Ping | None = None
         self.network: Final = network
         """The event loop, or none."""
         self.connections: Final = (
@@ -141,26 +143,28 @@ class Client:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
         timer = Timer(timeout, self.network.now)
-        if request.context is not None:
-            request = await self._opened(request, request.context)
+        if request.for_buildkit is not None and await self._chooses_buildkit(request, timer):
+            request = request.for_buildkit
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)
         if request.offer is not None:
             return await _attend()(self, request, request.offer, timer)
+        if request.context is not None:
+            request = await self._opened(request, request.context)
         return await self.exchange(request, timer, self._sender.send)
 
     async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
         """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
-            return await send(await self.message(request, None, timer), timer)
+            return await self._sent(await self.message(request, None, timer), timer, send)
         upload = SlicedUpload(request.body, self.network, request.on_upload)
         try:
             if request.recipe is not None and await self.credentials.may_find():
                 auths = await self._auths(request.recipe, upload, request.auths)
                 request = replace(request, auths=auths)
             await upload.prepare()
-            return await send(await self.message(request, upload, timer), timer)
+            return await self._sent(await self.message(request, upload, timer), timer, send)
         finally:
             await upload.close()
 
@@ -180,24 +184,42 @@ class Client:
 
     async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
         """Return a request as it goes over the wire, in the version that is negotiated."""
-        spoken = await self._negotiated(timer) if request.versioned else OLDEST
+        spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         headers = [
             ("Host", address.host),
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        target = request.target(spoken, podman=self._podman)
+        target = request.target(spoken, podman=self._podman is True)
         return Message(request.method, address.prefix + target, headers, upload)
+
+    async def _sent(self, message: Message, timer: Timer, send: Send) -> Answer:
+        answer = await send(message, timer)
+        if "api-version" in answer.head.headers:  # not in what a router says by itself
+            self._podman = _PODMAN in answer.head.headers
+        return answer
 
     async def _opened(self, request: Request, context: BuildContext) -> Request:
         """Return a request whose context is a directory with what is sent of that."""
         source = await self.network.in_thread(partial(self.network.open_context, context))
         dockerfile = source.plan.dockerfile
         named = () if dockerfile == DOCKERFILE else (Parameter("dockerfile", dockerfile),)
-        recipe = request.recipe and replace(request.recipe, path=dockerfile)
-        query = (*request.query, *named)
-        return replace(request, context=None, body=source, query=query, recipe=recipe)
+        recipe = None if request.recipe is None else replace(request.recipe, path=dockerfile)
+        return replace(request, context=None, body=source, query=(*request.query, *named), recipe=recipe)
+
+    async def _chooses_buildkit(self, request: Request, timer: Timer) -> bool:
+        """Return whether BuildKit is to be used where nothing says so: as the docker command decides.
+
+        Raises:
+            BadRequest: The variable that decides says neither.
+        """
+        said = self.network.variable(BUILDKIT_VARIABLE)
+        if said:
+            return wants_buildkit(said)
+        await self._negotiated(request, timer)
+        ping = self._ping = self._ping or await self.ping()
+        return ping.builder_version == _BUILDKIT and ping.podman is None and _has_extra()
 
     async def _auths(
         self, recipe: Recipe, upload: SlicedUpload, given: Mapping[str, Credentials]
@@ -212,10 +234,13 @@ class Client:
         found = {each: await self.credentials.find(each) for each in registries if each not in given}
         return {**given, **{registry: each for registry, each in found.items() if each is not None}}
 
-    async def _negotiated(self, timer: Timer) -> Version:
-        """Return the version to speak; of many first calls at once, one asks."""
-        if self.version is not None:
-            return self.version
+    async def _negotiated(self, request: Request, timer: Timer) -> Version:
+        """Return the version to speak, and learn which engine it is if that matters to the request.
+
+        Of many first calls at once, one asks.
+        """
+        if (known := self._known(request)) is not None:
+            return known
         if timer.timeout.total is None:
             limits = replace(timer.timeout, total=self.configuration.timeout.total)
             timer = Timer(limits, self.network.now)
@@ -224,13 +249,17 @@ class Client:
         except TimeoutError as error:
             raise timer.passed("idle") from error
         try:
-            if self.version is None:
-                ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
-                self.version = negotiate(ping.api_version)
+            if (known := self._known(request)) is None:
+                self._ping = ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
+                known = self.version = self.version or negotiate(ping.api_version)
                 self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
-        return self.version
+        return known
+
+    def _known(self, request: Request) -> Version | None:
+        """Return the version to speak, None if the engine has to be asked first."""
+        return None if request.differs and self._podman is None else self.version
 
 
 def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
@@ -241,6 +270,14 @@ def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
         message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
         raise NotInstalled(0, message) from error
     return attend
+
+
+def _has_extra() -> bool:
+    try:
+        _attend()
+    except NotInstalled:
+        return False
+    return True
 
 
 async def _read_ping(answer: Answer) -> Ping:
@@ -256,5 +293,5 @@ async def _read_ping(answer: Answer) -> Ping:
         builder_version=get("builder-version") or None,
         experimental=get("docker-experimental") == "true",
         server=get("server"),
-        podman=get("libpod-api-version"),
+        podman=get(_PODMAN),
     )

@@ -4,7 +4,8 @@
 
     DockerError                    status, message, messages, step
     ├── BadRequest                 the engine refuses what it was asked: a parameter, a Dockerfile, an archive
-    │   └── UnsupportedVersion     the API version, or a parameter in it, is not to be had from this engine
+    │   ├── UnsupportedVersion     the API version, or a parameter in it, is not to be had from this engine
+    │   └── UnsupportedEngine      a Podman would ignore what it was asked; it was not asked
     ├── Unauthorized               a registry wants other credentials, or any
     │   └── NotFoundOrUnauthorized a registry does not tell the two apart (a NotFound too)
     ├── NotFound                   no such image, tag, manifest
@@ -91,6 +92,10 @@ class BadRequest(DockerError):
 
 class UnsupportedVersion(BadRequest):
     """The engine does not have the API version, or not yet what was asked of it."""
+
+
+class UnsupportedEngine(BadRequest):
+    """The engine is a Podman, which would ignore a part of what it was asked; nothing was sent."""
 
 
 class Unauthorized(DockerError):

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias
 
+from dockerproto.errors import BadRequest
+
 SECRET_LIMIT: Final = 500 * 2**10
 """The longest secret in bytes, the same as the docker command's."""
+BUILDKIT_VARIABLE: Final = "DOCKER_BUILDKIT"
+"""The variable that chooses the builder, for the docker command too."""
 AGENT_VARIABLE: Final = "SSH_AUTH_SOCK"
 """The variable that tells where the ssh agent of the environment listens."""
 
@@ -56,21 +60,8 @@ Output: TypeAlias = str | os.PathLike[str] | Tar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
-    """A context that is a directory."""
-
-    path: str
-    """The directory."""
-    dockerfile_in: str | None = None
-    """The directory with the Dockerfile, if that is another."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the engine may ask for while it builds; the tar of a request is the context."""
-
-    context: Directory | None = None
-    """The context, if it is a directory."""
+    """What the engine may ask for while it builds, beside the context, which is in the request."""
 
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     """Secrets by id."""
@@ -78,6 +69,31 @@ class Offer:
     """Sockets of ssh agents by id; None is that of the environment."""
     output: Output | None = None
     """Where the output is written to; None: it is an image, in the engine."""
+
+    anonymous: bool = False
+    """Whether no credentials of registries are looked up."""
+
+    @property
+    def asked(self) -> str | None:
+        """The argument that asks for BuildKit, if there is one."""
+        return next((name for name in ("secrets", "ssh", "output") if getattr(self, name)), None)
+
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
+}
+
+
+def wants_buildkit(said: str) -> bool:
+    """Read the variable that chooses the builder.
+
+    Raises:
+        BadRequest: It is no boolean, as the docker command knows them.
+    """
+    if said not in _BOOLEANS:
+        raise BadRequest(0, f"{BUILDKIT_VARIABLE} is 1 or 0, not {said!r}")
+    return _BOOLEANS[said]
 
 
 def read_secrets(secrets: Mapping[str, SecretLike] | None) -> dict[str, Secret]:
@@ -108,6 +124,13 @@ def read_ssh(ssh: Mapping[str, str | os.PathLike[str] | None] | None) -> dict[st
     if not isinstance(ssh, Mapping | None):
         raise TypeError(f"ssh is a mapping from ids to sockets, not {type(ssh).__name__}")
     return {name: None if path is None else os.fspath(path) for name, path in (ssh or {}).items()}
+
+
+def read_output(output: Output | None) -> Output | None:
+    """Return where an output is written to; raise TypeError for what is no such place."""
+    if output is None or isinstance(output, str | os.PathLike | Tar):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return output
+    raise TypeError(f"output is the path of a directory or a Tar, not {type(output).__name__}")
 
 
 def _secret(name: str, secret: SecretLike) -> Secret:

@@ -19,7 +19,7 @@ import msgspec
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
 from dockerproto.buildcontext import BuildContext
 from dockerproto.dockerfile import Recipe
-from dockerproto.errors import UnsupportedVersion
+from dockerproto.errors import UnsupportedEngine
 from dockerproto.offer import Offer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
@@ -48,6 +48,14 @@ Value: TypeAlias = str | int | bool | Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
+class NotOnPodman:
+    """In place of a value: a Podman would ignore the parameter, or its absence."""
+
+    what: str
+    """What it does not do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter of the query."""
 
@@ -59,28 +67,34 @@ class Parameter:
     """The API version that brought it."""
     formerly: str | None = None
     """The name that it had before that."""
-    for_podman: Value | msgspec.UnsetType = msgspec.UNSET
+    for_podman: Value | NotOnPodman | msgspec.UnsetType = msgspec.UNSET
     """Its value for a Podman, if that wants another."""
-    podman_has_no: str | None = None
-    """What it asks for, if Podman does not have it and would ignore it."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether a Podman is told something else than a Docker."""
+        if self.for_podman is msgspec.UNSET or self.for_podman == self.value:
+            return False
+        return _is_sent(self.value) or _is_sent(self.for_podman)
 
     def pairs(self, spoken: Version, *, podman: bool = False) -> Iterator[tuple[str, str]]:
         """Yield it as it goes over the wire.
 
         Raises:
+            UnsupportedEngine: A Podman does not do it.
             UnsupportedVersion: It does not exist in the version that is spoken.
         """
         sent = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
-        if sent is None or sent is False or sent == ():
+        if isinstance(sent, NotOnPodman):
+            raise UnsupportedEngine(0, f"a Podman does not {sent.what}")
+        if not _is_sent(sent):
             return
-        if podman and self.podman_has_no is not None:
-            raise UnsupportedVersion(0, f"Podman has no {self.podman_has_no}: parameter {self.name!r}")
         name = self.name
         if spoken < self.since and self.formerly is not None:
             name = self.formerly
         else:
             require(self.since, f"parameter {self.name!r}", spoken)
-        for value in (sent,) if isinstance(sent, str | int) else sent:
+        for value in (sent,) if isinstance(sent, str | int) else sent or ():
             yield name, "1" if value is True else str(value)
 
 
@@ -117,6 +131,8 @@ class Request:
     """What is told how many bytes of the body are sent, after each piece."""
     offer: Offer | None = None
     """What is offered in a session beside it; None: it needs none."""
+    for_buildkit: Request | None = None
+    """What to send instead, if the client chooses BuildKit."""
     since: Version = OLDEST
     """The API version that brought the operation."""
     timeout: TimeoutLike = DEFAULT
@@ -126,10 +142,16 @@ class Request:
     versioned: bool = True
     """Whether the path gets the version; that of the ping does not, as it tells the version."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether a Podman is told something else than a Docker, so that it has to be known which it is."""
+        return any(parameter.differs for parameter in self.query)
+
     def target(self, spoken: Version, *, podman: bool = False) -> str:
         """Return the request target in an API version, for Docker or for Podman.
 
         Raises:
+            UnsupportedEngine: A Podman would ignore a part of it.
             UnsupportedVersion: The operation or a parameter does not exist in it.
         """
         require(self.since, f"{self.method} {self.path}", spoken)
@@ -151,6 +173,10 @@ class Request:
         if auth is None:
             return replace(self, registry=registry)
         return replace(self, auth=read_auth(auth).for_registry(registry))
+
+
+def _is_sent(value: object) -> bool:
+    return not (value is None or value is False or value == ())
 
 
 def json_text(value: Any) -> str:

@@ -60,7 +60,7 @@ class BuildResult:
     image: str | None
     """The id of the image, ``sha256:…``; None if the build made none."""
     tags: tuple[str, ...] = ()
-    """The names that it got, as ``docker images`` shows them; none of a build that was `quiet`."""
+    """The names that it got, as ``docker images`` shows them; none of a build with ``quiet``."""
     warnings: tuple[BuildWarning, ...] = ()
     """What the builder warns of."""
 

@@ -109,15 +109,20 @@ def seen(root: Path) -> list[Seen]:
 def _walk(root: Path) -> Iterable[str]:
     for directory, directories, files in os.walk(root):
         for name in (*directories, *files):
-            yield os.path.relpath(os.path.join(directory, name), root)
+            yield str(Path(directory, name).relative_to(root))
 
 
 def _seen(root: Path, path: str) -> Seen:
     full = root / path
     mode = full.lstat().st_mode
     if stat.S_ISLNK(mode):
-        return Seen(path, mode, os.readlink(full))
+        return Seen(path, mode, os.readlink(full))  # noqa: PTH115  # as it is
     return Seen(path, mode, full.read_bytes() if stat.S_ISREG(mode) else None)
+
+
+def listing(directory: str | Path) -> list[str]:
+    """Return the names in a directory."""
+    return sorted(each.name for each in Path(directory).iterdir())
 
 
 def file(path: str, size: int = 0, mode: int = 0o644, mtime: int = 0) -> Entry:
@@ -134,3 +139,70 @@ def symlink(path: str, target: str, mtime: int = 0) -> Entry:
 
 def link(path: str, target: str) -> Entry:
     return Entry(path=path, mode=stat.S_IFREG | 0o644, target=target, hard=True)
+
+
+class MemoryOutput:
+    """A destination in memory, which tells in which order it was written to."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.entries: dict[str, Entry] = {}
+        self.contents: dict[str, bytes] = {}
+        self.parts: dict[str, MemoryFile] = {}
+        self.closed = False
+
+    @property
+    def names(self) -> list[str]:
+        """The files that are there, or were begun."""
+        return [*self.contents, *self.parts]
+
+    def prepare(self) -> None:
+        self.done.append("prepare")
+
+    def directory(self, entry: Entry, /) -> None:
+        self._take("directory", entry)
+
+    def symlink(self, entry: Entry, /) -> None:
+        self._take("symlink", entry)
+
+    def create(self, entry: Entry, /) -> MemoryFile:
+        self.parts[entry.path] = MemoryFile(self, entry)
+        return self.parts[entry.path]
+
+    def link(self, entry: Entry, /) -> None:
+        assert entry.target in self.contents
+        self._take("link", entry)
+
+    def settle(self, entry: Entry, /) -> None:
+        self.done.append(f"settle {entry.path}")
+        assert self.entries[entry.path] == entry
+
+    def close(self) -> None:
+        self.closed = True
+
+    def complete(self, file: MemoryFile) -> None:
+        self._take("file", file.entry)
+        self.contents[file.entry.path] = file.content
+
+    def _take(self, what: str, entry: Entry) -> None:
+        self.done.append(f"{what} {entry.path}")
+        self.entries[entry.path] = entry
+
+
+class MemoryFile:
+    """A file that is written in memory."""
+
+    def __init__(self, output: MemoryOutput, entry: Entry) -> None:
+        self._output = output
+        self.entry = entry
+        self.content = b""
+
+    def write(self, data: bytes, /) -> None:
+        self.content += data
+
+    def commit(self) -> None:
+        self._output.complete(self)
+        del self._output.parts[self.entry.path]
+
+    def discard(self) -> None:
+        del self._output.parts[self.entry.path]

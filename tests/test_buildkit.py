@@ -16,7 +16,7 @@ from dockerproto import (
     NotFound,
     PullResult,
     StepFailed,
-    UnsupportedVersion,
+    UnsupportedEngine,
 )
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
@@ -143,11 +143,22 @@ async def test_an_engine_that_has_no_buildkit_for_a_tar_says_so(docker: Any, eng
         return
     error = await failing(docker, "FROM busybox\n", "buildkit")
     if Difference.NO_BUILDKIT.on(engine):
-        assert isinstance(error, UnsupportedVersion)
-        assert error.message == "Podman has no BuildKit: parameter 'version'"
+        assert isinstance(error, UnsupportedEngine)
+        assert error.message == "a Podman does not build with BuildKit"
     else:
         assert isinstance(error, BadRequest)
         assert "builder='classic'" in error.message
+
+
+async def test_a_podman_is_known_by_a_client_with_a_version_of_its_own(
+    connect: Connect, engine: PrivateEngine
+) -> None:
+    async with connect(engine.url, api_version="1.40") as docker:
+        await docker.images.list()
+        if Difference.NO_BUILDKIT.on(engine):
+            for _ in range(2):
+                assert isinstance(await failing(docker, "FROM busybox\n", "buildkit"), UnsupportedEngine)
+        assert await building(docker, "FROM busybox\n", "classic")
 
 
 async def test_squash_is_for_experimental_engines_with_both_builders(

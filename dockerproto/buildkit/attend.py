@@ -40,7 +40,7 @@ async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -
         raise
     attendance = Attendance(offered, client, connection)
     try:
-        return await client.exchange(_within(request, name), timer, attendance.send)
+        return await client.exchange(_within(request, name, offered), timer, attendance.send)
     except BaseException as error:
         attendance.close()
         await attendance.wait()
@@ -180,12 +180,15 @@ async def _received(stream: ByteStream) -> bytes:
     return data
 
 
-def _within(request: Request, name: str) -> Request:
-    """Return the request of a build in a session, which has the context if nobody else has."""
-    query = (*request.query, Parameter("session", name))
-    if request.body is not None or (request.offer is not None and request.offer.context is not None):
-        query = (*query, Parameter("remote", "client-session"))
-    return replace(request, query=query, body=None, headers=())
+def _within(request: Request, name: str, offered: Offered) -> Request:
+    """Return the request of a build in a session, which may have the context."""
+    query = (
+        *request.query,
+        Parameter("session", name),
+        Parameter("remote", "client-session" if offered.in_session else None),
+        Parameter("dockerfile", offered.dockerfile),
+    )
+    return replace(request, query=query, context=None, body=None, headers=(), auths={})
 
 
 def _handshake(name: str, offered: Offered) -> Request:

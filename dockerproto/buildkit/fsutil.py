@@ -115,7 +115,7 @@ def stat_of(entry: Entry) -> Stat:
     return Stat(
         path=entry.path,
         mode=go_mode(entry.mode),
-        size=0 if entry.hard or stat.S_ISDIR(entry.mode) else entry.size,
+        size=entry.size,
         mod_time=entry.mtime,
         linkname=entry.target,
         devmajor=entry.device[0],

@@ -6,9 +6,12 @@ import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Final, Protocol, TypeVar
 
 from dockerproto.auth import Credentials
+from dockerproto.buildcontext import BuildContext
+from dockerproto.buildkit.filesystem import Tree
 from dockerproto.buildkit.handler import Factory, Handler, Services
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.sender import file_sync
@@ -19,12 +22,13 @@ from dockerproto.disk import Archive, Disk, FileSystem
 from dockerproto.endpoint import UnixSocket
 from dockerproto.errors import UploadFailed
 from dockerproto.network import Network
-from dockerproto.offer import AGENT_VARIABLE, SECRET_LIMIT, Directory, Offer, Secret, Tar, check_secret
+from dockerproto.offer import AGENT_VARIABLE, SECRET_LIMIT, Offer, Secret, Tar, check_secret
 from dockerproto.request import AsyncSource, Request
 
 T = TypeVar("T")
 
 _AGENT_SECONDS: Final = 5
+_TIME_BYTES: Final = 7
 
 
 class Closable(Protocol):
@@ -45,6 +49,10 @@ class Offered:
 
     What changed is told by size and time, so nothing that is not the same directory may have the same key.
     """
+    dockerfile: str | None = None
+    """The path of the Dockerfile, if the context has told it."""
+    in_session: bool = False
+    """Whether the context is in the session."""
     opened: tuple[Closable, ...] = ()
     """What is to be closed afterwards."""
 
@@ -66,20 +74,18 @@ async def make_ready(client: Client, request: Request, offer: Offer) -> Offered:
     sockets = {name: await _socket(name, path, network) for name, path in offer.ssh.items()}
     services: dict[str, Factory] = {
         **health(),
-        **auth(_finder(client, request.auths or {})),
+        **({} if offer.anonymous else auth(_finder(client, request.auths))),
         **secrets({name: value for name, value in values.items() if value is not None}),
         **(ssh(sockets, network) if sockets else {}),
         **_output(offer, network.disk()),
     }
-    if offer.context is not None:
-        directories, key = await _directories(offer.context, network)
-        services.update(file_sync(directories))
-        return Offered(services, key)
+    if request.context is not None:
+        return await _with_directory(services, request.context, network)
     if request.body is None:
         return Offered(services, network.unique())
     archive, opened = await _archive(request.body, network)
     services.update(file_sync({"context": archive, "dockerfile": archive}))
-    return Offered(services, network.unique(), opened)
+    return Offered(services, network.unique(), opened=opened, in_session=True)
 
 
 def _finder(
@@ -104,16 +110,26 @@ def _output(offer: Offer, disk: Disk) -> Services:
     return file_send(receive)
 
 
-async def _directories(context: Directory, network: Network) -> tuple[Mapping[str, FileSystem], str]:
-    """Return the directories of a context, and the key that stands for them."""
-    disk = network.disk()
+async def _with_directory(services: Services, context: BuildContext, network: Network) -> Offered:
+    """Return what is served with a directory as the context; the engine reads its ignore file itself."""
+    source = await network.in_thread(partial(network.open_context, context))
+    disk, path, plan = network.disk(), context.directory, source.plan
+    files: FileSystem = Tree() if path is None else disk.directory(path)
+    # The Dockerfile is elsewhere, if it has to be added.
+    added = {entry.path: content for entry, content in plan.added}
+    dockerfile = Tree.of(added, mtime=_time_of(added)) if added else files
+    return Offered(
+        {**services, **file_sync({"context": files, "dockerfile": dockerfile})},
+        network.unique() if path is None else await network.in_thread(partial(disk.identity, path)),
+        dockerfile=plan.dockerfile,
+        in_session=True,
+    )
 
-    def look() -> tuple[Mapping[str, FileSystem], str]:
-        files = disk.directory(context.path)
-        outside = files if context.dockerfile_in is None else disk.directory(context.dockerfile_in)
-        return {"context": files, "dockerfile": outside}, disk.identity(context.path)
 
-    return await _reading(network, "the context", look)
+def _time_of(files: Mapping[str, bytes]) -> int:
+    """Return a time that is another one if the contents are: the engine tells changes by it."""
+    digest = sha256(b"".join(sha256(content).digest() for content in files.values()))
+    return int.from_bytes(digest.digest()[:_TIME_BYTES])
 
 
 async def _archive(source: AsyncSource, network: Network) -> tuple[Archive, tuple[Closable, ...]]:

@@ -1,15 +1,15 @@
 """Which entries of a file system are sent: what the engine asks for, and the directories that it is in.
 
-What is excluded is not sent, nor is what is not included, if something is. A directory is sent before the
-first entry in it that is, even if it is not selected itself. Of a file with several names the first that is
-sent is the file, and the others are hard links to it.
+What is excluded is not sent, nor is what is not included, if something is; sockets never are. A directory
+is sent before the first entry in it that is, even if it is not selected itself. Of a file with several
+names the first that is sent is the file, and the others are hard links to it.
 """
 
 from __future__ import annotations
 
 import stat
 from collections.abc import Generator, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -18,9 +18,6 @@ from dockerproto.buildkit.followpaths import follow
 from dockerproto.disk import FileSystem, Node
 from dockerproto.ignore import Patterns, Place
 from dockerproto.tree import Entry
-
-_SENT: Final = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK)
-"""A socket is nothing that could be copied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +44,12 @@ class Selection:
 def values(metadata: Mapping[str, tuple[str, ...]], key: str) -> tuple[str, ...]:
     """Return the values of a key, which newer engines escape if one of them is not ASCII."""
     sent = metadata.get(key, ())
-    if metadata.get(f"{key}-encoded", ("",))[0] != "1":
+    if metadata.get(f"{key}-encoded") != ("1",):
         return sent
     return tuple(unquote_plus(each, errors="surrogateescape") for each in sent)
 
 
-def select(files: FileSystem, selection: Selection) -> Iterator[Entry | None]:
+def select(files: FileSystem, selection: Selection) -> Generator[Entry | None]:
     """Yield what is selected, in the order in which it is sent.
 
     None stands for something that was looked at and is not sent: the work of one step is bounded,
@@ -62,84 +59,104 @@ def select(files: FileSystem, selection: Selection) -> Iterator[Entry | None]:
         InvalidPattern: The engine sent a pattern that is none.
         OSError: Something cannot be looked at.
     """
-    return _Walk(files).run(selection)
+    included, excluded = Patterns(selection.include).root, Patterns(selection.exclude).root
+    needed = yield from follow(files, selection.follow)
+    above = frozenset(directory for path in needed for directory in parents(path))
+    everything = not (selection.include or selection.follow) or "" in needed
+    wanted = _Wanted(needed, above, bool(selection.include))
+    yield from _Walk(files, _Taken(wanted, "", included, excluded, everything)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What sources lead to, as far as it is the same everywhere."""
+
+    needed: frozenset[str]
+    above: frozenset[str]
+    """The directories in which something is needed."""
+    patterned: bool
+    """Whether there are patterns of what is wanted, too: then it may be anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Whether an entry is sent: a `dockerproto.tree.Choice`."""
+
+    wanted: _Wanted
+    path: str
+    included: Place
+    excluded: Place
+    needed: bool
+    """Whether all below is needed."""
+
+    @property
+    def taken(self) -> bool:
+        return (self.needed or self.included.matched) and not self.excluded.matched
+
+    def opens(self, path: str) -> bool:
+        if self.excluded.matched and not self.excluded.may_take_out():
+            return False
+        wanted = self.wanted
+        return self.needed or self.included.matched or wanted.patterned or path in wanted.above
+
+    def enter(self, name: str) -> _Taken:
+        path = f"{self.path}/{name}" if self.path else name
+        included, excluded = self.included.enter(name), self.excluded.enter(name)
+        return _Taken(self.wanted, path, included, excluded, self.needed or path in self.wanted.needed)
 
 
 @dataclass(slots=True)
 class _Level:
     """A directory that is being gone through."""
 
-    path: str
     names: Iterator[str]
-    included: Place
-    excluded: Place
-    needed: bool
-    """Whether all in it is included."""
-    unsent: Entry | None
+    choice: _Taken
+    unsent: Entry | None = None
     """The directory itself, until something in it is sent."""
 
 
-@dataclass(slots=True)
 class _Walk:
-    files: FileSystem
-    levels: list[_Level] = field(default_factory=list[_Level])
-    linked: dict[Hashable, str] = field(default_factory=dict[Hashable, str])
-    """What was sent of the files with several names: the first of these."""
-    needed: frozenset[str] = frozenset()
-    above: frozenset[str] = frozenset()
-    """The directories in which something is needed."""
-    patterned: bool = False
+    """A walk through a file system, which holds the names of the directories on its way."""
 
-    def run(self, selection: Selection) -> Generator[Entry | None]:
-        included, excluded = Patterns(selection.include).root, Patterns(selection.exclude).root
-        self.needed = yield from follow(self.files, selection.follow)
-        self.above = frozenset(above for path in self.needed for above in parents(path))
-        self.patterned = bool(selection.include)
-        everything = "" in self.needed or not (selection.include or selection.follow)
-        names = iter(self.files.names(""))
-        self.levels = [_Level("", names, included, excluded, everything, None)]
-        while self.levels:
-            yield from self._one(self.levels[-1])
+    def __init__(self, files: FileSystem, choice: _Taken) -> None:
+        self._files: Final = files
+        self._linked: Final = dict[Hashable, str]()
+        self._levels: Final = [_Level(iter(files.names("")), choice)]
 
-    def _one(self, level: _Level) -> Iterator[Entry | None]:
-        """Go on by one name."""
-        name = next(level.names, None)
-        if name is None:
-            self.levels.pop()
-            return
-        path = f"{level.path}/{name}" if level.path else name
-        node = self.files.look(path)
-        if node is None or stat.S_IFMT(node.entry.mode) not in _SENT:
+    def run(self) -> Iterator[Entry | None]:
+        while self._levels:
+            level = self._levels[-1]
+            for name in level.names:
+                choice = level.choice.enter(name)
+                looked_at = choice.taken or choice.opens(choice.path)
+                node = self._files.look(choice.path) if looked_at else None
+                yield from self._entries(node, choice)
+                if node is not None and stat.S_ISDIR(node.entry.mode):
+                    self._descend(node, choice)
+                    break
+            else:
+                self._levels.pop()
+
+    def _entries(self, node: Node | None, choice: _Taken) -> Iterator[Entry | None]:
+        """Yield what is sent for the sake of an entry: it, after the directories that it is in."""
+        if node is None or stat.S_ISSOCK(node.entry.mode) or not choice.taken:
             yield None
             return
-        included, excluded = level.included.enter(name), level.excluded.enter(name)
-        needed = level.needed or path in self.needed
-        sent = (needed or included.matched) and not excluded.matched
-        if sent:
-            yield from self._unsent()
-        yield self._entry(node) if sent else None
-        if stat.S_ISDIR(node.entry.mode) and self._is_looked_into(path, needed, included, excluded):
-            unsent = None if sent else node.entry
-            names = iter(self.files.names(path))
-            self.levels.append(_Level(path, names, included, excluded, needed, unsent))
-
-    def _is_looked_into(self, path: str, needed: bool, included: Place, excluded: Place) -> bool:
-        """Return whether something in a directory may be sent."""
-        if excluded.matched and not excluded.may_take_out():
-            return False
-        return needed or included.matched or self.patterned or path in self.above
-
-    def _unsent(self) -> Iterator[Entry]:
-        """Yield the directories that are sent for the sake of what is in them."""
-        for level in self.levels:
+        for level in self._levels:
             if level.unsent is not None:
                 yield level.unsent
                 level.unsent = None
+        yield self._linked_to_first(node)
 
-    def _entry(self, node: Node) -> Entry:
+    def _descend(self, node: Node, choice: _Taken) -> None:
+        """Go into a directory."""
+        names = iter(self._files.names(choice.path))
+        self._levels.append(_Level(names, choice, None if choice.taken else node.entry))
+
+    def _linked_to_first(self, node: Node) -> Entry:
         if node.identity is None or not stat.S_ISREG(node.entry.mode):
             return node.entry
-        first = self.linked.setdefault(node.identity, node.entry.path)
+        first = self._linked.setdefault(node.identity, node.entry.path)
         if first == node.entry.path:
             return node.entry
-        return replace(node.entry, target=first, hard=True)
+        return replace(node.entry, size=0, target=first, hard=True)

@@ -21,9 +21,9 @@ from dockerproto.protobuf import Int32, Int64, ProtoMessage
 TRACE: Final = "moby.buildkit.trace"
 """The ``id`` of a message whose ``aux`` is a trace."""
 STDOUT: Final = 1
-"""The `stream` of a log of standard output."""
+"""The `VertexLog.stream` of standard output."""
 STDERR: Final = 2
-"""The `stream` of a log of standard error."""
+"""The `VertexLog.stream` of standard error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,12 @@ from dockerproto.decoding import BuildMessages
 from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
+from dockerproto.offer import Offer, Output, SecretLike, read_output, read_secrets, read_ssh
 from dockerproto.operation import Call, Reported
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
     Request,
     flag,
@@ -73,9 +75,12 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-    builder: Builder = "classic",
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def build(
@@ -111,9 +116,12 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-    builder: Builder = "classic",
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
 ) -> Reported[BuildResult]: ...
 def build(
     *,
@@ -148,15 +156,19 @@ def build(
     ulimits: Ulimits | None = None,
     squash: bool = False,
     auth: AuthsLike | None = None,
-    builder: Builder = "classic",
     compression: Compression | None = None,
     on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
 ) -> Call[list[Message]] | Reported[BuildResult]:
     """Build an image.
 
     Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Docker has two
-    builders. BuildKit does not take what is for the classic one only: `rm`, `forcerm`, limits of memory
-    and CPU, other networks, `auth`.
+    builders, see `builder`. What is for one of them only is refused for the other: `rm`, `forcerm`, limits
+    of memory and CPU, other networks, `compression` and `on_upload` are for the classic one; `secrets`,
+    `ssh` and `output` for BuildKit, which needs the extra ``buildkit``.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
@@ -194,31 +206,42 @@ def build(
         ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
             BuildKit since API 1.42.
         squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials by registry, see `read_auth`. Those of other registries that the Dockerfile
-            names the client looks up, if `fileobj` is bytes, a path or a file that can seek, or with
-            `path`. With `ANONYMOUS` none are sent.
-        builder: ``classic``, or ``buildkit``, which Podman does not have. An engine that keeps its images
-            in containerd does not take `fileobj` for BuildKit. Since API 1.39.
-        compression: How the context is compressed that is made of a directory: for slow networks.
+        auth: Credentials by registry, see `read_auth`. Those of other registries the client looks up: for
+            BuildKit when the engine asks for them; for the classic builder those that the Dockerfile names,
+            if the context is a directory, bytes, a path or a file that can seek. With `ANONYMOUS` none
+            are sent.
+        compression: How a context that is made of a directory is compressed: for slow networks.
         on_upload: Called with the number of bytes of the context that are sent so far, after each piece.
+        builder: ``classic``, or ``buildkit``, which Podman does not have, since API 1.39. By default the one
+            that the other arguments are for; else what ``DOCKER_BUILDKIT`` says; else what the engine
+            recommends, which is BuildKit since Docker 23.
+        secrets: Secrets by the id of their mounts: a `Secret`, bytes, or a path object. They are in no image
+            and in no cache; one has 500 KiB at most.
+        ssh: Sockets of ssh agents by the id of their mounts; None is that of ``SSH_AUTH_SOCK``, for the
+            id ``default``. A build may list keys and have them sign, nothing else.
+        output: Where to write what the last stage has, instead of making an image of it: a directory, or a
+            `Tar`. Since API 1.40.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
         InvalidPattern: The ignore file has a pattern that is none.
         StepFailed: A command failed; ``step`` has its exit code and what it printed.
         DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
-        UnsupportedVersion: The engine has no BuildKit.
-        UploadFailed: Something of the directory cannot be read, or changed while it was read.
+        NotInstalled: BuildKit is asked for, and the extra ``buildkit`` is not installed.
+        OutputFailed: The output cannot be written; it is the cause of what the engine says.
+        UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
+        UnsupportedVersion: The engine is too old for BuildKit.
+        UploadFailed: Something of the directory cannot be read, or changed while it was read; a secret or
+            an ssh agent cannot be had.
         ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
-            does not go with them, or not with BuildKit.
+            does not go with them, or with the builder.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
-    context = read_context(path, dockerfile, path_dockerfile, compression)
-    body = _body(path, fileobj, remote, context)
+    body = _body(path, fileobj, remote, read_context(path, dockerfile, path_dockerfile, compression))
     query = (
-        text("remote", remote),
-        text("dockerfile", None if context else _named(path_dockerfile), "path_dockerfile"),
+        _remote(remote),
+        _dockerfile(body, path_dockerfile),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
@@ -238,19 +261,13 @@ def build(
         _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
-    headers = _encoding(encoding, fileobj)
-    request = upload_request("/build", query, body, timeout, *headers, on_upload=on_upload)
-    recipe = Recipe(_named(path_dockerfile) or DOCKERFILE, dict(buildargs or {}))
-    request = for_builder(builder, _authorised(request, auth, recipe))
-    return progress(request, stream, BuildFold, BuildMessages)
-
-
-def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
-    if auth == ANONYMOUS:
-        return request
-    auths = read_auths({} if auth is None else auth)
-    remote = request.body is None and request.context is None
-    return replace(request, auths=auths, recipe=None if remote else recipe)
+    request = upload_request(
+        "/build", query, body, timeout, *_encoding(encoding, fileobj), on_upload=on_upload
+    )
+    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), dict(buildargs or {}))
+    offer = _offer(secrets, ssh, output, auth)
+    made = for_builder(builder, _authorised(request, auth, recipe), offer)
+    return progress(made, stream, BuildFold, BuildMessages)
 
 
 def _body(
@@ -270,8 +287,32 @@ def _body(
     return context
 
 
-def _named(path: str | PathLike[str] | None) -> str | None:
-    return fspath(path) if isinstance(path, PathLike) else path
+def _dockerfile(body: AsyncSource | BuildContext | None, path: str | PathLike[str] | None) -> Parameter:
+    # Where it is in a directory's tar is known when that is made.
+    sent = None if isinstance(body, BuildContext) else path
+    return text("dockerfile", fspath(sent) if isinstance(sent, PathLike) else sent, "path_dockerfile")
+
+
+def _offer(
+    secrets: Mapping[str, SecretLike] | None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None,
+    output: Output | None,
+    auth: AuthsLike | None,
+) -> Offer:
+    return Offer(
+        secrets=read_secrets(secrets),
+        ssh=read_ssh(ssh),
+        output=read_output(output),
+        anonymous=auth == ANONYMOUS,
+    )
+
+
+def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
+    if auth == ANONYMOUS:
+        return request
+    auths = read_auths({} if auth is None else auth)
+    ours = request.body is not None or request.context is not None
+    return replace(request, auths=auths, recipe=recipe if ours else None)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -280,6 +321,11 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
         if parse_reference(name).digest is not None:
             raise ValueError(f"a digest cannot be given to an image: {name!r}")
     return names
+
+
+def _remote(remote: str | None) -> Parameter:
+    parameter = text("remote", remote)
+    return parameter if remote is None else replace(parameter, for_podman=NotOnPodman("fetch contexts"))
 
 
 def _build_args(arguments: Mapping[str, str | None] | None) -> Parameter:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
-from dockerproto.request import Parameter, Request
+from dockerproto.offer import Offer, Tar
+from dockerproto.request import NotOnPodman, Parameter, Request, json_text
 from dockerproto.versions import Version
 
 Builder: TypeAlias = Literal["classic", "buildkit"]
@@ -31,31 +32,59 @@ _NETWORKS: Final = (None, "default", "host", "none")
 _LATER: Final[Mapping[str, Version]] = {"shmsize": Version(1, 42), "ulimits": Version(1, 42)}
 
 
-def for_builder(builder: str, request: Request) -> Request:
-    """Return the request of a build as a builder takes it.
+_EXPORTERS: Final = {True: "tar", False: "local"}
+
+
+def for_builder(builder: Builder | None, request: Request, offer: Offer) -> Request:
+    """Return the request of a build as its builder takes it; without one, as the client may choose.
 
     Raises:
-        ValueError: There is no such builder, or BuildKit would ignore an argument.
+        ValueError: There is no such builder, or it would ignore an argument.
     """
-    if builder == "classic":
-        return request
-    if builder != "buildkit":
+    if builder not in ("classic", "buildkit", None):
         raise ValueError(f"builder is 'classic' or 'buildkit', not {builder!r}")
-    if request.auths:
-        raise ValueError(
-            "auth is not for BuildKit: it asks for credentials in a session, and ignores those of the request"
-        )
-    query = tuple(map(_for_buildkit, request.query))
-    query = (*query, Parameter("version", "2", _SINCE, podman_has_no="BuildKit"))
-    context = request.context and replace(request.context, classic=False)
-    return replace(request, query=query, recipe=None, context=context)
+    asked = offer.asked
+    if builder == "classic" and asked:
+        raise ValueError(f"{asked} is for BuildKit, not for the classic builder")
+    if builder == "buildkit" or (builder is None and asked):
+        if refusal := _refusal(request):
+            raise ValueError(refusal)
+        return _for_buildkit(request, offer)
+    if builder is None and not _refusal(request):
+        return replace(request, for_buildkit=_for_buildkit(request, offer))
+    return request
 
 
-def _for_buildkit(parameter: Parameter) -> Parameter:
+def _refusal(request: Request) -> str | None:
+    """Return why BuildKit does not take a request, None if it does."""
+    if request.on_upload is not None:
+        return "on_upload is not for BuildKit: it asks for the files that it needs"
+    if request.context is not None and request.context.compression is not None:
+        return "compression is not for BuildKit: it asks for the files that it needs"
+    return next(filter(None, map(_not_taken, request.query)), None)
+
+
+def _not_taken(parameter: Parameter) -> str | None:
     name, value = parameter.name, parameter.value
     if name == "networkmode" and value not in _NETWORKS:
-        raise ValueError(f"network_mode of BuildKit is 'default', 'host' or 'none', not {value!r}")
+        return f"network_mode of BuildKit is 'default', 'host' or 'none', not {value!r}"
     if name in _NOT_TAKEN and not (value is None or value is False or (name, value) == ("rm", "1")):
         argument, reason = _NOT_TAKEN[name]
-        raise ValueError(f"{argument} is not for BuildKit: {reason}")
-    return replace(parameter, since=max(parameter.since, _LATER.get(name, parameter.since)))
+        return f"{argument} is not for BuildKit: {reason}"
+    return None
+
+
+def _for_buildkit(request: Request, offer: Offer) -> Request:
+    query = (
+        *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in request.query),
+        Parameter("version", "2", _SINCE, for_podman=NotOnPodman("have BuildKit")),
+        Parameter("outputs", _outputs(offer), Version(1, 40)),
+    )
+    context = None if request.context is None else replace(request.context, classic=False)
+    return replace(request, query=query, context=context, offer=offer)
+
+
+def _outputs(offer: Offer) -> str | None:
+    if offer.output is None:
+        return None
+    return json_text([{"Type": _EXPORTERS[isinstance(offer.output, Tar)], "Attrs": {}}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Literal, overload
 
@@ -15,6 +16,7 @@ from dockerproto.operation import Call, Downloaded, Reported
 from dockerproto.reference import Reference, path_of, repository
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
     Request,
     platform_json,
@@ -77,6 +79,7 @@ def pull(
 
     Raises:
         NotFound: The registry has no such image or tag.
+        UnsupportedEngine: All tags are asked for, and it is a Podman.
         Unauthorized: The registry wants other credentials.
         DockerStreamError: The engine failed in the middle of the pull.
 
@@ -88,7 +91,7 @@ def pull(
         path=_CREATE,
         query=(
             Parameter("fromImage", reference.name),
-            text("tag", chosen),
+            _tag(chosen, "pull"),
             text("repo", repo),
             text("platform", platform, since=Version(1, 32)),
         ),
@@ -140,6 +143,7 @@ def push(
 
     Raises:
         NotFound: The engine has no such image.
+        UnsupportedEngine: All tags are asked for, and it is a Podman.
         Unauthorized: The registry wants other credentials.
         DockerStreamError: The engine failed in the middle of the push.
 
@@ -151,7 +155,7 @@ def push(
     request = Request(
         method="POST",
         path=f"/images/{path_of(reference.name)}/push",
-        query=(text("tag", chosen), text("platform", platform_json(platform), since=Version(1, 46))),
+        query=(_tag(chosen, "push"), text("platform", platform_json(platform), since=Version(1, 46))),
         auth=ANONYMOUS,  # engines up to 28.3 refuse a push that says nothing of credentials
         timeout=timeout,
         long=True,
@@ -324,6 +328,13 @@ def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | Non
     if reference.tag or reference.digest:
         raise ValueError(f"{what} {name!r} has a tag, and all tags are asked for")
     return reference, None
+
+
+def _tag(chosen: str | None, verb: str) -> Parameter:
+    parameter = text("tag", chosen)
+    if chosen is not None:
+        return parameter
+    return replace(parameter, for_podman=NotOnPodman(f"{verb} all tags at once"))
 
 
 def _new_name(repo: str | None, tag: str | None) -> str | None:

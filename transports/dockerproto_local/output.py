@@ -160,8 +160,9 @@ class DirectoryOutput:
         if not path:
             return self._root
         if self._near.path != path:
+            found = _Near(path, self._walk(path))
             self._near.close()
-            self._near = _Near(path, self._walk(path))
+            self._near = found
         return self._near.descriptor
 
     def _walk(self, path: str) -> int:

@@ -118,13 +118,15 @@ class TarFiles(Tree):
             raise ValueError(f"the header at byte {archive.offset} is damaged")
 
     def _content(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Opened:
-        return _Content(cast("IO[bytes]", archive.extractfile(member)), self._lock)  # it is a regular file
+        file = cast("IO[bytes]", archive.extractfile(member))  # there is one, as it is a regular file
+        return _Content(member.name, file, self._lock)
 
 
 class _Content:
     """A member that is read; several may be, but the file that they are in has one position."""
 
-    def __init__(self, file: IO[bytes], lock: Lock) -> None:
+    def __init__(self, name: str, file: IO[bytes], lock: Lock) -> None:
+        self._name: Final = name
         self._file: Final = file
         self._lock: Final = lock
 
@@ -133,7 +135,7 @@ class _Content:
             try:
                 return self._file.read(size)
             except tarfile.ReadError as error:
-                raise OSError(f"the tar of the context ends before {self._file.name!r} does") from error
+                raise OSError(f"the tar of the context ends before {self._name!r} does") from error
 
     def close(self) -> None:
         self._file.close()
