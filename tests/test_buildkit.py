@@ -144,7 +144,7 @@ async def test_an_engine_that_has_no_buildkit_for_a_tar_says_so(docker: Any, eng
     error = await failing(docker, "FROM busybox\n", "buildkit")
     if Difference.NO_BUILDKIT.on(engine):
         assert isinstance(error, UnsupportedEngine)
-        assert error.message == "a Podman does not build with BuildKit"
+        assert error.message == "a Podman does not have BuildKit"
     else:
         assert isinstance(error, BadRequest)
         assert "builder='classic'" in error.message
