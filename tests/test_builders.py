@@ -8,8 +8,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from dockerproto import UnsupportedEngine, UnsupportedVersion
-from dockerproto.classify import stream_error
-from dockerproto.errors import StreamBadRequest
 from dockerproto.images.build import build
 from dockerproto.offer import Tar
 from dockerproto.versions import NEWEST, Version
@@ -126,15 +124,3 @@ def test_what_an_older_buildkit_would_ignore_is_refused(argument: str, parameter
     assert parameter in query_of(Version(1, 42), builder="buildkit", **given)
     with pytest.raises(UnsupportedVersion, match=f"^parameter '{parameter}' needs API 1.42"):
         query_of(Version(1, 41), builder="buildkit", **given)
-
-
-def test_an_engine_that_does_not_give_the_tar_to_buildkit_is_told_of_with_the_way_out() -> None:
-    text = (
-        'failed to read downloaded context: failed to load cache key: Get "http://build-context-0":'
-        " dial tcp: lookup build-context-0: no such host"
-    )
-    error = stream_error(text, {"message": text})
-    assert type(error) is StreamBadRequest
-    assert error.message.startswith(f"{text} (an engine that keeps its images in containerd does not")
-    assert "builder='classic'" in error.message
-    assert error.error_detail == {"message": text}
