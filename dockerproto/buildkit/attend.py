@@ -178,7 +178,7 @@ async def _received(stream: ByteStream) -> bytes:
     data = await stream.receive(None)
     if not data:
         raise ConnectionResetError("the engine closed the connection")
-    return data
+    return bytes(data)
 
 
 def _within(request: Request, name: str, offered: Offered) -> Request:
