@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Final, Literal, TypeAlias
 
-from dockerproto.ignore import Patterns, read_ignore_file
+from dockerproto.ignore import Line, Patterns, read_ignore_file
 from dockerproto.tree import Entry
 
 Compression: TypeAlias = Literal["gzip"]
 """How a context is compressed."""
 
-DOCKERFILE: Final = "Dockerfile"
-"""The name that engines look for."""
 IGNORE_FILE: Final = ".dockerignore"
 """What says what is left out; with the name of a Dockerfile before it, for that one alone."""
 _DIGITS: Final = 20
@@ -154,9 +152,10 @@ def plan(found: Found, *, classic: bool = True) -> Plan:
         added.append(_file(f"{dockerfile}{IGNORE_FILE}", found.ignore[1]))
     if replaced:
         added.append(_file(IGNORE_FILE, _amended(found, dockerfile)))
-        patterns = Patterns([*lines, IGNORE_FILE], classic=classic)
+        lines.append(Line(IGNORE_FILE))
     elif classic and found.names(IGNORE_FILE) and not patterns.takes(IGNORE_FILE):
         kept.append(IGNORE_FILE)
+    patterns = Patterns(lines, classic=classic, kept=kept)
     return Plan(dockerfile=dockerfile, patterns=patterns, kept=tuple(kept), added=tuple(added))
 
 
@@ -170,12 +169,12 @@ def _unused(found: Found) -> str:
 
 def _amended(found: Found, dockerfile: str) -> bytes:
     """Return an ignore file that also lists what the directory does not have, so that no image gets it."""
-    ours = [] if found.dockerfile is not None else [dockerfile]
-    if not found.names(IGNORE_FILE):
-        ours.append(IGNORE_FILE)
+    ours = [] if found.names(IGNORE_FILE) else [IGNORE_FILE]
+    if found.dockerfile is None:
+        ours.append(dockerfile)
     content = b"" if found.ignore is None else found.ignore[1] + b"\n"
     return content + "".join(f"{name}\n" for name in ours).encode()
 
 
 def _file(path: str, content: bytes) -> tuple[Entry, bytes]:
-    return Entry(path=path, mode=stat.S_IFREG | 0o644, size=len(content)), content
+    return Entry(path=path, mode=stat.S_IFREG | 0o600, size=len(content)), content

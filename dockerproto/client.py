@@ -11,10 +11,10 @@ from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from dockerproto.auth import Credentials
-from dockerproto.buildcontext import DOCKERFILE, BuildContext
+from dockerproto.buildcontext import BuildContext
 from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
-from dockerproto.dockerfile import Recipe
+from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload

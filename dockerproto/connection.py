@@ -6,12 +6,10 @@ OSError and TimeoutError of the byte streams become the library's own errors her
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Final
 
 from dockerproto.endpoint import Address
-from dockerproto.errors import ClientClosed, ConnectionFailed, ProtocolViolated
+from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated
 from dockerproto.http11 import Buffer, Exchange, Head, Message, Upload
 from dockerproto.network import ByteStream, Network
 from dockerproto.pool import Pool
@@ -89,8 +87,11 @@ class Connection:
         """
         rest = memoryview(data)
         while rest:
-            with _edge(timer, "idle") as limit:
+            limit = timer.left("idle")
+            try:
                 rest = rest[await self._stream.send(rest, limit) :]
+            except OSError as error:
+                raise _failure(error, timer, "idle") from error
             if rest and not await self._wanted(timer):
                 return False
         return True
@@ -108,9 +109,12 @@ class Connection:
                 return False
         return True
 
-    async def _receive(self, timer: Timer, phase: Phase) -> bytes:
-        with _edge(timer, phase) as limit:
+    async def _receive(self, timer: Timer, phase: Phase) -> Buffer:
+        limit = timer.left(phase)
+        try:
             return await self._stream.receive(limit)
+        except OSError as error:
+            raise _failure(error, timer, phase) from error
 
 
 class Answer:
@@ -211,8 +215,11 @@ class Connections:
         return None
 
     async def _connect(self, timer: Timer) -> Connection:
-        with _edge(timer, "connect", f"cannot connect to {self._address}") as limit:
+        limit = timer.left("connect")
+        try:
             stream = await self._network.connect(self._address, limit)
+        except OSError as error:
+            raise _failure(error, timer, "connect", f"cannot connect to {self._address}") from error
         if self._pool.closed:
             stream.close()
             raise ClientClosed(0, "the client was closed")
@@ -221,14 +228,10 @@ class Connections:
         return connection
 
 
-@contextmanager
-def _edge(
-    timer: Timer, phase: Phase, what: str = "the connection to the engine broke"
-) -> Generator[float | None]:
-    limit = timer.left(phase)
-    try:
-        yield limit
-    except TimeoutError as error:
-        raise timer.passed(phase) from error
-    except OSError as error:
-        raise ConnectionFailed(0, f"{what}: {error}") from error
+def _failure(
+    error: OSError, timer: Timer, phase: Phase, what: str = "the connection to the engine broke"
+) -> DockerError:
+    """Return the library's own exception for one of a byte stream."""
+    if isinstance(error, TimeoutError):
+        return timer.passed(phase)
+    return ConnectionFailed(0, f"{what}: {error}")

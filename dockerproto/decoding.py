@@ -84,15 +84,30 @@ class Messages:
         """Hand out the messages that are complete."""
         if not data:
             return self._finish()
-        first, *lines = data.split(b"\n")
-        self._pieces.append(first)
-        self._size += len(first)
-        complete: list[bytes] = []
-        if lines:
-            complete = [b"".join(self._pieces), *lines[:-1]]
-            self._pieces = [lines[-1]]
-            self._size = len(lines[-1])
-        return self._read(complete)
+        *lines, rest = data.split(b"\n")
+        if lines and self._pieces:
+            lines[0] = b"".join((*self._pieces, lines[0]))
+            self._pieces.clear()
+            self._size = 0
+        self._pieces.append(rest)
+        self._size += len(rest)
+        return self._plain(lines) or self._read(lines)
+
+    def _plain(self, lines: list[bytes]) -> list[Message]:
+        """Return the messages of lines that are one each and no error; none if it is not as simple as that.
+
+        This is what engines send nearly always, and takes a third of the time of `_read`.
+        """
+        if self._size + sum(map(len, lines)) > self._limit:
+            return []
+        try:
+            documents = list(map(_json.decode, lines))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return []
+        for each in documents:
+            if type(each) is not dict or "error" in each or "errorDetail" in each:
+                return []
+        return cast("list[Message]", documents)  # as in `_checked`
 
     def _finish(self) -> Iterator[Message]:
         rest = b"".join(self._pieces)

@@ -18,13 +18,11 @@ from dockerproto.automaton import ANY, LAST, Chars, Item, Kind, Ranges
 _TOKEN: Final = re.compile(
     r"(?P<deep>\*\*/?)|(?P<star>\*)|(?P<one>\?)|(?P<escape>\\.)|(?P<bracket>[][])|(?P<plain>.)", re.DOTALL
 )
-_WELL_FORMED: Final = re.compile(
-    # A class has a range at least; "-" and "]" are escaped in one, but for the "-" of a range.
-    "(?: [^\\\\[] | \\\\. | \\[ \\^?+ (?: MEMBER (?:-MEMBER)? )++ ] )*+".replace(
-        "MEMBER", "(?:\\\\.|[^]\\\\\udc80-\udcff-])"
-    ),
-    re.DOTALL | re.VERBOSE,
-)
+_MEMBER: Final = "(?:\\\\.|[^]\\\\\udc80-\udcff-])"
+"""A character of a class: "-" and "]" are escaped, as a rule."""
+_PART: Final = rf"(?: [^\\\[*] | \\. | \[ \^?+ (?: {_MEMBER} (?:-{_MEMBER})? )++ \] )"
+_CHECKED: Final = re.compile(rf"\**+ (?: (?:\.|\?|\\\.) \*++ )?+ {_PART}*+ (?=\*|\Z)", re.DOTALL | re.VERBOSE)
+"""What the docker command looks at: as far as it has to, to see whether the path "." matches."""
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _SPECIAL: Final = frozenset(".+()|{}$")
 """Characters that a regular expression takes for its own, and a pattern does not."""
@@ -78,7 +76,7 @@ def read_glob(pattern: str) -> tuple[Item, ...]:
     """
     if not pattern:
         raise ValueError("nothing follows the exclamation mark")
-    if not _WELL_FORMED.fullmatch(pattern):
+    if not _CHECKED.match(pattern):
         raise ValueError("a bracket is not closed, a range has no end, or nothing follows a backslash")
     tokens = [(match.lastgroup or "", match.group()) for match in _TOKEN.finditer(pattern)]
     kinds = [kind for kind, _ in tokens]
@@ -167,7 +165,7 @@ class _Expression:
         negated = self._takes("^")
         ranges: list[tuple[int, int]] = []
         letters: list[tuple[str, bool]] = []
-        while not self._takes("]") or not (ranges or letters):
+        while not (ranges or letters) or not self._takes("]"):
             group = self._posix() or self._group()
             if group is not None:
                 ranges += group.ranges

@@ -7,12 +7,16 @@ frame every success.
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import h11
 
+from dockerproto.chunked import Buffer as Buffer  # noqa: PLC0414  # it is taken from here
+from dockerproto.chunked import Chunks
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 
 HEAD_LIMIT: Final = 64 * 2**10
@@ -20,9 +24,10 @@ HEAD_LIMIT: Final = 64 * 2**10
 SWITCHED: Final = 101
 """The status with which an engine turns a connection over to another protocol, if it was asked to."""
 _NO_CONTENT: Final = 204
+_BODYLESS: Final = frozenset({_NO_CONTENT, 304})
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+"""What ends a head, for h11."""
 _REFUSAL: Final = 300
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 class Upload(Protocol):
@@ -79,6 +84,12 @@ class Exchange:
         self._eof = False
         self._framed = True
         self._bodyless = False
+        self._heading = False
+        self._head_ended = False
+        self._last = b""
+        self._beyond: list[bytes] = []
+        self._chunks: Chunks | None = None
+        self._ready: Final = deque[bytes]()
         self.untouched: bool = True
         """Whether no byte of an answer has come yet."""
 
@@ -87,6 +98,7 @@ class Exchange:
         if self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
         self.untouched = True
+        self._heading = True
         self._bodyless = message.method == "HEAD"
         framing = [("Transfer-Encoding", "chunked")] if message.upload else _no_body(message.method)
         try:
@@ -106,11 +118,18 @@ class Exchange:
         """Return what to send at the end of the body."""
         return self._send(h11.EndOfMessage())
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the connection; b"" is its end."""
+    def feed(self, data: Buffer) -> None:
+        """Take bytes from the connection, none at its end; they may be overwritten afterwards."""
         self.untouched = self.untouched and not data
         self._eof = self._eof or not data
-        self._http.receive_data(data)
+        if self._chunks is not None:
+            self._feed_chunks(self._chunks, data)
+        elif self._head_ended:
+            self._beyond.append(bytes(data))
+        elif self._heading:
+            self._feed_head(data)
+        else:
+            self._http.receive_data(bytes(data))
 
     def head(self) -> Head | None:
         """Return the head of the answer; None: feed me first.
@@ -120,12 +139,19 @@ class Exchange:
             ProtocolViolated: This is no HTTP.
         """
         event = self._event()
+        while isinstance(event, h11.InformationalResponse) and event.status_code != SWITCHED:
+            self._feed_beyond()
+            event = self._event()
         if isinstance(event, h11.Response | h11.InformationalResponse):
             return self._read_head(event)
         return None
 
     def body(self) -> bytes | None:
         """Return the next bytes of the body, b"" at its end; None: feed me first. Raises as `head`."""
+        if self._ready:
+            return self._ready.popleft()
+        if self._chunks is not None:
+            return None
         event = self._event()
         if isinstance(event, h11.Data):
             return bytes(event.data)
@@ -149,15 +175,39 @@ class Exchange:
 
     def _event(self) -> object:
         try:
-            event = self._http.next_event()
-            while isinstance(event, h11.InformationalResponse) and event.status_code != SWITCHED:
-                event = self._http.next_event()
+            return self._http.next_event()
         except h11.RemoteProtocolError as error:
             if self._eof:
                 message = "the engine closed the connection before its answer was complete"
                 raise ConnectionFailed(0, message) from error
             raise ProtocolViolated(0, f"the answer is no HTTP: {error}") from error
-        return event
+
+    def _feed_head(self, data: Buffer) -> None:
+        """Show h11 the head and nothing of what follows, which it would not give back."""
+        seen = self._last + data
+        found = _BLANK_LINE.search(seen)
+        end = found.end() - len(self._last) if found else len(data)
+        self._http.receive_data(bytes(data[:end]))
+        self._last = b"" if found else seen[-2:]
+        self._head_ended = found is not None
+        if end < len(data):
+            self._beyond.append(bytes(data[end:]))
+
+    def _feed_beyond(self) -> None:
+        """Feed what came after a head."""
+        self._head_ended = False
+        beyond, self._beyond = self._beyond, []
+        for data in beyond:
+            self.feed(data)
+
+    def _feed_chunks(self, chunks: Chunks, data: Buffer) -> None:
+        """Keep what is data; what is not is for h11, and all that follows."""
+        if taken := chunks.read(data):
+            self._ready.append(taken)
+        rest = chunks.rest if data else b""
+        if rest is not None:
+            self._chunks = None
+            self._http.receive_data(rest)
 
     def _read_head(self, response: h11.Response | h11.InformationalResponse) -> Head:
         lines = (b"HTTP/1.1 200 " + response.reason, *map(b": ".join, response.headers), b"")
@@ -167,6 +217,10 @@ class Exchange:
         self._framed = not {"content-length", "transfer-encoding"}.isdisjoint(headers)
         self._framed |= self._bodyless or response.status_code == _NO_CONTENT
         self._framed |= response.status_code >= _REFUSAL
+        has_chunks = "transfer-encoding" in headers and not self._bodyless
+        self._chunks = Chunks() if has_chunks and response.status_code not in _BODYLESS else None
+        self._heading = False
+        self._feed_beyond()
         return Head(response.status_code, headers)
 
     def _end(self) -> bytes:

@@ -101,18 +101,22 @@ class Patterns:
         lines: The patterns, as `read_ignore_file` returns them, or as texts.
         classic: Whether to look into directories that are left out only where the docker command does,
             for the classic builder, see `names_below`; BuildKit does wherever something may be taken out.
+        kept: Paths that the docker command takes out by patterns of its own.
 
     Raises:
         InvalidPattern: One of them is none.
     """
 
-    def __init__(self, lines: Iterable[Line | str], *, classic: bool = False) -> None:
+    def __init__(
+        self, lines: Iterable[Line | str], *, classic: bool = False, kept: Iterable[str] = ()
+    ) -> None:
         self.classic: Final = classic
         """Whether it is for the classic builder."""
         given = (line if isinstance(line, Line) else Line(line) for line in lines)
         self._patterns: Final = tuple(_read_pattern(line) for line in given if _trim(line.text))
         self._machine: Final = Machine(each.items for each in self._patterns)
         self._negations: Final = sum(each.negated << index for index, each in enumerate(self._patterns))
+        self._named: Final = (*(each.text for each in self._patterns if each.negated), *kept)
         self._verdicts: Final = dict[tuple[int, int], tuple[bool, int]]()
         self.root: Final = Place(self, self._machine.start, self._machine.start, 0, matched=False)
         """The place of the root, which no pattern matches."""
@@ -147,7 +151,7 @@ class Patterns:
         it look into ``a``, and ``!**/*.py`` into none.
         """
         inside = f"{path}/"
-        return any(each.negated and f"{each.text}/".startswith(inside) for each in self._patterns)
+        return any(f"{text}/".startswith(inside) for text in self._named)
 
     def verdict(self, accepted: int, inherited: int) -> tuple[bool, int]:
         """Return whether a path is matched, and by which patterns what is below it is.

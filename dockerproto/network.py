@@ -25,8 +25,8 @@ class ByteStream(Protocol):
         """Send data; return how many bytes of it: all, unless it would wait and `receive` would not."""
         ...
 
-    async def receive(self, timeout: float | None) -> bytes:
-        """Return some bytes, b"" at the end."""
+    async def receive(self, timeout: float | None) -> Buffer:
+        """Return some bytes, none at the end; they may be overwritten by the next call."""
         ...
 
     async def readable(self) -> bool:

@@ -156,7 +156,8 @@ class Request:
         """
         require(self.since, f"{self.method} {self.path}", spoken)
         query = urlencode(
-            [pair for parameter in self.query for pair in parameter.pairs(spoken, podman=podman)]
+            [pair for parameter in self.query for pair in parameter.pairs(spoken, podman=podman)],
+            errors="surrogateescape",
         )
         prefix = f"/v{spoken}" if self.versioned else ""
         return f"{prefix}{self.path}?{query}" if query else prefix + self.path

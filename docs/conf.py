@@ -55,6 +55,8 @@ nitpick_ignore_regex = [
 
 # What an operation is on either kind of client; see dockerproto/operation.py.
 _ON_CLIENTS = {
+    "AsyncDocker": {"Call": "Awaitable", "Login": "Awaitable[str]"},
+    "Docker": {"Call": "", "Login": "str"},
     "AsyncImages": {"Call": "Awaitable", "Reported": "AsyncProgress", "Downloaded": "AsyncDownload"},
     "Images": {"Call": "", "Reported": "Progress", "Downloaded": "Download"},
 }

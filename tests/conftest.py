@@ -142,3 +142,18 @@ def repository(engine: PrivateEngine, closed_registry: Registry) -> Any:
     assert ask(engine.socket, "POST", f"/images/busybox/tag?repo={name}&tag=latest").status == 201
     yield name
     ask(engine.socket, "DELETE", f"/images/{name}?force=1")
+
+
+@pytest.fixture
+async def docker(engine: PrivateEngine, connect: Connect) -> Any:
+    async with connect(engine.url) as docker:
+        yield docker
+
+
+@pytest.fixture
+def name(engine: PrivateEngine) -> Iterator[str]:
+    """The name of an image that is busybox under another name; what the test makes of it is removed."""
+    name = "dockerproto/image:1"
+    assert ask(engine.socket, "POST", "/images/busybox/tag?repo=dockerproto/image&tag=1").status == 201
+    yield name
+    ask(engine.socket, "DELETE", f"/images/{name}?force=1")

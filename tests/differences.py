@@ -54,6 +54,7 @@ class Difference(Enum):
         _CONTAINERD,
         "what it pushes has an OCI manifest, of which no platform is told",
     )
+    LOGIN_OVER_TLS = _PODMAN, "a login is tried over TLS only, but at localhost: 500"
     NO_DISTRIBUTION = _PODMAN, "a registry cannot be asked for an image: 404"
 
     def __init__(self, engines: tuple[type[PrivateEngine], ...], reason: str) -> None:

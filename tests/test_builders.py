@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from dockerproto import UnsupportedVersion
+from dockerproto import UnsupportedEngine, UnsupportedVersion
 from dockerproto.classify import stream_error
 from dockerproto.errors import StreamBadRequest
 from dockerproto.images.build import build
@@ -37,7 +37,7 @@ def test_an_engine_may_be_too_old_for_buildkit() -> None:
 
 
 def test_a_podman_has_no_buildkit() -> None:
-    with pytest.raises(UnsupportedVersion, match=r"^Podman has no BuildKit: parameter 'version'$"):
+    with pytest.raises(UnsupportedEngine, match=r"^a Podman does not build with BuildKit$"):
         query_of(podman=True, builder="buildkit")
 
 

@@ -16,7 +16,7 @@ from dockerproto import (
     NotFound,
     PullResult,
     StepFailed,
-    UnsupportedVersion,
+    UnsupportedEngine,
 )
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
@@ -143,8 +143,8 @@ async def test_an_engine_that_has_no_buildkit_for_a_tar_says_so(docker: Any, eng
         return
     error = await failing(docker, "FROM busybox\n", "buildkit")
     if Difference.NO_BUILDKIT.on(engine):
-        assert isinstance(error, UnsupportedVersion)
-        assert error.message == "Podman has no BuildKit: parameter 'version'"
+        assert isinstance(error, UnsupportedEngine)
+        assert error.message == "a Podman does not build with BuildKit"
     else:
         assert isinstance(error, BadRequest)
         assert "builder='classic'" in error.message
@@ -157,7 +157,7 @@ async def test_a_podman_is_known_by_a_client_with_a_version_of_its_own(
         await docker.images.list()
         if Difference.NO_BUILDKIT.on(engine):
             for _ in range(2):
-                assert isinstance(await failing(docker, "FROM busybox\n", "buildkit"), UnsupportedVersion)
+                assert isinstance(await failing(docker, "FROM busybox\n", "buildkit"), UnsupportedEngine)
         assert await building(docker, "FROM busybox\n", "classic")
 
 

@@ -63,6 +63,9 @@ class FakeNetwork:
     def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
         raise NotImplementedError
 
+    def open_context(self, context: BuildContext) -> ContextSource:
+        raise NotImplementedError
+
     def lock(self) -> Lock:
         raise NotImplementedError
 
@@ -70,9 +73,6 @@ class FakeNetwork:
         raise NotImplementedError
 
     def variable(self, name: str) -> str | None:
-        raise NotImplementedError
-
-    def open_context(self, context: BuildContext) -> ContextSource:
         raise NotImplementedError
 
     def disk(self) -> Disk:

@@ -379,6 +379,18 @@ def test_an_answer_is_handed_out_as_it_comes() -> None:
     assert seen == [None, None, None, b"h", None, None, b""]
 
 
+def test_what_comes_after_the_head_waits_until_that_is_read() -> None:
+    for answer in (CHUNKED, LENGTH):
+        exchange = Exchange()
+        exchange.start(GET)
+        place = answer.index(b"\r\n\r\n") + 6
+        for piece in (*cut_at(answer, (place, place + 3)), b""):
+            exchange.feed(piece)
+        assert exchange.head() is not None
+        body = list(iter(lambda: exchange.body() or b"", b""))  # noqa: B023  # it is used at once
+        assert b"".join(body) == talk([answer]).body
+
+
 def test_a_connection_that_ends_at_once_is_untouched() -> None:
     exchange = Exchange()
     exchange.start(GET)

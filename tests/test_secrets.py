@@ -90,7 +90,7 @@ async def test_no_secret_shows(  # noqa: PLR0917  # pytest passes them by name
                     shown += [repr(stream), repr(docker), await _outcome(stream.rest)]
                 for store in (False, True):
                     shown.append(await _outcome(partial(docker.login, OTHER, USER, PASSWORD, store=store)))
-                client: Any = getattr(docker, "blocking", docker)._client
+                client: Any = getattr(docker, "blocking", docker).client
                 parts: list[Any] = [client, client.configuration, client.credentials, vars(client)]
                 shown += map(repr, parts)
         gc.collect()

