@@ -32,7 +32,7 @@ class Upload(Protocol):
     """A body that is being sent."""
 
     async def next(self) -> Buffer:
-        """Return the next bytes, none at the end."""
+        """Return the next bytes, none at the end; they may be overwritten by the next call."""
         ...
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ exception of the caller's own iterable comes out as it is.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
 from contextlib import closing
 from typing import Final, Protocol, cast
 
@@ -17,13 +17,13 @@ from dockerproto.http11 import Buffer
 from dockerproto.network import Network
 from dockerproto.request import AsyncSource, Readable, Source
 
-PIECE: Final = 256 * 2**10
-"""The longest piece that is sent at once, in bytes."""
+PIECE: Final = 2**20
+"""The longest piece that is sent at once, in bytes; each is one call of a worker thread."""
 
 
 class _Pieces(Protocol):
     async def next(self) -> Buffer:
-        """Return the next bytes, none at the end; some may be empty."""
+        """Return the next bytes, none at the end; they may be overwritten by the next call."""
         ...
 
     async def close(self) -> None:
@@ -134,6 +134,16 @@ def _read(source: Source, network: Network) -> Generator[Buffer]:
             if isinstance(source, Generator):
                 source.close()
     else:
-        # A file is an iterable too, of its lines.
-        while piece := cast("Readable", source).read(PIECE):
+        yield from _read_file(cast("Readable", source))  # it is an iterable too, of its lines
+
+
+def _read_file(file: Readable) -> Generator[Buffer]:
+    """Yield the pieces of a file: of one buffer if it can fill one, as fresh memory costs more."""
+    readinto: Callable[[memoryview], int] | None = getattr(file, "readinto", None)
+    if readinto is None:
+        while piece := file.read(PIECE):
             yield piece
+        return
+    buffer = memoryview(bytearray(PIECE))
+    while size := readinto(buffer):
+        yield buffer[:size]
