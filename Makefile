@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx dockerproto_local
+PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx dockerproto_local dockerproto_cli
 DEMO_NEEDS := any-engine registry busybox
 ENGINES := docker-20.10 docker-26.1 docker-26.1-containerd podman-4.3
 

@@ -4,7 +4,7 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import ANONYMOUS, AuthLike, Credentials, read_auth
+from dockerproto.auth import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.client import Ping
 from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
 from dockerproto.errors import (
@@ -16,20 +16,27 @@ from dockerproto.errors import (
     CredentialsError,
     DockerError,
     DockerStreamError,
+    FailedStep,
     InvalidHost,
+    InvalidPattern,
     InvalidReference,
+    NotFinished,
     NotFound,
     NotFoundOrUnauthorized,
+    OutputFailed,
     ProtocolViolated,
     ServerError,
+    StepFailed,
     TimedOut,
     TooManyRequests,
     Unauthorized,
+    UnsupportedEngine,
     UnsupportedVersion,
     UploadFailed,
 )
 from dockerproto.hosts import parse_host
 from dockerproto.images import AsyncImages, Images
+from dockerproto.images.builders import Builder
 from dockerproto.lookup import CredentialsLike, CredentialsSource, CredentialsStore
 from dockerproto.models import (
     BuildsPruned,
@@ -49,7 +56,20 @@ from dockerproto.models import (
     SearchResult,
 )
 from dockerproto.reference import Reference, parse_reference
-from dockerproto.streams import AsyncDownload, AsyncStream, Download, Stream
+from dockerproto.results import (
+    BuildResult,
+    BuildWarning,
+    ImportResult,
+    PulledTag,
+    PullResult,
+    PushedTag,
+    PushResult,
+    build_result,
+    import_result,
+    pull_result,
+    push_result,
+)
+from dockerproto.streams import AsyncDownload, AsyncProgress, AsyncStream, Download, Progress, Stream
 from dockerproto.timeouts import DEFAULT, Timeout, TimeoutLike
 
 __version__ = "0.1.0"
@@ -62,9 +82,14 @@ __all__ = [
     "TLS",
     "AsyncDownload",
     "AsyncImages",
+    "AsyncProgress",
     "AsyncStream",
     "AuthLike",
+    "AuthsLike",
     "BadRequest",
+    "BuildResult",
+    "BuildWarning",
+    "Builder",
     "BuildsPruned",
     "ClientClosed",
     "Conflict",
@@ -83,26 +108,37 @@ __all__ = [
     "Download",
     "Endpoint",
     "EngineVersion",
+    "FailedStep",
     "HistoryEntry",
     "ImageConfig",
     "ImageInspect",
     "ImageSummary",
     "Images",
     "ImagesPruned",
+    "ImportResult",
     "InvalidHost",
+    "InvalidPattern",
     "InvalidReference",
     "ManifestSummary",
     "Message",
     "NamedPipe",
+    "NotFinished",
     "NotFound",
     "NotFoundOrUnauthorized",
+    "OutputFailed",
     "Ping",
     "Platform",
+    "Progress",
     "ProgressDetail",
     "ProtocolViolated",
+    "PullResult",
+    "PulledTag",
+    "PushResult",
+    "PushedTag",
     "Reference",
     "SearchResult",
     "ServerError",
+    "StepFailed",
     "Stream",
     "TimedOut",
     "Timeout",
@@ -110,9 +146,14 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnixSocket",
+    "UnsupportedEngine",
     "UnsupportedVersion",
     "UploadFailed",
+    "build_result",
+    "import_result",
     "parse_host",
     "parse_reference",
+    "pull_result",
+    "push_result",
     "read_auth",
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, TypeVar, overload
+from typing import Any, Final, TypeVar
 
-from dockerproto.decoding import Archive, Decoders, Document, Messages, Missing, Value
+from dockerproto.decoding import Archive, Decoder, Decoders, Document, Messages, Missing, Value
 from dockerproto.errors import ProtocolViolated
+from dockerproto.folding import Fold
 from dockerproto.models import Message, fill_lists
-from dockerproto.operation import Call, Downloaded, Streamed
+from dockerproto.operation import Call, Downloaded, Reported, Streamed
 from dockerproto.request import Request
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _JSON: Final[Mapping[type, str]] = {dict: "JSON object", list: "JSON array"}
 _OK: Final = 200
@@ -19,7 +21,6 @@ _CREATED: Final = 201
 _NOT_FOUND: Final = 404
 
 _DOCUMENT: Final[Decoders[Any]] = {_OK: lambda _: Document()}
-_MESSAGES: Final[Decoders[Message]] = {_OK: Messages}
 _ARCHIVE: Final[Decoders[bytes]] = {_OK: lambda _: Archive()}
 # Engines from 24.0 on answer 200 to a tag that they did not make.
 _MADE: Final[Decoders[bool]] = {_CREATED: lambda _: Value(value=True)}
@@ -51,15 +52,14 @@ def archive(request: Request) -> Downloaded:
     return Downloaded(request, _ARCHIVE)
 
 
-@overload
-def progress(request: Request, stream: Literal[False]) -> Call[list[Message]]: ...
-@overload
-def progress(request: Request, stream: Literal[True]) -> Streamed[Message]: ...
-@overload
-def progress(request: Request, stream: bool) -> Call[list[Message]] | Streamed[Message]: ...
-def progress(request: Request, stream: bool) -> Call[list[Message]] | Streamed[Message]:
-    """Return an operation that answers with messages, as they come or in a list."""
-    messages = Streamed(request, _MESSAGES)
+def progress(
+    request: Request,
+    stream: bool,
+    fold: Callable[[], Fold[R]],
+    decoder: Callable[[int], Decoder[Message]] = Messages,
+) -> Call[list[Message]] | Reported[R]:
+    """Return an operation that answers with messages, as they come or in a list, and folds them."""
+    messages = Reported(request, {_OK: decoder}, fold)
     return messages if stream else Call(messages, list)
 
 

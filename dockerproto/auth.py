@@ -66,6 +66,9 @@ AuthLike: TypeAlias = Credentials | Mapping[str, str] | str | bytes
 ANONYMOUS: Final = Credentials()
 """No credentials, said in so many words: as ``auth`` of an operation, it has none looked up."""
 
+AuthsLike: TypeAlias = Mapping[str, AuthLike] | Credentials
+"""Credentials by registry, each in any of the forms that `read_auth` takes; or `ANONYMOUS`."""
+
 
 def server_of(registry: str) -> str:
     """Return the address under which the credentials of a registry are kept, and sent."""
@@ -73,22 +76,23 @@ def server_of(registry: str) -> str:
 
 
 def registry_config(auths: Mapping[str, Credentials]) -> str:
-    """Return the value of ``X-Registry-Config``, of credentials by registry.
+    """Return the value of ``X-Registry-Config``, of credentials by registry; "" if they are none.
 
     >>> registry_config({"docker.io": Credentials(identitytoken="t")})
     'eyJodHRwczovL2luZGV4LmRvY2tlci5pby92MS8iOnsiaWRlbnRpdHl0b2tlbiI6InQifX0='
     """
-    return _header({server_of(registry): _known(each) for registry, each in auths.items()})
+    known = {server_of(registry): _known(each) for registry, each in auths.items() if each != ANONYMOUS}
+    return _header(known) if known else ""
 
 
-def read_auths(auths: Mapping[str, AuthLike]) -> dict[str, Credentials]:
+def read_auths(auths: AuthsLike) -> dict[str, Credentials]:
     """Read credentials by registry, which may be named by an address too.
 
     Raises:
         TypeError: They are no mapping, or one of them is of no type for credentials.
         ValueError: A key is no registry, or one of them is of no form of credentials.
     """
-    if not isinstance(auths, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+    if not isinstance(auths, Mapping):
         raise TypeError(f"auth is a mapping from registries to credentials, not {type(auths).__name__}")
     named = ((registry_named(address), auth) for address, auth in auths.items())
     return {registry: read_auth(auth).for_registry(registry) for registry, auth in named}

@@ -20,6 +20,7 @@ from dockerproto.errors import (
     NotFoundOrUnauthorized,
     ProtocolViolated,
     ServerError,
+    StepFailed,
     StreamBadRequest,
     StreamConflict,
     StreamNotFound,
@@ -33,9 +34,10 @@ from dockerproto.errors import (
 )
 
 # A failing step quotes the command, which may contain any of the words further down: so it comes first.
-_TEXTS: Final[tuple[tuple[type[DockerError] | None, str], ...]] = (
-    (None, r"returned a non-zero code|did not complete successfully|executor failed running"),
-    (None, r"while running runtime: exit status"),
+_TEXTS: Final[tuple[tuple[type[DockerError], str], ...]] = (
+    (StepFailed, r"returned a non-zero code|did not complete successfully|executor failed running"),
+    (StepFailed, r"while running runtime: exit status"),
+    (BadRequest, r"failed to read downloaded context: .*http://build-context-"),
     (UnsupportedVersion, r"client version \S+ is too (?:new|old)|requires minimum api version"),
     (NotFoundOrUnauthorized, r"pull access denied|requested access to the resource is denied"),
     (TooManyRequests, r"toomanyrequests"),
@@ -74,6 +76,13 @@ _EXIT_CODE: Final = re.compile(
     re.DOTALL,
 )
 
+# An engine that keeps its images in containerd serves the tar where its BuildKit does not look for it.
+_NO_TAR: Final = re.compile(r"failed to read downloaded context: .*http://build-context-", re.DOTALL)
+_CONTAINERD: Final = (
+    "an engine that keeps its images in containerd does not give a tar to BuildKit: "
+    "let it fetch the context with remote=, or build with builder='classic'"
+)
+
 _BY_STATUS: Final[Mapping[int, type[DockerError]]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -88,6 +97,7 @@ _IN_STREAM: Final[Mapping[type[DockerError], type[DockerStreamError]]] = {
     NotFound: StreamNotFound,
     NotFoundOrUnauthorized: StreamNotFoundOrUnauthorized,
     ServerError: StreamServerError,
+    StepFailed: StepFailed,
     TooManyRequests: StreamTooManyRequests,
     Unauthorized: StreamUnauthorized,
 }
@@ -99,7 +109,8 @@ def status_error(status: int, message: str) -> DockerError:
     >>> status_error(500, 'Get "http://127.0.0.1:5000/v2/": no basic auth credentials')
     Unauthorized(500, 'Get "http://127.0.0.1:5000/v2/": no basic auth credentials')
     """
-    return (_cause(message) or _by_status(status))(status, message)
+    cause = _cause(message)
+    return (_by_status(status) if cause in (None, StepFailed) else cause)(status, message)
 
 
 def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
@@ -110,6 +121,8 @@ def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
     >>> type(stream_error("manifest unknown", {"message": "manifest unknown"})).__mro__[1:3]
     (<class 'dockerproto.errors.DockerStreamError'>, <class 'dockerproto.errors.NotFound'>)
     """
+    if _NO_TAR.search(message):
+        message = f"{message} ({_CONTAINERD})"
     if "code" not in detail and (found := _EXIT_CODE.search(message)):
         detail = {**detail, "code": int(found[1])}
     cause = _cause(message)

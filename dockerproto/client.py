@@ -5,21 +5,30 @@ Every operation of every transport runs on `Client.open`.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, Protocol, TypeAlias
 
+from dockerproto.auth import Credentials
+from dockerproto.buildcontext import BuildContext
+from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
+from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.endpoint import Endpoint
-from dockerproto.errors import ClientClosed
+from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
-from dockerproto.request import AsyncSource, Request
+from dockerproto.offer import BUILDKIT_VARIABLE, Offer, wants_buildkit
+from dockerproto.request import Parameter, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
 
 _OK: Final = 200
+_BUILDKIT: Final = "2"
+_PODMAN: Final = "libpod-api-version"
 _PING: Final = Request(method="GET", path="/_ping", versioned=False)
 
 
@@ -37,6 +46,15 @@ class Answer(Protocol):
 
     def close(self) -> None:
         """Close the connection at once, unless the body was read to its end."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until nothing runs any more that was started for it."""
+        ...
+
+    @property
+    def cause(self) -> Exception | None:
+        """What went wrong here while the engine worked, and may be why it failed."""
         ...
 
 
@@ -86,6 +104,10 @@ class Ping:
     """The version of Podman's own API, if it is a Podman."""
 
 
+Send: TypeAlias = Callable[[Message, Timer], Awaitable[Answer]]
+"""What sends a message, and returns its answer."""
+
+
 class Client:
     """An engine, as operations see it."""
 
@@ -96,9 +118,16 @@ class Client:
         """The API version that is spoken; None: not negotiated yet."""
         self.credentials: Final = Lookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
-        # Known from the negotiation: a client with a version of its own takes any engine for Docker.
-        self._podman = False
-        self._network: Final = network
+        self._podman: bool | None = None  # not known yet
+        self._ping: Ping | None = None
+        self.network: Final = network
+        """The event loop, or none."""
+        self.connections: Final = (
+            sender
+            if isinstance(sender, Connections)
+            else Connections(network, configuration.endpoint.address)
+        )
+        """The connections of sessions and their builds, which no HTTP library carries."""
         self._sender: Final = sender
         self._negotiation: Final = network.lock()
         self._closed = False
@@ -113,15 +142,29 @@ class Client:
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         timeout = call_timeout(request.timeout, self.configuration.timeout, long=request.long)
-        timer = Timer(timeout, self._network.now)
+        timer = Timer(timeout, self.network.now)
+        if request.for_buildkit is not None and await self._chooses_buildkit(request, timer):
+            request = request.for_buildkit
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)
+        if request.offer is not None:
+            return await _attend()(self, request, request.offer, timer)
+        if request.context is not None:
+            request = await self._opened(request, request.context)
+        return await self.exchange(request, timer, self._sender.send)
+
+    async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
+        """Send a request with its upload, by any means, and return its answer."""
         if request.body is None:
-            return await self._send(request, None, timer)
-        upload = await self._upload(request.body)
+            return await self._sent(await self.message(request, None, timer), timer, send)
+        upload = SlicedUpload(request.body, self.network, request.on_upload)
         try:
-            return await self._send(request, upload, timer)
+            if request.recipe is not None and await self.credentials.may_find():
+                auths = await self._auths(request.recipe, upload, request.auths)
+                request = replace(request, auths=auths)
+            await upload.prepare()
+            return await self._sent(await self.message(request, upload, timer), timer, send)
         finally:
             await upload.close()
 
@@ -137,43 +180,104 @@ class Client:
         """Close all connections; again does nothing."""
         self._closed = True
         self._sender.close()
+        self.connections.close()
 
-    async def _send(self, request: Request, upload: Upload | None, timer: Timer) -> Answer:
-        spoken = await self._negotiated(timer) if request.versioned else OLDEST
+    async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
+        """Return a request as it goes over the wire, in the version that is negotiated."""
+        spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         headers = [
             ("Host", address.host),
             ("User-Agent", "dockerproto"),
             *request.all_headers(),
         ]
-        target = request.target(spoken, podman=self._podman)
-        message = Message(request.method, address.prefix + target, headers, upload)
-        return await self._sender.send(message, timer)
+        target = request.target(spoken, podman=self._podman is True)
+        return Message(request.method, address.prefix + target, headers, upload)
 
-    async def _upload(self, source: AsyncSource) -> SlicedUpload:
-        upload = SlicedUpload(source, self._network)
-        await upload.prepare()
-        return upload
+    async def _sent(self, message: Message, timer: Timer, send: Send) -> Answer:
+        answer = await send(message, timer)
+        if "api-version" in answer.head.headers:  # not in what a router says by itself
+            self._podman = _PODMAN in answer.head.headers
+        return answer
 
-    async def _negotiated(self, timer: Timer) -> Version:
-        """Return the version to speak; of many first calls at once, one asks."""
-        if self.version is not None:
-            return self.version
+    async def _opened(self, request: Request, context: BuildContext) -> Request:
+        """Return a request whose context is a directory with what is sent of that."""
+        source = await self.network.in_thread(partial(self.network.open_context, context))
+        dockerfile = source.plan.dockerfile
+        named = () if dockerfile == DOCKERFILE else (Parameter("dockerfile", dockerfile),)
+        recipe = None if request.recipe is None else replace(request.recipe, path=dockerfile)
+        return replace(request, context=None, body=source, query=(*request.query, *named), recipe=recipe)
+
+    async def _chooses_buildkit(self, request: Request, timer: Timer) -> bool:
+        """Return whether BuildKit is to be used where nothing says so: as the docker command decides.
+
+        Raises:
+            BadRequest: The variable that decides says neither.
+        """
+        said = self.network.variable(BUILDKIT_VARIABLE)
+        if said:
+            return wants_buildkit(said)
+        await self._negotiated(request, timer)
+        ping = self._ping = self._ping or await self.ping()
+        return ping.builder_version == _BUILDKIT and ping.podman is None and _has_extra()
+
+    async def _auths(
+        self, recipe: Recipe, upload: SlicedUpload, given: Mapping[str, Credentials]
+    ) -> Mapping[str, Credentials]:
+        """Return the credentials that a build is given, and those of the other registries that it asks."""
+        for path in recipe.paths:
+            if (dockerfile := await upload.dockerfile(path)) is not None:
+                break
+        else:
+            return given
+        registries = await self.network.in_thread(partial(recipe.registries, dockerfile))
+        found = {each: await self.credentials.find(each) for each in registries if each not in given}
+        return {**given, **{registry: each for registry, each in found.items() if each is not None}}
+
+    async def _negotiated(self, request: Request, timer: Timer) -> Version:
+        """Return the version to speak, and learn which engine it is if that matters to the request.
+
+        Of many first calls at once, one asks.
+        """
+        if (known := self._known(request)) is not None:
+            return known
         if timer.timeout.total is None:
             limits = replace(timer.timeout, total=self.configuration.timeout.total)
-            timer = Timer(limits, self._network.now)
+            timer = Timer(limits, self.network.now)
         try:
             await self._negotiation.acquire(timer.left("idle"))
         except TimeoutError as error:
             raise timer.passed("idle") from error
         try:
-            if self.version is None:
-                ping = await _read_ping(await self._send(_PING, None, timer))
-                self.version = negotiate(ping.api_version)
+            if (known := self._known(request)) is None:
+                self._ping = ping = await _read_ping(await self.exchange(_PING, timer, self._sender.send))
+                known = self.version = self.version or negotiate(ping.api_version)
                 self._podman = ping.podman is not None
         finally:
             self._negotiation.release()
-        return self.version
+        return known
+
+    def _known(self, request: Request) -> Version | None:
+        """Return the version to speak, None if the engine has to be asked first."""
+        return None if request.differs and self._podman is None else self.version
+
+
+def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
+    """Return what opens sessions: it is loaded when one is needed, and not installed everywhere."""
+    try:
+        from dockerproto.buildkit.attend import attend  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
+        raise NotInstalled(0, message) from error
+    return attend
+
+
+def _has_extra() -> bool:
+    try:
+        _attend()
+    except NotInstalled:
+        return False
+    return True
 
 
 async def _read_ping(answer: Answer) -> Ping:
@@ -189,5 +293,5 @@ async def _read_ping(answer: Answer) -> Ping:
         builder_version=get("builder-version") or None,
         experimental=get("docker-experimental") == "true",
         server=get("server"),
-        podman=get("libpod-api-version"),
+        podman=get(_PODMAN),
     )

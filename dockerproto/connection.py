@@ -52,6 +52,10 @@ class Connection:
             self._exchange.feed(await self._receive(timer, "idle"))
         return data
 
+    def switched(self) -> tuple[ByteStream, bytes]:
+        """Return the stream of a connection that was turned over to another protocol, and what came."""
+        return self._stream, self._exchange.beyond
+
     @property
     def untouched(self) -> bool:
         """Whether no byte of an answer to the last request has come."""
@@ -141,6 +145,13 @@ class Answer:
             self._done = True
             self._owner.drop(self._connection)
 
+    async def settle(self) -> None:
+        """Do nothing: nothing was started for it."""
+
+    @property
+    def cause(self) -> None:
+        """Nothing: what the engine does for it, it does alone."""
+
 
 class Connections:
     """The connections to one address."""
@@ -165,6 +176,10 @@ class Connections:
                 if not (message.repeatable and idle.untouched):
                     raise
         return await self._exchange(await self._connect(timer), message, timer)
+
+    async def open(self, timer: Timer) -> Connection:
+        """Return a connection that is the caller's until it gives it back or drops it."""
+        return await self._take() or await self._connect(timer)
 
     async def give(self, connection: Connection) -> None:
         """Take back a connection whose answer has been read."""

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
+from dockerproto.buildkit.trace import TRACE, decode_trace
 from dockerproto.classify import status_error, stream_error
 from dockerproto.errors import DockerError, DockerStreamError, NotFound, ProtocolViolated
 from dockerproto.models import Message
@@ -125,6 +126,25 @@ class Messages:
     def _check(self, size: int) -> None:
         if size > self._limit:
             raise ProtocolViolated(0, f"a message of more than {self._limit} bytes")
+
+
+class BuildMessages(Messages):
+    """The messages of a build: those of BuildKit have their trace decoded, see `Message`."""
+
+    def feed(self, data: bytes, /) -> Iterable[Message]:
+        """Hand out the messages that are complete."""
+        return map(traced, super().feed(data))
+
+
+def traced(message: Message) -> Message:
+    """Return a message of a build with its trace decoded, if it has one.
+
+    Raises:
+        ProtocolViolated: The trace is none.
+    """
+    if message.get("id") != TRACE or "trace" in message:
+        return message
+    return {**message, "trace": decode_trace(message.get("aux"))}
 
 
 class Archive:

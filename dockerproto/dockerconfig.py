@@ -38,6 +38,11 @@ class DockerConfig:
     document: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, repr=False)
     """What it says."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether it has nothing to say of any registry."""
+        return not any(_value(self.document, name) for name in ("auths", "credHelpers", "credsStore"))
+
 
 def read_config(data: bytes, where: str) -> DockerConfig:
     """Read what a config.json contains; nothing at all is an empty one.

@@ -27,14 +27,10 @@ _UNQUOTED: Final = "/:@!$&'()*+,;=~"
 _SSH_OPTIONS: Final = ("-o", "ConnectTimeout=30", "-T")
 
 
-@dataclass(frozen=True, slots=True)
-class UnixSocket:
-    """A socket in the file system."""
+class _OfThisMachine:
+    """What has no name in the network."""
 
-    path: str
-
-    def __str__(self) -> str:
-        return f"unix://{self.path}"
+    __slots__ = ()
 
     @property
     def host(self) -> str:
@@ -45,6 +41,16 @@ class UnixSocket:
     def prefix(self) -> str:
         """What stands before the paths of the API: nothing."""
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnixSocket(_OfThisMachine):
+    """A socket in the file system."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix://{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class SSH:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedPipe:
+class NamedPipe(_OfThisMachine):
     """A named pipe of Windows."""
 
     path: str
@@ -130,16 +136,6 @@ class NamedPipe:
 
     def __str__(self) -> str:
         return f"npipe://{self.path}"
-
-    @property
-    def host(self) -> str:
-        """The value of the ``Host`` header, which means nothing to the engine."""
-        return "docker"
-
-    @property
-    def prefix(self) -> str:
-        """What stands before the paths of the API: nothing."""
-        return ""
 
 
 Address: TypeAlias = UnixSocket | TCP | SSH | NamedPipe

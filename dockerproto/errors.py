@@ -2,9 +2,10 @@
 
 ::
 
-    DockerError                    status, message, messages
+    DockerError                    status, message, messages, step
     ├── BadRequest                 the engine refuses what it was asked: a parameter, a Dockerfile, an archive
-    │   └── UnsupportedVersion     the API version, or a parameter in it, is not to be had from this engine
+    │   ├── UnsupportedVersion     the API version, or a parameter in it, is not to be had from this engine
+    │   └── UnsupportedEngine      a Podman would ignore what it was asked; it was not asked
     ├── Unauthorized               a registry wants other credentials, or any
     │   └── NotFoundOrUnauthorized a registry does not tell the two apart (a NotFound too)
     ├── NotFound                   no such image, tag, manifest
@@ -12,16 +13,21 @@
     ├── TooManyRequests            a registry limits the rate
     ├── ServerError                the engine failed, or a registry that it asked
     ├── DockerStreamError          error_detail; the engine failed after it had answered 200
+    │   ├── StepFailed             a command of a build ended with an exit code other than 0
     │   └── StreamBadRequest, StreamUnauthorized, StreamNotFoundOrUnauthorized, StreamNotFound,
     │       StreamConflict, StreamTooManyRequests, StreamServerError: each is the class of its cause too
     ├── ConnectionFailed           no connection, or one that broke before the answer was complete
     ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
     ├── ProtocolViolated           what came back is not what an engine sends
     ├── UploadFailed               the data to upload could not be read
+    ├── OutputFailed               the output of a build cannot be written, or must not be
     ├── CredentialsError           the credentials of a registry cannot be looked up, or not be stored
     ├── ClientClosed               the client or stream is closed, or used by two at once
+    ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
+    ├── NotFinished                the result of a stream that was not read to its end
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
+    ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
 
 The engine's own words are the message; the exception of another library is the ``__cause__``.
@@ -30,8 +36,30 @@ The engine's own words are the message; the exception of another library is the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStep:
+    """The step of a build that failed: what every builder tells of it, in one form."""
+
+    name: str
+    """The step, with its number where the engine tells it: ``[2/3] RUN make``, ``[build 2/3] RUN make``.
+
+    BuildKit counts the steps of each stage, and has steps of its own, such as
+    ``[internal] load metadata for docker.io/library/busybox``; the classic builder counts all steps.
+    """
+    command: str | None = None
+    """What was run, as the engine says it: ``/bin/sh -c make``; None if it was no command.
+
+    Of a Podman, which does not say it, it is the text of the instruction.
+    """
+    exit_code: int | None = None
+    """What the command ended with; None if it was no command."""
+    log: tuple[str, ...] = ()
+    """The last lines that the step printed, of both its outputs, without their line ends."""
 
 
 class DockerError(Exception):
@@ -48,6 +76,8 @@ class DockerError(Exception):
 
         All of it if the operation was to return a list; the last 1,000 messages of a stream.
         """
+        self.step: FailedStep | None = None
+        """The step of a build that failed; None if the engine named none."""
 
     def __str__(self) -> str:
         return f"[{self.status}] {self.message}" if self.status else self.message
@@ -62,6 +92,10 @@ class BadRequest(DockerError):
 
 class UnsupportedVersion(BadRequest):
     """The engine does not have the API version, or not yet what was asked of it."""
+
+
+class UnsupportedEngine(BadRequest):
+    """The engine is a Podman, which would ignore a part of what it was asked; nothing was sent."""
 
 
 class Unauthorized(DockerError):
@@ -101,6 +135,10 @@ class DockerStreamError(DockerError):
     def __reduce__(self) -> tuple[Any, ...]:
         make = partial(type(self), error_detail=self.error_detail, status=self.status)
         return make, (self.message,), vars(self)
+
+
+class StepFailed(DockerStreamError):
+    """A command of a build ended with an exit code other than 0: `step` has it, and what it printed."""
 
 
 class StreamBadRequest(DockerStreamError, BadRequest):
@@ -147,6 +185,10 @@ class UploadFailed(DockerError):
     """The data to upload could not be read; the cause says why."""
 
 
+class OutputFailed(DockerError):
+    """The output of a build cannot be written, see the cause; or it is not safe to write, see the message."""
+
+
 class CredentialsError(DockerError):
     """The credentials of a registry cannot be looked up, or not be stored: see its message."""
 
@@ -155,12 +197,35 @@ class ClientClosed(DockerError):
     """The client or the stream is closed, or two tasks use one stream at once."""
 
 
+class InvalidPattern(DockerError, ValueError):
+    """A pattern that says what to leave out of a context is malformed."""
+
+    def __init__(
+        self, status: int, message: str, *, pattern: str = "", file: str = "", line: int = 0
+    ) -> None:
+        super().__init__(status, message)
+        self.pattern: str = pattern
+        """What it says."""
+        self.file: str = file
+        """The ignore file that it is in; none: it was given otherwise."""
+        self.line: int = line
+        """Its line there, from 1 on."""
+
+
+class NotFinished(DockerError):
+    """The result of a stream was asked for, which was not read to its end, or failed."""
+
+
 class InvalidHost(DockerError, ValueError):
     """This cannot be the address of an engine."""
 
 
 class ContextError(DockerError):
     """The docker context that was chosen is missing, or cannot be read."""
+
+
+class NotInstalled(DockerError, ImportError):
+    """What this needs comes with an extra of the library, which is not installed."""
 
 
 class InvalidReference(DockerError, ValueError):

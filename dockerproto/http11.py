@@ -21,6 +21,8 @@ from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 
 HEAD_LIMIT: Final = 64 * 2**10
 """The longest head of an answer, in bytes."""
+SWITCHED: Final = 101
+"""The status with which an engine turns a connection over to another protocol, if it was asked to."""
 _NO_CONTENT: Final = 204
 _BODYLESS: Final = frozenset({_NO_CONTENT, 304})
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
@@ -139,10 +141,12 @@ class Exchange:
             ProtocolViolated: This is no HTTP.
         """
         event = self._event()
-        while isinstance(event, h11.InformationalResponse):
+        while isinstance(event, h11.InformationalResponse) and event.status_code != SWITCHED:
             self._feed_beyond()
             event = self._event()
-        return self._read_head(event) if isinstance(event, h11.Response) else None
+        if isinstance(event, h11.Response | h11.InformationalResponse):
+            return self._read_head(event)
+        return None
 
     def body(self) -> bytes | None:
         """Return the next bytes of the body, b"" at its end; None: feed me first. Raises as `head`."""
@@ -162,6 +166,11 @@ class Exchange:
         """Whether another exchange can follow: both sides are done, and nothing came after the answer."""
         done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
         return done and self._http.trailing_data == (b"", False)
+
+    @property
+    def beyond(self) -> bytes:
+        """What came after the end of HTTP, on a connection that was turned over to another protocol."""
+        return self._http.trailing_data[0]
 
     def _send(self, event: h11.Request | h11.EndOfMessage) -> bytes:
         return self._http.send(event) or b""
@@ -204,7 +213,7 @@ class Exchange:
             self._chunks = None
             self._http.receive_data(rest)
 
-    def _read_head(self, response: h11.Response) -> Head:
+    def _read_head(self, response: h11.Response | h11.InformationalResponse) -> Head:
         if self._size > HEAD_LIMIT:
             raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}

@@ -2,40 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dockerproto.answers import document
 from dockerproto.auth import Credentials, read_auth
 from dockerproto.client import Client
-from dockerproto.operation import Call
+from dockerproto.network import run
+from dockerproto.operation import Call, Operation
 from dockerproto.reference import registry_named
 from dockerproto.request import Request
-from dockerproto.timeouts import TimeoutLike
+from dockerproto.timeouts import DEFAULT, TimeoutLike
 
 
-async def log_in(
-    client: Client, registry: str, username: str, password: str, *, store: bool, timeout: TimeoutLike
-) -> str:
-    """Verify credentials, remember them for as long as the client lives, and return what the engine says.
+@dataclass(frozen=True, slots=True)
+class Login(Operation[Coroutine[Any, Any, str], str]):
+    """A login: a request, and what the client does with its answer."""
+
+    registry: str
+    """Where."""
+    credentials: Credentials
+    """Whose."""
+    store: bool
+    """Whether they are stored for other programs too."""
+    timeout: TimeoutLike
+    """Limits of the request."""
+
+    async def on_async(self, client: Client) -> str:
+        """Verify the credentials, remember them as long as the client lives, and return what is said."""
+        if self.store:
+            client.credentials.storing()
+        answer = await verify(self.credentials, self.timeout).on_async(client)
+        token = answer.get("IdentityToken")
+        credentials = self.credentials
+        if isinstance(token, str) and token:  # in place of the password, from registries that give one
+            credentials = replace(credentials, password="", identitytoken=token)
+        client.credentials.remember(self.registry, credentials)
+        if self.store:
+            await client.credentials.store(self.registry, credentials)
+        return str(answer.get("Status", ""))
+
+    def on_blocking(self, client: Client) -> str:
+        """Do the same."""
+        return run(self.on_async(client))
+
+
+def login(
+    registry: str,
+    username: str,
+    password: str,
+    *,
+    store: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Login:
+    """Verify credentials at a registry, use them from now on, and return what the engine says.
+
+    Args:
+        registry: ``docker.io`` for Docker Hub, else ``host[:port]``.
+        username: Name of the user.
+        password: Password or access token.
+        store: Store them for other programs too, as the docker command does: with the helper that
+            config.json names, else in config.json itself. By default only this client knows them.
+        timeout: Limits of this call.
 
     Raises:
         CredentialsError: They are right, but cannot be stored.
         Unauthorized: They are wrong.
-        ValueError: It is no registry; or they are to be stored, and the client cannot.
+        ValueError: `registry` is none; or `store`, and the source of this client does not store.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
     """
     name = registry_named(registry)
-    if store:
-        client.credentials.storing()
     credentials = read_auth({"username": username, "password": password}).for_registry(name)
-    answer = await verify(credentials, timeout).on_async(client)
-    token = answer.get("IdentityToken")
-    if isinstance(token, str) and token:  # in place of the password, from registries that give one
-        credentials = replace(credentials, password="", identitytoken=token)
-    client.credentials.remember(name, credentials)
-    if store:
-        await client.credentials.store(name, credentials)
-    return str(answer.get("Status", ""))
+    return Login(name, credentials, store, timeout)
 
 
 def verify(credentials: Credentials, timeout: TimeoutLike) -> Call[dict[str, Any]]:

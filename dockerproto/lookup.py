@@ -36,6 +36,15 @@ class CredentialsStore(CredentialsSource, Protocol):
         ...
 
 
+@runtime_checkable
+class SparseSource(CredentialsSource, Protocol):
+    """A source that can say beforehand that it has nothing."""
+
+    def configured(self) -> bool | Awaitable[bool]:
+        """Return whether it may have credentials of any registry; if not, no Dockerfile is searched."""
+        ...
+
+
 CredentialsLike: TypeAlias = (
     Mapping[str, AuthLike] | CredentialsSource | Callable[[str], "Found | Awaitable[Found]"]
 )
@@ -54,6 +63,15 @@ class Lookup:
         self._get: Final = None if source is None else getter(source)
         self._network: Final = network
         self._logins: Final[dict[str, Credentials]] = {}
+
+    async def may_find(self) -> bool:
+        """Return whether there may be credentials of any registry."""
+        if self._logins or self._source is None:
+            return bool(self._logins)
+        if isinstance(self._source, SparseSource):
+            return bool(await self._call(self._source.configured))
+        source: object = self._source
+        return source != {}
 
     async def find(self, registry: str) -> Credentials | None:
         """Return the credentials of a registry, None if there are none.

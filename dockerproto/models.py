@@ -8,6 +8,8 @@ empty lists here. Documented at https://docs.docker.com/reference/api/engine/.
 from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
+from dockerproto.buildkit.trace import StatusResponse
+
 
 class ProgressDetail(TypedDict, total=False):
     """How far a step is: bytes, unless ``units`` says otherwise; every key is left out when it is 0."""
@@ -34,6 +36,8 @@ class Message(TypedDict, total=False):
     """Output of a build or an import, with its own line ends."""
     aux: Any
     """What the step produced: an object, or for a BuildKit trace a str."""
+    trace: StatusResponse
+    """What a BuildKit trace says, decoded; it is ours, the engine sends it as `aux`."""
 
 
 Platform = TypedDict(

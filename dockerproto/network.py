@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from os import PathLike
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from dockerproto.buildcontext import BuildContext, ContextSource
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer
 
@@ -48,6 +50,18 @@ class Lock(Protocol):
         ...
 
 
+class Task(Protocol):
+    """A coroutine that runs beside the program."""
+
+    def cancel(self) -> None:
+        """End it at the next point where it waits; where nothing waits, do nothing. From any thread."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until it is over, even if the waiting task is cancelled."""
+        ...
+
+
 class Network(Protocol):
     """An event loop, or none."""
 
@@ -63,8 +77,28 @@ class Network(Protocol):
         """Open a file for reading; it blocks, and is called in a worker thread."""
         ...
 
+    def open_context(self, context: BuildContext) -> ContextSource:
+        """Look at the directory of a context, and return what can be sent of it; it blocks likewise."""
+        ...
+
     def lock(self) -> Lock:
         """Return a new lock, free."""
+        ...
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task:
+        """Run a coroutine beside the program: in a task, or in a thread of its own. It raises nothing."""
+        ...
+
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the environment."""
+        ...
+
+    def disk(self) -> Disk:
+        """Return the files of this machine."""
+        ...
+
+    def unique(self) -> str:
+        """Return a text that nobody else has, of letters and digits."""
         ...
 
     def now(self) -> float:

@@ -2,8 +2,9 @@
 
 An operation knows its request, how to read the answer and, in its type, what each kind of client
 hands back: ``Call[T]`` is a coroutine of T on an async client and a plain T on a blocking one,
-``Streamed[T]`` an ``AsyncStream[T]`` or a ``Stream[T]``, ``Downloaded`` an ``AsyncDownload`` or a
-``Download``. So every operation is written once, and the facades have its exact types.
+``Streamed[T]`` an ``AsyncStream[T]`` or a ``Stream[T]``, ``Reported[R]`` an ``AsyncProgress[R]`` or a
+``Progress[R]``, ``Downloaded`` an ``AsyncDownload`` or a ``Download``. So every operation is written
+once, and the facades have its exact types.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from dockerproto.client import Client
 from dockerproto.decoding import Decoders
+from dockerproto.folding import Fold
+from dockerproto.models import Message
 from dockerproto.network import run
 from dockerproto.request import Request
-from dockerproto.streams import AsyncDownload, AsyncStream, Download, Stream
+from dockerproto.streams import AsyncDownload, AsyncProgress, AsyncStream, Download, Progress, Stream
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 Async_co = TypeVar("Async_co", covariant=True)
 Blocking_co = TypeVar("Blocking_co", covariant=True)
 
@@ -59,6 +63,27 @@ class Streamed(Operation[AsyncStream[T], Stream[T]]):
 
 
 @dataclass(frozen=True, slots=True)
+class Reported(Operation[AsyncProgress[R], Progress[R]]):
+    """An operation that tells its progress, and has a result at its end."""
+
+    request: Request
+    """What to send."""
+    decoders: Decoders[Message]
+    """How to read the answer, by status."""
+    fold: Callable[[], Fold[R]]
+    """What makes the result of its messages, made anew for each stream."""
+
+    def on_async(self, client: Client) -> AsyncProgress[R]:
+        """Return a stream that sends the request when it is entered or asked for an item."""
+        return AsyncProgress(client, self.request, self.decoders, self.fold())
+
+    def on_blocking(self, client: Client) -> Progress[R]:
+        """Return a stream that sends the request when it is entered or asked for an item."""
+        _check_blocking(self.request)
+        return Progress(self.on_async(client))
+
+
+@dataclass(frozen=True, slots=True)
 class Downloaded(Operation[AsyncDownload, Download]):
     """An operation that answers with an archive."""
 
@@ -80,7 +105,7 @@ class Downloaded(Operation[AsyncDownload, Download]):
 class Call(Operation[Coroutine[Any, Any, T], T]):
     """An operation that is over when it returns."""
 
-    items: Streamed[Any]
+    items: Streamed[Any] | Reported[Any]
     """The items of the answer."""
     finish: Callable[[list[Any]], T]
     """What makes the result of them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import urlencode
@@ -17,6 +17,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
+from dockerproto.buildcontext import BuildContext
+from dockerproto.dockerfile import Recipe
+from dockerproto.errors import UnsupportedEngine
+from dockerproto.offer import Offer
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
 
@@ -44,6 +48,14 @@ Value: TypeAlias = str | int | bool | Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
+class NotOnPodman:
+    """In place of a value: a Podman would ignore the parameter, or its absence."""
+
+    what: str
+    """What it does not do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter of the query."""
 
@@ -55,24 +67,34 @@ class Parameter:
     """The API version that brought it."""
     formerly: str | None = None
     """The name that it had before that."""
-    for_podman: Value | msgspec.UnsetType = msgspec.UNSET
+    for_podman: Value | NotOnPodman | msgspec.UnsetType = msgspec.UNSET
     """Its value for a Podman, if that wants another."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether a Podman is told something else than a Docker."""
+        if self.for_podman is msgspec.UNSET or self.for_podman == self.value:
+            return False
+        return _is_sent(self.value) or _is_sent(self.for_podman)
 
     def pairs(self, spoken: Version, *, podman: bool = False) -> Iterator[tuple[str, str]]:
         """Yield it as it goes over the wire.
 
         Raises:
+            UnsupportedEngine: A Podman does not do it.
             UnsupportedVersion: It does not exist in the version that is spoken.
         """
         sent = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
-        if sent is None or sent is False or sent == ():
+        if isinstance(sent, NotOnPodman):
+            raise UnsupportedEngine(0, f"a Podman does not {sent.what}")
+        if not _is_sent(sent):
             return
         name = self.name
         if spoken < self.since and self.formerly is not None:
             name = self.formerly
         else:
             require(self.since, f"parameter {self.name!r}", spoken)
-        for value in (sent,) if isinstance(sent, str | int) else sent:
+        for value in (sent,) if isinstance(sent, str | int) else sent or ():
             yield name, "1" if value is True else str(value)
 
 
@@ -96,10 +118,21 @@ class Request:
     """Credentials of a registry, for ``X-Registry-Auth``."""
     registry: str | None = None
     """The registry whose credentials the client looks up; if it has any, they are sent instead of `auth`."""
-    auths: Mapping[str, Credentials] | None = None
+    auths: Mapping[str, Credentials] = field(default_factory=dict[str, Credentials])
     """Credentials by registry, for ``X-Registry-Config``."""
+    recipe: Recipe | None = None
+    """The Dockerfile in the body; of the registries that it names, the client looks up the credentials of
+    those that `auths` has not."""
     body: AsyncSource | None = field(default=None, repr=False)
     """What to upload, in chunks of the transport's choice."""
+    context: BuildContext | None = None
+    """A directory to upload instead, of which the client makes the body."""
+    on_upload: Callable[[int], None] | None = field(default=None, repr=False, compare=False)
+    """What is told how many bytes of the body are sent, after each piece."""
+    offer: Offer | None = None
+    """What is offered in a session beside it; None: it needs none."""
+    for_buildkit: Request | None = None
+    """What to send instead, if the client chooses BuildKit."""
     since: Version = OLDEST
     """The API version that brought the operation."""
     timeout: TimeoutLike = DEFAULT
@@ -109,15 +142,22 @@ class Request:
     versioned: bool = True
     """Whether the path gets the version; that of the ping does not, as it tells the version."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether a Podman is told something else than a Docker, so that it has to be known which it is."""
+        return any(parameter.differs for parameter in self.query)
+
     def target(self, spoken: Version, *, podman: bool = False) -> str:
         """Return the request target in an API version, for Docker or for Podman.
 
         Raises:
+            UnsupportedEngine: A Podman would ignore a part of it.
             UnsupportedVersion: The operation or a parameter does not exist in it.
         """
         require(self.since, f"{self.method} {self.path}", spoken)
         query = urlencode(
-            [pair for parameter in self.query for pair in parameter.pairs(spoken, podman=podman)]
+            [pair for parameter in self.query for pair in parameter.pairs(spoken, podman=podman)],
+            errors="surrogateescape",
         )
         prefix = f"/v{spoken}" if self.versioned else ""
         return f"{prefix}{self.path}?{query}" if query else prefix + self.path
@@ -125,14 +165,18 @@ class Request:
     def all_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with that of the credentials."""
         auth = [("X-Registry-Auth", self.auth.header())] if self.auth is not None else []
-        auths = [("X-Registry-Config", registry_config(self.auths))] if self.auths else []
-        return [*self.headers, *auth, *auths]
+        config = registry_config(self.auths)
+        return [*self.headers, *auth, *([("X-Registry-Config", config)] if config else [])]
 
     def authorised(self, auth: AuthLike | None, registry: str) -> Request:
         """Return it with credentials of a registry; without any, the client has to look them up."""
         if auth is None:
             return replace(self, registry=registry)
         return replace(self, auth=read_auth(auth).for_registry(registry))
+
+
+def _is_sent(value: object) -> bool:
+    return not (value is None or value is False or value == ())
 
 
 def json_text(value: Any) -> str:
@@ -151,17 +195,21 @@ def uploadable(argument: str, value: AsyncSource) -> AsyncSource:
 def upload_request(
     path: str,
     query: tuple[Parameter, ...],
-    body: AsyncSource | None,
+    body: AsyncSource | BuildContext | None,
     timeout: TimeoutLike,
     *headers: tuple[str, str],
+    on_upload: Callable[[int], None] | None = None,
 ) -> Request:
     """Return a request that uploads a tar, or with None as its body has the engine fetch one."""
+    context = body if isinstance(body, BuildContext) else None
     return Request(
         method="POST",
         path=path,
         query=query,
         headers=() if body is None else (TAR, *headers),
-        body=body,
+        body=None if isinstance(body, BuildContext) else body,
+        context=context,
+        on_upload=on_upload,
         timeout=timeout,
         long=True,
     )

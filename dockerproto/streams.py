@@ -17,10 +17,13 @@ from typing import ClassVar, Final, Generic, Self, TypeVar
 from dockerproto.client import Answer, Client
 from dockerproto.decoding import Decoder, Decoders, decoder_for
 from dockerproto.errors import ClientClosed, DockerError
+from dockerproto.folding import Fold, Folding
+from dockerproto.models import Message
 from dockerproto.network import run
 from dockerproto.request import Request
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class AsyncStream(Generic[T]):
@@ -77,11 +80,16 @@ class AsyncStream(Generic[T]):
         return items
 
     async def close(self) -> None:
-        """Close the stream, at which the engine stops what it was doing; again does nothing."""
+        """Close the stream, at which the engine stops what it was doing; again does nothing.
+
+        The engine is not waited for; the session of a build is, which ends at once.
+        """
         self.abort()
+        if self._answer is not None:
+            await self._answer.settle()
 
     def abort(self) -> None:
-        """Do what `close` does, which never waits."""
+        """Close the stream without waiting for anything."""
         self._ended = True
         self._items = iter(())
         if self._answer is not None:
@@ -95,7 +103,7 @@ class AsyncStream(Generic[T]):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self.abort()
+        await self.close()
 
     def __del__(self) -> None:
         if getattr(self, "_ended", True) or self._answer is None:
@@ -111,7 +119,7 @@ class AsyncStream(Generic[T]):
         try:
             await self._step()
         except BaseException:
-            self.abort()
+            await self.close()
             raise
         finally:
             self._reading = False
@@ -132,8 +140,27 @@ class AsyncStream(Generic[T]):
 
     def _fail(self, error: DockerError, before: list[T]) -> None:
         self.abort()
+        if self._answer is not None and error.__cause__ is None:
+            error.__cause__ = self._answer.cause
         if self.kept:
             error.messages = before
+
+
+class AsyncProgress(AsyncStream[Message], Generic[R]):
+    """The messages of an operation as they come, on an async client, and its result at the end."""
+
+    def __init__(self, client: Client, request: Request, decoders: Decoders[Message], fold: Fold[R]) -> None:
+        self._folding: Final = Folding(fold)
+        super().__init__(client, request, self._folding.watched(decoders))
+
+    @property
+    def result(self) -> R:
+        """What came of the operation, once all messages are read.
+
+        Raises:
+            NotFinished: They are not, or the operation failed.
+        """
+        return self._folding.result()
 
 
 class AsyncDownload(AsyncStream[bytes]):
@@ -183,7 +210,7 @@ class Stream(Generic[T]):
 
     def close(self) -> None:
         """Close the stream, at which the engine stops what it was doing; again does nothing."""
-        self._stream.abort()
+        run(self._stream.close())
 
     def __enter__(self) -> Self:
         run(self._stream.__aenter__())
@@ -192,7 +219,24 @@ class Stream(Generic[T]):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._stream.abort()
+        self.close()
+
+
+class Progress(Stream[Message], Generic[R]):
+    """The messages of an operation as they come, on a blocking client, and its result at the end."""
+
+    def __init__(self, stream: AsyncProgress[R]) -> None:
+        super().__init__(stream)
+        self._progress: Final = stream
+
+    @property
+    def result(self) -> R:
+        """What came of the operation, once all messages are read.
+
+        Raises:
+            NotFinished: They are not, or the operation failed.
+        """
+        return self._progress.result
 
 
 class Download(Stream[bytes]):

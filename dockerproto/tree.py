@@ -7,6 +7,7 @@ of their names' bytes. Paths are relative and clean, with "/" between names; the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +28,20 @@ class Entry:
     """Whether it is a hard link to that entry; its mode is that of a regular file then."""
     device: tuple[int, int] = (0, 0)
     """Major and minor number of a device."""
+
+
+class Choice(Protocol):
+    """Which entries of a tree are taken: asked from the root down, for each path once."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether this entry is taken."""
+        ...
+
+    def opens(self, path: str) -> bool:
+        """Whether this directory, which is not taken, is looked into all the same; its path is given."""
+        ...
+
+    def enter(self, name: str) -> Self:
+        """Return the choice for a name in this directory."""
+        ...

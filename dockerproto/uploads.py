@@ -9,21 +9,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
-from contextlib import closing
-from typing import Final, Protocol, cast
+from functools import partial
+from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from dockerproto.errors import UploadFailed
 from dockerproto.http11 import Buffer
 from dockerproto.network import Network
 from dockerproto.request import AsyncSource, Readable, Source
+from dockerproto.untar import Memory, Seekable, find_file
 
 PIECE: Final = 2**20
 """The longest piece that is sent at once, in bytes; each is one call of a worker thread."""
+
+T = TypeVar("T")
+_Readable: TypeAlias = Buffer | Readable | Iterable[bytes]
+
+
+@runtime_checkable
+class KnowsDockerfile(Protocol):
+    """A context that can tell its Dockerfile, so that it is not looked for in a tar."""
+
+    def dockerfile(self, path: str, /) -> bytes | None:
+        """Return the Dockerfile at a path of the context, None if there is none.
+
+        It may block, and is called in a worker thread, before the first piece of the context is asked
+        for; never, if there are no credentials to look up.
+        """
+        ...
 
 
 class _Pieces(Protocol):
     async def next(self) -> Buffer:
         """Return the next bytes, none at the end; they may be overwritten by the next call."""
+        ...
+
+    async def dockerfile(self, path: str) -> bytes | None:
+        """Return the Dockerfile, if it can be had without losing any piece."""
         ...
 
     async def close(self) -> None:
@@ -34,11 +55,31 @@ class _Pieces(Protocol):
 class SlicedUpload:
     """The pieces of a source, none of them too long, none empty."""
 
-    def __init__(self, source: AsyncSource, network: Network) -> None:
+    def __init__(
+        self, source: AsyncSource, network: Network, on_upload: Callable[[int], None] | None = None
+    ) -> None:
+        self._source: Final = source
+        self._network: Final = network
         self._pieces: Final[_Pieces] = (
             _AsyncPieces(source) if isinstance(source, AsyncIterable) else _BlockingPieces(source, network)
         )
         self._rest: memoryview = memoryview(b"")
+        self._taken = 0
+        self._on_upload: Final = on_upload
+
+    async def dockerfile(self, path: str) -> bytes | None:
+        """Return the beginning of the Dockerfile at a path of a context, before its first piece.
+
+        None if it has none, or can be read only once. A tar that is malformed is no error here, but one
+        of the engine's.
+
+        Raises:
+            UploadFailed: It cannot be read.
+        """
+        if isinstance(self._source, KnowsDockerfile):
+            tell = partial(self._source.dockerfile, path)
+            return await self._network.in_thread(partial(_checked, tell))
+        return await self._pieces.dockerfile(path)
 
     async def prepare(self) -> None:
         """Get the first piece: what cannot be read fails before anything is sent.
@@ -47,17 +88,16 @@ class SlicedUpload:
             TypeError: It yields something other than bytes.
             UploadFailed: It cannot be read.
         """
-        try:
-            await self._fill()
-        except BaseException:
-            await self.close()
-            raise
+        await self._fill()
 
     async def next(self) -> Buffer:
-        """Return the next piece, empty at the end. Raises as `prepare`."""
+        """Return the next piece, empty at the end: the one before it is sent. Raises as `prepare`."""
+        if self._taken and self._on_upload is not None:
+            self._on_upload(self._taken)
         if not self._rest:
             await self._fill()
         piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+        self._taken += len(piece)
         return piece
 
     async def close(self) -> None:
@@ -76,31 +116,39 @@ class _BlockingPieces:
     """The pieces of a source that may block."""
 
     def __init__(self, source: Source, network: Network) -> None:
-        self._pieces: Final = _read(source, network)
+        self._source: Final = _File(source, network) if isinstance(source, str | os.PathLike) else source
+        self._pieces: Final = _read(self._source)
         self._network: Final = network
         self._blocks: Final = not isinstance(source, bytes | bytearray | memoryview | list | tuple)
         self._reading = False
         self._closed = False
 
     async def next(self) -> Buffer:
-        return await self._network.in_thread(self._next) if self._blocks else self._next()
+        following = partial(next, self._pieces, b"")
+        return await self._network.in_thread(partial(self._do, following)) if self._blocks else following()
+
+    async def dockerfile(self, path: str) -> bytes | None:
+        return await self._network.in_thread(partial(self._do, partial(_find, self._source, path)))
 
     async def close(self) -> None:
         # A wait that was cancelled left its read to its thread, which then closes.
         self._closed = True
         if not self._reading:
-            self._pieces.close()
+            self._release()
 
-    def _next(self) -> Buffer:
+    def _do(self, read: Callable[[], T]) -> T:
         self._reading = True
         try:
-            return next(self._pieces, b"")
-        except OSError as error:
-            raise UploadFailed(0, f"cannot read what is to be uploaded: {error}") from error
+            return _checked(read)
         finally:
             self._reading = False
             if self._closed:
-                self._pieces.close()
+                self._release()
+
+    def _release(self) -> None:
+        self._pieces.close()
+        if isinstance(self._source, _File):
+            self._source.close()
 
 
 class _AsyncPieces:
@@ -115,26 +163,58 @@ class _AsyncPieces:
                 return piece
         return b""
 
+    async def dockerfile(self, path: str) -> None:
+        """Return nothing: it can be read only once."""
+
     async def close(self) -> None:
         pieces: object = self._pieces
         if isinstance(pieces, AsyncGenerator):
             await cast("AsyncGenerator[bytes]", pieces).aclose()  # of what, isinstance cannot tell
 
 
-def _read(source: Source, network: Network) -> Generator[Buffer]:
+class _File:
+    """The file of a path, opened when it is first used: once, as it may be a pipe."""
+
+    def __init__(self, path: str | os.PathLike[str], network: Network) -> None:
+        self._open: Final = partial(network.open_file, path)
+        self._opened: BinaryIO | None = None
+
+    def read(self, size: int, /) -> bytes:
+        return self.opened().read(size)
+
+    def seekable(self) -> bool:
+        return self.opened().seekable()
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self.opened().seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.opened().tell()
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+    def opened(self) -> BinaryIO:
+        """Open it, if it is not open yet."""
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+
+def _read(source: _Readable) -> Generator[Buffer]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield memoryview(source)
-    elif isinstance(source, str | os.PathLike):
-        with closing(network.open_file(source)) as file:
-            yield from _read(file, network)
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
+        pieces = iter(source)
         try:
-            yield from filter(None, source)
+            yield from filter(None, pieces)
         finally:
-            if isinstance(source, Generator):
-                source.close()
+            if isinstance(pieces, Generator):
+                pieces.close()
     else:
-        yield from _read_file(cast("Readable", source))  # it is an iterable too, of its lines
+        # A file is an iterable too, of its lines.
+        yield from _read_file(source.opened() if isinstance(source, _File) else cast("Readable", source))
 
 
 def _read_file(file: Readable) -> Generator[Buffer]:
@@ -147,3 +227,25 @@ def _read_file(file: Readable) -> Generator[Buffer]:
     buffer = memoryview(bytearray(PIECE))
     while size := readinto(buffer):
         yield buffer[:size]
+
+
+def _find(source: _Readable, path: str) -> bytes | None:
+    """Return a file of a tar that is in memory or in a file, which then is where it was."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return find_file(Memory(memoryview(source).cast("B")), path)
+    seekable: Callable[[], bool] | None = getattr(source, "seekable", None)
+    if seekable is None or not seekable():
+        return None
+    file = cast("Seekable", source)  # as it says
+    start = file.tell()
+    try:
+        return find_file(file, path)
+    finally:
+        file.seek(start)
+
+
+def _checked(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except OSError as error:
+        raise UploadFailed(0, f"cannot read what is to be uploaded: {error}") from error

@@ -46,18 +46,24 @@ _STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapp
 nitpick_ignore_regex = [
     ("py:class", _STANDARD),
     ("py:class", r"(collections\.abc|os|ssl|typing|httpx)\..*"),
+    ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Options"),  # how autodoc shows Unpack[Options]
-    ("py:class", r"(dockerproto\.\w+\.)?T"),  # a type variable
+    ("py:class", r"(dockerproto\.\w+\.)?[TR]"),  # type variables
     ("py:class", "Default|Found"),  # parts of types whose values are documented
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 
 # What an operation is on either kind of client; see dockerproto/operation.py.
 _ON_CLIENTS = {
-    "AsyncImages": {"Call": "Awaitable", "Streamed": "AsyncStream", "Downloaded": "AsyncDownload"},
-    "Images": {"Call": "", "Streamed": "Stream", "Downloaded": "Download"},
+    "AsyncDocker": {"Call": "Awaitable", "Login": "Awaitable[str]"},
+    "Docker": {"Call": "", "Login": "str"},
+    "AsyncImages": {"Call": "Awaitable", "Reported": "AsyncProgress", "Downloaded": "AsyncDownload"},
+    "Images": {"Call": "", "Reported": "Progress", "Downloaded": "Download"},
 }
-_MADE_BY_OPERATIONS = ("AsyncDownload", "AsyncImages", "AsyncStream", "Download", "Images", "Stream")
+_MADE_BY_OPERATIONS = (
+    *("AsyncDownload", "AsyncImages", "AsyncProgress", "AsyncStream"),
+    *("Download", "Images", "Progress", "Stream"),
+)
 
 
 class _OnClient(ast.NodeTransformer):

@@ -19,6 +19,7 @@ from tests.bench.registry import Registry
 from tests.bench.scripted import ScriptedEngine
 from tests.bench.unix_http import ask
 from tests.facade import Transport, client
+from tests.stored import PASSWORD, USER, Machine
 
 Connect: TypeAlias = Callable[..., Any]
 """Makes a client of an engine's URL, with an async face whatever the transport."""
@@ -27,8 +28,6 @@ hypothesis.settings.register_profile(  # a loaded machine is no reason to fail
     "default", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("default")
-
-USER, PASSWORD = "anna", "s3cret+/pass:word"  # characters that tell the alphabets of base64 apart
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,6 +86,15 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedEngine]:
         yield engine
 
 
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    directory = tmp_path / "docker"
+    directory.mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(directory))
+    monkeypatch.setenv("PATH", str(directory))
+    return Machine(directory)
+
+
 @pytest.fixture(scope="session")
 def new_engine(request: pytest.FixtureRequest) -> type[PrivateEngine]:
     """What makes engines of the kind that the tests are run on."""
@@ -125,3 +133,27 @@ def _registry(directory: Path, **credentials: str) -> Iterator[Registry]:
         pytest.fail(f'there is no registry to test with; deselect by -m "not engine": {reason}')
     with Registry(directory, **credentials) as server:
         yield server
+
+
+@pytest.fixture
+def repository(engine: PrivateEngine, closed_registry: Registry) -> Any:
+    """A name in a registry that wants credentials, for busybox."""
+    name = f"{closed_registry.host}/team/private"
+    assert ask(engine.socket, "POST", f"/images/busybox/tag?repo={name}&tag=latest").status == 201
+    yield name
+    ask(engine.socket, "DELETE", f"/images/{name}?force=1")
+
+
+@pytest.fixture
+async def docker(engine: PrivateEngine, connect: Connect) -> Any:
+    async with connect(engine.url) as docker:
+        yield docker
+
+
+@pytest.fixture
+def name(engine: PrivateEngine) -> Iterator[str]:
+    """The name of an image that is busybox under another name; what the test makes of it is removed."""
+    name = "dockerproto/image:1"
+    assert ask(engine.socket, "POST", "/images/busybox/tag?repo=dockerproto/image&tag=1").status == 201
+    yield name
+    ask(engine.socket, "DELETE", f"/images/{name}?force=1")

@@ -32,10 +32,11 @@ class Difference(Enum):
     BUILDER_IN_LABELS = _PODMAN, "the builder adds its version to the labels"
     BARE_QUIET_ID = _PODMAN, "a quiet build says the id without `sha256:`, and with a line end"
     FAILING_STEP_IN_GO = _PODMAN, "a failing step says `exit status 3`; the number is in the text only"
-    REMOTE_IGNORED = _PODMAN, "a remote context is not fetched: the Dockerfile is missing"
+    REMOTE_IGNORED = _PODMAN, "a remote context is not fetched, so it is refused"
     SQUASH_ALWAYS = _PODMAN, "`squash` needs no experimental engine"
     BUILDS_GO_ON = _PODMAN, "a build goes on when its connection is closed"
 
+    NO_BUILDKIT = _PODMAN, "there is no BuildKit, and who asks for it gets Podman's own builder"
     BUILDKIT_WITHOUT_TAR = _CONTAINERD, "BuildKit does not take the context as a tar"
 
     # Archives
@@ -48,11 +49,12 @@ class Difference(Enum):
     # Registries
     PUSH_WITHOUT_AUX = (*_CONTAINERD, *_PODMAN), "a push says the digest in its last status only"
     PULL_OF_LAYERS_ONLY = _PODMAN, "a pull speaks of layers only, not of the digest and of what came of it"
-    ONE_TAG_AT_A_TIME = _PODMAN, "all tags means `latest`"
+    ONE_TAG_AT_A_TIME = _PODMAN, "all tags would mean `latest`, so they are refused"
     DISTRIBUTION_WITHOUT_PLATFORM = (
         _CONTAINERD,
         "what it pushes has an OCI manifest, of which no platform is told",
     )
+    LOGIN_OVER_TLS = _PODMAN, "a login is tried over TLS only, but at localhost: 500"
     NO_DISTRIBUTION = _PODMAN, "a registry cannot be asked for an image: 404"
 
     def __init__(self, engines: tuple[type[PrivateEngine], ...], reason: str) -> None:

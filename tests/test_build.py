@@ -14,7 +14,7 @@ import pytest
 
 from dockerproto.auth import HUB_SERVER, AuthLike
 from dockerproto.images.build import build
-from dockerproto.operation import Call, Streamed
+from dockerproto.operation import Call, Reported
 from dockerproto.timeouts import DEFAULT
 from dockerproto.versions import NEWEST, Version
 from tests.test_operations import request_of
@@ -169,12 +169,14 @@ def test_parameters_together() -> None:
 
 def test_no_parameter_is_left_out_here() -> None:
     tested = {argument for argument, _, _ in PARAMETERS} | {
+        *("path", "dockerfile", "compression", "on_upload"),
         "remote",
         "fileobj",
         "encoding",
         "stream",
         "timeout",
         "auth",
+        "builder",
     }
     assert tested == inspect.signature(build).parameters.keys()
 
@@ -220,7 +222,7 @@ def test_wrong_kinds(argument: str, value: Any) -> None:
 
 def test_a_build_that_is_streamed_sends_the_same() -> None:
     listed, streamed = build(fileobj=b"", tag="a"), build(fileobj=b"", tag="a", stream=True)
-    assert (type(listed), type(streamed)) == (Call, Streamed)
+    assert (type(listed), type(streamed)) == (Call, Reported)
     assert request_of(listed) == request_of(streamed)
     assert listed.finish([{"stream": "x"}]) == [{"stream": "x"}]
 

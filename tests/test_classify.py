@@ -17,6 +17,7 @@ from dockerproto.errors import (
     NotFoundOrUnauthorized,
     ProtocolViolated,
     ServerError,
+    StepFailed,
     StreamBadRequest,
     StreamConflict,
     StreamNotFound,
@@ -205,7 +206,7 @@ def test_unknown_words_in_a_stream(text: str) -> None:
 @pytest.mark.parametrize("builder", STEPS)
 def test_the_command_of_a_failing_step_is_not_mistaken_for_its_cause(builder: str, command: str) -> None:
     text = STEPS[builder].format(command)
-    assert type(stream_error(text, {"message": text, "code": 3})) is DockerStreamError
+    assert type(stream_error(text, {"message": text, "code": 3})) is StepFailed
     assert type(status_error(500, text)) is ServerError
 
 
@@ -221,8 +222,8 @@ def test_the_exit_code_of_a_failing_step_is_read_from_its_text(builder: str, com
 
 # One cause, as the three engines report it: by status or in a stream.
 CAUSES: list[tuple[str, type[DockerError]]] = [
-    ("build-buildkit-failing-step", DockerStreamError),
-    ("build-classic-failing-step", DockerStreamError),
+    ("build-buildkit-failing-step", StepFailed),
+    ("build-classic-failing-step", StepFailed),
     ("build-classic-missing-copy-source", BadRequest),
     ("build-classic-missing-dockerfile", BadRequest),
     ("build-classic-private-base-no-credentials", Unauthorized),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, BinaryIO, TypeVar
 
 import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
+from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.connection import Connections
+from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer, Message
-from dockerproto.network import Lock, run
+from dockerproto.network import Lock, Task, run
 from dockerproto.timeouts import Timer
 
 T = TypeVar("T")
@@ -61,7 +63,22 @@ class FakeNetwork:
     def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
         raise NotImplementedError
 
+    def open_context(self, context: BuildContext) -> ContextSource:
+        raise NotImplementedError
+
     def lock(self) -> Lock:
+        raise NotImplementedError
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task:
+        raise NotImplementedError
+
+    def variable(self, name: str) -> str | None:
+        raise NotImplementedError
+
+    def disk(self) -> Disk:
+        raise NotImplementedError
+
+    def unique(self) -> str:
         raise NotImplementedError
 
     def now(self) -> float:

@@ -19,6 +19,7 @@ from dockerproto.errors import (
     DockerError,
     DockerStreamError,
     ProtocolViolated,
+    StepFailed,
     StreamNotFound,
 )
 from tests.feeding import (
@@ -272,7 +273,8 @@ def test_recorded_streams(engine: str, operation: str) -> None:
         text, detail = last["error"], last["errorDetail"]
         if operation.endswith("failing-step"):
             detail["code"] = 3  # where the engine has it in its text only, it is read from there
-        expected = Outcome(lines, Failure(DockerStreamError, 0, text.strip(), detail))
+        cls = StepFailed if operation.endswith("failing-step") else DockerStreamError
+        expected = Outcome(lines, Failure(cls, 0, text.strip(), detail))
     assert len(lines) > 0
     assert_outcome(Messages, body, expected)
 

@@ -74,10 +74,10 @@ def test_the_drawing_is_the_tree() -> None:
 
 def test_the_drawing_says_that_causes_are_bases() -> None:
     assert "each is the class of its cause too" in (errors.__doc__ or "")
-    assert len(STREAM_CLASSES) == 8
+    assert len(STREAM_CLASSES) == 9
 
 
-@pytest.mark.parametrize("name", ["status", "message", "messages", "error_detail"])
+@pytest.mark.parametrize("name", ["status", "message", "messages", "step", "error_detail"])
 def test_the_drawing_names_the_attributes(name: str) -> None:
     assert name in (errors.__doc__ or "")
     assert hasattr(DockerStreamError("m"), name)

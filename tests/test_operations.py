@@ -17,14 +17,14 @@ from dockerproto.images.registry import distribution, search
 from dockerproto.images.store import delete, exists, get, history, inspect, prune, prune_builds, tag
 from dockerproto.images.store import list as list_images
 from dockerproto.images.transfer import export_image, import_filesystem, import_image, pull, push
-from dockerproto.operation import Call, Downloaded, Streamed
+from dockerproto.operation import Call, Downloaded, Reported, Streamed
 from dockerproto.request import Request
 from dockerproto.system import version
 from dockerproto.timeouts import DEFAULT, Timeout
 from dockerproto.versions import NEWEST, Version
 from tests.feeding import Failure, Outcome, feed
 
-Operation: TypeAlias = Call[Any] | Streamed[Any] | Downloaded
+Operation: TypeAlias = Call[Any] | Streamed[Any] | Reported[Any] | Downloaded
 Build: TypeAlias = Callable[[], Operation]
 
 ID = "0123456789abcdef" * 4
@@ -373,13 +373,13 @@ def test_how_answers_are_read(operation: Operation, status: int, body: bytes, re
     ("operation", "kind", "statuses"),
     [
         (pull("a"), Call, {200}),
-        (pull("a", stream=True), Streamed, {200}),
+        (pull("a", stream=True), Reported, {200}),
         (push("a"), Call, {200}),
-        (push("a", stream=True), Streamed, {200}),
+        (push("a", stream=True), Reported, {200}),
         (import_image(b""), Call, {200}),
-        (import_image(b"", stream=True), Streamed, {200}),
+        (import_image(b"", stream=True), Reported, {200}),
         (import_filesystem(b""), Call, {200}),
-        (import_filesystem(b"", stream=True), Streamed, {200}),
+        (import_filesystem(b"", stream=True), Reported, {200}),
         (export_image("a"), Downloaded, {200}),
         (tag("a", "b"), Call, {201}),
         (exists("a"), Call, {200, 404}),

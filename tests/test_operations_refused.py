@@ -122,10 +122,38 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: pull("a", auth={"password": "x"}),
         "auth needs username and password, identitytoken, registrytoken or auth",
     ),
-    "build neither": (build, "exactly one of fileobj and remote is needed"),
+    "build neither": (build, "exactly one of path, fileobj and remote is needed"),
     "build both": (
         lambda: build(fileobj=b"", remote="http://h"),
-        "exactly one of fileobj and remote is needed",
+        "exactly one of path, fileobj and remote is needed",
+    ),
+    "build path too": (
+        lambda: build(fileobj=b"", path="."),
+        "exactly one of path, fileobj and remote is needed",
+    ),
+    "build compression": (
+        lambda: build(compression="gzip"),
+        "exactly one of path, fileobj and remote is needed",
+    ),
+    "build fileobj compression": (
+        lambda: build(fileobj=b"", compression="gzip"),
+        "dockerfile and compression are for directories, not for fileobj or remote",
+    ),
+    "build remote dockerfile": (
+        lambda: build(remote="http://h", dockerfile="FROM a"),
+        "dockerfile and compression are for directories, not for fileobj or remote",
+    ),
+    "build two Dockerfiles": (
+        lambda: build(path=".", dockerfile="FROM a", path_dockerfile="Dockerfile"),
+        "dockerfile is the text of a Dockerfile, and path_dockerfile its path: one of them",
+    ),
+    "build another compression": (
+        lambda: build(path=".", compression=cast("Any", "zstd")),
+        "compression is 'gzip' or None, not 'zstd'",
+    ),
+    "build path encoding": (
+        lambda: build(path=".", encoding="gzip"),
+        "encoding is that of fileobj, which is not given",
     ),
     "build encoding": (
         lambda: build(remote="http://h", encoding="gzip"),

@@ -165,7 +165,7 @@ async def test_a_stream_that_is_left_early_is_closed(scripted: ScriptedEngine, c
 async def test_a_stream_shows_what_it_is_of(connect: Connect, transport: Transport) -> None:
     async with connect("unix:///x") as docker:
         stream = docker.images.pull("busybox", stream=True)
-        name = "Stream" if transport == "httpx" else "AsyncStream"
+        name = "Progress" if transport == "httpx" else "AsyncProgress"
         assert repr(getattr(stream, "blocking", stream)) == f"<{name} of POST /images/create>"
 
 
@@ -185,7 +185,7 @@ async def test_a_stream_that_is_dropped_is_closed_with_a_warning(
 ) -> None:
     scripted.script(*PULL, [stream_head(), chunk(line(FIRST)), UntilClosed()])
     async with connect(scripted.url) as docker:
-        with pytest.warns(ResourceWarning, match=r"<AsyncStream of POST /images/create> was not closed"):
+        with pytest.warns(ResourceWarning, match=r"<AsyncProgress of POST /images/create> was not closed"):
             async for item in docker.images.pull("busybox", stream=True):
                 assert item == FIRST
                 break

@@ -1,19 +1,27 @@
-"""Building an image of a context that is ready: a tar, or what the engine fetches itself."""
+"""Building an image: of a directory, of a tar, or of what the engine fetches itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from os import PathLike, fspath
 from typing import Literal, TypeAlias, cast, overload
 
 from dockerproto.answers import progress
-from dockerproto.auth import AuthLike, read_auths
+from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
+from dockerproto.buildcontext import BuildContext, Compression, read_context
+from dockerproto.decoding import BuildMessages
+from dockerproto.dockerfile import DOCKERFILE, Recipe
+from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
-from dockerproto.operation import Call, Streamed
+from dockerproto.offer import Offer, Output, SecretLike, read_output, read_secrets, read_ssh
+from dockerproto.operation import Call, Reported
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
+    Request,
     flag,
     json_text,
     mapping_json,
@@ -25,6 +33,7 @@ from dockerproto.request import (
     upload_request,
     uploadable,
 )
+from dockerproto.results import BuildFold, BuildResult
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -37,7 +46,9 @@ def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -63,14 +74,22 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
+    auth: AuthsLike | None = None,
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -96,13 +115,21 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
-) -> Streamed[Message]: ...
+    auth: AuthsLike | None = None,
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
+) -> Reported[BuildResult]: ...
 def build(
     *,
     remote: str | None = None,
     fileobj: AsyncSource | None = None,
-    path_dockerfile: str | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
     nocache: bool = False,
@@ -128,18 +155,30 @@ def build(
     cpuset_cpus: str | None = None,
     ulimits: Ulimits | None = None,
     squash: bool = False,
-    auth: Mapping[str, AuthLike] | None = None,
-) -> Call[list[Message]] | Streamed[Message]:
+    auth: AuthsLike | None = None,
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
+) -> Call[list[Message]] | Reported[BuildResult]:
     """Build an image.
 
-    Exactly one of `fileobj` and `remote` says of what. Limits of memory and CPU, `squash` and all
-    modes of the network but three are for the classic builder, which this is.
+    Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Docker has two
+    builders, see `builder`. What is for one of them only is refused for the other: `rm`, `forcerm`, limits
+    of memory and CPU, other networks, `compression` and `on_upload` are for the classic one; `secrets`,
+    `ssh` and `output` for BuildKit, which needs the extra ``buildkit``.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
         fileobj: A tar with the context, plain or compressed, which the engine recognises: bytes, a
             path, a file, an iterable, or on async clients an async iterable.
-        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default.
+        path: A directory, of which everything is sent but what its ignore file lists: see
+            :doc:`build-context`.
+        dockerfile: The text of the Dockerfile, for `path`, or for a build of nothing else.
+        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default. With `path`
+            it may lie elsewhere too.
         tag: A name for the image, or several; without a tag it gets ``latest``.
         quiet: Answer with the id of the image only.
         nocache: Do not use the cache of earlier builds.
@@ -153,35 +192,56 @@ def build(
         encoding: ``Content-Encoding`` of `fileobj`; engines do not need it.
         timeout: Limits of this call; unlimited by default.
         target: The stage to build, the last by default.
-        network_mode: Network of the steps: ``host``, ``none``, ``bridge``, a name, ``container:<id>``.
+        network_mode: Network of the steps: ``host``, ``none``, and but for BuildKit ``bridge``, a name,
+            ``container:<id>``.
         extra_hosts: Names for the steps' ``/etc/hosts``, to addresses; or ``name:address`` texts.
         cache_from: Images whose layers may be used.
-        shm_size: Bytes of ``/dev/shm``.
+        shm_size: Bytes of ``/dev/shm``. For BuildKit since API 1.42.
         memory: Bytes of memory.
         memswap: Bytes of memory and swap; -1 is unlimited.
         cpu_shares: Weight of the steps among all containers.
         cpu_period: Microseconds of a CPU period.
         cpu_quota: Microseconds of CPU in each period.
         cpuset_cpus: CPUs to use, such as ``0-3`` or ``0,1``.
-        ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``.
+        ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
+            BuildKit since API 1.42.
         squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials for the images that the Dockerfile names, by registry, see `read_auth`. None
-            are looked up: a build has those only that it is given.
+        auth: Credentials by registry, see `read_auth`. Those of other registries the client looks up: for
+            BuildKit when the engine asks for them; for the classic builder those that the Dockerfile names,
+            if the context is a directory, bytes, a path or a file that can seek. With `ANONYMOUS` none
+            are sent.
+        compression: How a context that is made of a directory is compressed: for slow networks.
+        on_upload: Called with the number of bytes of the context that are sent so far, after each piece.
+        builder: ``classic``, or ``buildkit``, which Podman does not have, since API 1.39. By default the one
+            that the other arguments are for; else what ``DOCKER_BUILDKIT`` says; else what the engine
+            recommends, which is BuildKit since Docker 23.
+        secrets: Secrets by the id of their mounts: a `Secret`, bytes, or a path object. They are in no image
+            and in no cache; one has 500 KiB at most.
+        ssh: Sockets of ssh agents by the id of their mounts; None is that of ``SSH_AUTH_SOCK``, for the
+            id ``default``. A build may list keys and have them sign, nothing else.
+        output: Where to write what the last stage has, instead of making an image of it: a directory, or a
+            `Tar`. Since API 1.40.
 
     Raises:
         BadRequest: The context or the Dockerfile is malformed.
-        DockerStreamError: A step failed; ``messages`` has the log, ``error_detail["code"]`` the exit code.
-        ValueError: `fileobj` and `remote` are both given, or neither.
+        InvalidPattern: The ignore file has a pattern that is none.
+        StepFailed: A command failed; ``step`` has its exit code and what it printed.
+        DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
+        NotInstalled: BuildKit is asked for, and the extra ``buildkit`` is not installed.
+        OutputFailed: The output cannot be written; it is the cause of what the engine says.
+        UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
+        UnsupportedVersion: The engine is too old for BuildKit.
+        UploadFailed: Something of the directory cannot be read, or changed while it was read; a secret or
+            an ssh agent cannot be had.
+        ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
+            does not go with them, or with the builder.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
-    if (remote is None) == (fileobj is None):
-        raise ValueError("exactly one of fileobj and remote is needed")
-    if encoding is not None and fileobj is None:
-        raise ValueError("encoding is that of fileobj, which is not given")
+    body = _body(path, fileobj, remote, read_context(path, dockerfile, path_dockerfile, compression))
     query = (
-        text("remote", remote),
-        text("dockerfile", path_dockerfile, "path_dockerfile"),
+        _remote(remote),
+        _dockerfile(body, path_dockerfile),
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
@@ -201,9 +261,58 @@ def build(
         _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
-    body = None if fileobj is None else uploadable("fileobj", fileobj)
-    request = upload_request("/build", query, body, timeout, *_encoding(encoding))
-    return progress(request if auth is None else replace(request, auths=read_auths(auth)), stream)
+    request = upload_request(
+        "/build", query, body, timeout, *_encoding(encoding, fileobj), on_upload=on_upload
+    )
+    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), dict(buildargs or {}))
+    offer = _offer(secrets, ssh, output, auth)
+    made = for_builder(builder, _authorised(request, auth, recipe), offer)
+    return progress(made, stream, BuildFold, BuildMessages)
+
+
+def _body(
+    path: str | PathLike[str] | None,
+    fileobj: AsyncSource | None,
+    remote: str | None,
+    context: BuildContext | None,
+) -> AsyncSource | BuildContext | None:
+    """Return what is uploaded, None if the engine fetches it."""
+    given = [each for each in (path, fileobj, remote) if each is not None]
+    if len(given) > 1 or not (given or (context is not None and context.content is not None)):
+        raise ValueError("exactly one of path, fileobj and remote is needed")
+    if context is None:
+        return None if fileobj is None else uploadable("fileobj", fileobj)
+    if fileobj is not None or remote is not None:
+        raise ValueError("dockerfile and compression are for directories, not for fileobj or remote")
+    return context
+
+
+def _dockerfile(body: AsyncSource | BuildContext | None, path: str | PathLike[str] | None) -> Parameter:
+    # Where it is in a directory's tar is known when that is made.
+    sent = None if isinstance(body, BuildContext) else path
+    return text("dockerfile", fspath(sent) if isinstance(sent, PathLike) else sent, "path_dockerfile")
+
+
+def _offer(
+    secrets: Mapping[str, SecretLike] | None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None,
+    output: Output | None,
+    auth: AuthsLike | None,
+) -> Offer:
+    return Offer(
+        secrets=read_secrets(secrets),
+        ssh=read_ssh(ssh),
+        output=read_output(output),
+        anonymous=auth == ANONYMOUS,
+    )
+
+
+def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
+    if auth == ANONYMOUS:
+        return request
+    auths = read_auths({} if auth is None else auth)
+    ours = request.body is not None or request.context is not None
+    return replace(request, auths=auths, recipe=recipe if ours else None)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -212,6 +321,11 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
         if parse_reference(name).digest is not None:
             raise ValueError(f"a digest cannot be given to an image: {name!r}")
     return names
+
+
+def _remote(remote: str | None) -> Parameter:
+    parameter = text("remote", remote)
+    return parameter if remote is None else replace(parameter, for_podman=NotOnPodman("fetch contexts"))
 
 
 def _build_args(arguments: Mapping[str, str | None] | None) -> Parameter:
@@ -265,5 +379,7 @@ def _list(values: Iterable[object]) -> str | None:
     return json_text(listed) if listed else None
 
 
-def _encoding(encoding: str | None) -> tuple[tuple[str, str], ...]:
+def _encoding(encoding: str | None, fileobj: AsyncSource | None) -> tuple[tuple[str, str], ...]:
+    if encoding is not None and fileobj is None:
+        raise ValueError("encoding is that of fileobj, which is not given")
     return tuple(("Content-Encoding", each) for each in strings("encoding", encoding))

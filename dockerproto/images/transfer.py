@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Literal, overload
 
 from dockerproto.answers import archive, progress
@@ -10,10 +12,11 @@ from dockerproto.auth import ANONYMOUS, AuthLike
 from dockerproto.errors import InvalidReference
 from dockerproto.images.store import LATEST
 from dockerproto.models import Message
-from dockerproto.operation import Call, Downloaded, Streamed
+from dockerproto.operation import Call, Downloaded, Reported
 from dockerproto.reference import Reference, path_of, repository
 from dockerproto.request import (
     AsyncSource,
+    NotOnPodman,
     Parameter,
     Request,
     platform_json,
@@ -24,6 +27,7 @@ from dockerproto.request import (
     upload_request,
     uploadable,
 )
+from dockerproto.results import ImportFold, ImportResult, PullFold, PullResult, PushFold, PushResult
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -51,7 +55,7 @@ def pull(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[PullResult]: ...
 def pull(
     from_image: str,
     *,
@@ -61,7 +65,7 @@ def pull(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[PullResult]:
     """Pull an image from its registry.
 
     Args:
@@ -75,6 +79,7 @@ def pull(
 
     Raises:
         NotFound: The registry has no such image or tag.
+        UnsupportedEngine: All tags are asked for, and it is a Podman.
         Unauthorized: The registry wants other credentials.
         DockerStreamError: The engine failed in the middle of the pull.
 
@@ -86,14 +91,15 @@ def pull(
         path=_CREATE,
         query=(
             Parameter("fromImage", reference.name),
-            text("tag", chosen),
+            _tag(chosen, "pull"),
             text("repo", repo),
             text("platform", platform, since=Version(1, 32)),
         ),
         timeout=timeout,
         long=True,
     )
-    return progress(request.authorised(auth, reference.registry), stream)
+    asked = f"{reference.name}{'@' if reference.digest else ':'}{chosen}" if chosen else reference.name
+    return progress(request.authorised(auth, reference.registry), stream, partial(PullFold, asked))
 
 
 @overload
@@ -115,7 +121,7 @@ def push(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[PushResult]: ...
 def push(
     name: str,
     *,
@@ -124,7 +130,7 @@ def push(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[PushResult]:
     """Push an image to its registry.
 
     Args:
@@ -137,6 +143,7 @@ def push(
 
     Raises:
         NotFound: The engine has no such image.
+        UnsupportedEngine: All tags are asked for, and it is a Podman.
         Unauthorized: The registry wants other credentials.
         DockerStreamError: The engine failed in the middle of the push.
 
@@ -148,12 +155,12 @@ def push(
     request = Request(
         method="POST",
         path=f"/images/{path_of(reference.name)}/push",
-        query=(text("tag", chosen), text("platform", platform_json(platform), since=Version(1, 46))),
+        query=(_tag(chosen, "push"), text("platform", platform_json(platform), since=Version(1, 46))),
         auth=ANONYMOUS,  # engines up to 28.3 refuse a push that says nothing of credentials
         timeout=timeout,
         long=True,
     )
-    return progress(request.authorised(auth, reference.registry), stream)
+    return progress(request.authorised(auth, reference.registry), stream, PushFold)
 
 
 def export_image(
@@ -195,6 +202,7 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]]: ...
 @overload
 def import_image(
@@ -204,7 +212,8 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
-) -> Streamed[Message]: ...
+    on_upload: Callable[[int], None] | None = None,
+) -> Reported[ImportResult]: ...
 def import_image(
     data: AsyncSource,
     stream: bool = False,
@@ -212,7 +221,8 @@ def import_image(
     *,
     quiet: bool = True,
     platform: str | None = None,
-) -> Call[list[Message]] | Streamed[Message]:
+    on_upload: Callable[[int], None] | None = None,
+) -> Call[list[Message]] | Reported[ImportResult]:
     """Load the images of an archive, as `export_image` and ``docker save`` make them.
 
     Args:
@@ -222,6 +232,7 @@ def import_image(
         timeout: Limits of this call; unlimited by default.
         quiet: Say only what was loaded, not how far each layer is.
         platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+        on_upload: Called with the number of bytes of the archive that are sent so far, after each piece.
 
     Raises:
         BadRequest: It is no such archive.
@@ -233,7 +244,9 @@ def import_image(
         switch("quiet", quiet),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    return progress(upload_request("/images/load", query, uploadable("data", data), timeout), stream)
+    body = uploadable("data", data)
+    request = upload_request("/images/load", query, body, timeout, on_upload=on_upload)
+    return progress(request, stream, ImportFold)
 
 
 @overload
@@ -259,7 +272,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
-) -> Streamed[Message]: ...
+) -> Reported[ImportResult]: ...
 def import_filesystem(
     source: AsyncSource,
     *,
@@ -270,7 +283,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Streamed[Message]:
+) -> Call[list[Message]] | Reported[ImportResult]:
     """Make an image of one layer of the tar of a root file system.
 
     Args:
@@ -302,7 +315,7 @@ def import_filesystem(
         text("platform", platform, since=Version(1, 32)),
     )
     body = None if url else uploadable("source", source)
-    return progress(upload_request(_CREATE, query, body, timeout), stream)
+    return progress(upload_request(_CREATE, query, body, timeout), stream, ImportFold)
 
 
 def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | None]:
@@ -315,6 +328,13 @@ def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | Non
     if reference.tag or reference.digest:
         raise ValueError(f"{what} {name!r} has a tag, and all tags are asked for")
     return reference, None
+
+
+def _tag(chosen: str | None, verb: str) -> Parameter:
+    parameter = text("tag", chosen)
+    if chosen is not None:
+        return parameter
+    return replace(parameter, for_podman=NotOnPodman(f"{verb} all tags at once"))
 
 
 def _new_name(repo: str | None, tag: str | None) -> str | None:

@@ -12,7 +12,8 @@ import dockerproto_trio
 from dockerproto import (
     DEFAULT,
     AsyncDownload,
-    AsyncStream,
+    AsyncProgress,
+    BuildResult,
     BuildsPruned,
     Credentials,
     DeletedImage,
@@ -23,10 +24,13 @@ from dockerproto import (
     ImageInspect,
     ImagesPruned,
     ImageSummary,
+    ImportResult,
     Message,
     Ping,
+    Progress,
+    PullResult,
+    PushResult,
     SearchResult,
-    Stream,
     Timeout,
 )
 
@@ -37,7 +41,7 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await docker.ping(), Ping)
     assert_type(await docker.login("r.example", "u", "p", store=True, timeout=5), str)
     assert_type(await images.build(fileobj=file, tag=["a", "b"]), list[Message])
-    assert_type(images.build(fileobj=b"", stream=True), AsyncStream[Message])
+    assert_type(images.build(fileobj=b"", stream=True), AsyncProgress[BuildResult])
     assert_type(await images.delete("x", force=True), list[DeletedImage])
     assert_type(await images.distribution("x"), DistributionInspect)
     assert_type(await images.exists("x"), bool)
@@ -46,18 +50,18 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await images.get("x"), ImageInspect)
     assert_type(await images.history("x"), list[HistoryEntry])
     assert_type(await images.import_filesystem(file), list[Message])
-    assert_type(images.import_filesystem(file, stream=True), AsyncStream[Message])
+    assert_type(images.import_filesystem(file, stream=True), AsyncProgress[ImportResult])
     assert_type(await images.import_image(file), list[Message])
-    assert_type(images.import_image(file, True), AsyncStream[Message])
+    assert_type(images.import_image(file, True), AsyncProgress[ImportResult])
     assert_type(await images.inspect("x"), ImageInspect)
     assert_type(await images.list(filters={"dangling": True}, all=True), list[ImageSummary])
     assert_type(await images.prune(), ImagesPruned)
     assert_type(await images.prune_builds(reserved_space=5), BuildsPruned)
     assert_type(await images.pull("x", timeout=Timeout(idle=5)), list[Message])
     assert_type(await images.pull("x", stream=False), list[Message])
-    assert_type(images.pull("x", stream=True), AsyncStream[Message])
+    assert_type(images.pull("x", stream=True), AsyncProgress[PullResult])
     assert_type(await images.push("x", auth={"username": "u", "password": "p"}), list[Message])
-    assert_type(images.push("x", stream=True), AsyncStream[Message])
+    assert_type(images.push("x", stream=True), AsyncProgress[PushResult])
     assert_type(await images.search("x", limit=5), list[SearchResult])
     assert_type(await images.tag("x", "y"), bool)
 
@@ -89,10 +93,11 @@ def sources(auth: Credentials) -> None:
 
 async def streams(docker: dockerproto_asyncio.Docker, pieces: AsyncIterator[bytes]) -> None:
     async with docker.images.pull("x", stream=True) as stream:
-        assert_type(stream, AsyncStream[Message])
+        assert_type(stream, AsyncProgress[PullResult])
         async for message in stream:
             assert_type(message, Message)
         assert_type(await stream.rest(), list[Message])
+        assert_type(stream.result, PullResult)
     assert_type(await docker.images.import_image(pieces), list[Message])
     assert_type(await docker.images.export_image("x").read(5), bytes)
 
@@ -103,7 +108,7 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     assert_type(docker.ping(), Ping)
     assert_type(docker.login("r.example", "u", "p", store=True, timeout=5), str)
     assert_type(images.build(fileobj=file, tag=["a", "b"]), list[Message])
-    assert_type(images.build(fileobj=b"", stream=True), Stream[Message])
+    assert_type(images.build(fileobj=b"", stream=True), Progress[BuildResult])
     assert_type(images.delete("x", force=True), list[DeletedImage])
     assert_type(images.distribution("x"), DistributionInspect)
     assert_type(images.exists("x"), bool)
@@ -111,27 +116,29 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     assert_type(images.get("x"), ImageInspect)
     assert_type(images.history("x"), list[HistoryEntry])
     assert_type(images.import_filesystem(file), list[Message])
-    assert_type(images.import_filesystem(file, stream=True), Stream[Message])
+    assert_type(images.import_filesystem(file, stream=True), Progress[ImportResult])
     assert_type(images.import_image(file), list[Message])
-    assert_type(images.import_image(file, True), Stream[Message])
+    assert_type(images.import_image(file, True), Progress[ImportResult])
     assert_type(images.inspect("x"), ImageInspect)
     assert_type(images.list(filters={"dangling": True}, all=True), list[ImageSummary])
     assert_type(images.prune(), ImagesPruned)
     assert_type(images.prune_builds(reserved_space=5), BuildsPruned)
     assert_type(images.pull("x", timeout=None), list[Message])
-    assert_type(images.pull("x", stream=True), Stream[Message])
+    assert_type(images.pull("x", stream=True), Progress[PullResult])
     assert_type(images.push("x", auth="bWU6c2VjcmV0"), list[Message])
-    assert_type(images.push("x", stream=True), Stream[Message])
+    assert_type(images.push("x", stream=True), Progress[PushResult])
     assert_type(images.search("x", limit=5), list[SearchResult])
     assert_type(images.tag("x", "y"), bool)
     with images.pull("x", stream=True) as stream:
         assert_type(next(stream), Message)
         assert_type(stream.rest(), list[Message])
+        assert_type(stream.result, PullResult)
     assert_type(images.export_image("x").read(), bytes)
 
 
 def errors(docker: dockerproto_httpx.Docker) -> None:
     docker.images.pull("x", plattform="y")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    docker.images.build(fileobj=b"", builder="kaniko")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     docker.images.pull(1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     docker.images.inspect()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     docker.images.delete("x", force="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TypeVar, Unpack
+from typing import Any, Final, TypeVar, Unpack
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
@@ -47,6 +47,9 @@ class _AsyncioNetwork(LocalNetwork):
     def lock(self) -> _Lock:
         return _Lock()
 
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+        return _Task(coroutine)
+
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
@@ -61,6 +64,19 @@ class _Lock:
 
     def release(self) -> None:
         self._lock.release()
+
+
+class _Task:
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._loop: Final = asyncio.get_running_loop()
+        self._task: Final = self._loop.create_task(coroutine)
+
+    def cancel(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def wait(self) -> None:
+        await asyncio.wait((self._task,))
 
 
 class _Stream(SocketStream):

@@ -14,19 +14,19 @@ from dockerproto.docker import AnyDocker
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
 from dockerproto.http11 import Head, Message
 from dockerproto.images import Images
-from dockerproto.login import log_in
+from dockerproto.login import login
 from dockerproto.lookup import check_blocking
-from dockerproto.models import EngineVersion
 from dockerproto.network import run
+from dockerproto.operation import Namespace, blocking
 from dockerproto.system import version
-from dockerproto.timeouts import DEFAULT, TimeoutLike, Timer
+from dockerproto.timeouts import Timer
 from dockerproto_httpx.transport import TIMER, BlockingNetwork, Body, Content, EngineTransport
 from dockerproto_local import Options, configure, secure
 
 __all__ = ["Docker", "EngineTransport"]
 
 
-class Docker(AnyDocker):
+class Docker(AnyDocker, Namespace):
     """An engine, for blocking programs: ``with`` it, or `close` it. Several threads may use it.
 
     Args:
@@ -45,51 +45,23 @@ class Docker(AnyDocker):
         configuration = configure(url, options)
         check_blocking(configuration.credentials)
         endpoint = configuration.endpoint
-        own = EngineTransport(endpoint.address, secure(endpoint, options)) if transport is None else transport
+        tls = secure(endpoint, options)
+        own = EngineTransport(endpoint.address, tls) if transport is None else transport
         sender = _Sender(own, f"http://{endpoint.address.host}")
-        super().__init__(Client(configuration, BlockingNetwork(), sender))
-        self.images: Images = Images(self._client)
+        super().__init__(Client(configuration, BlockingNetwork(tls), sender))
+        self.images: Images = Images(self.client)
         """The images of the engine."""
 
-    def version(self) -> EngineVersion:
-        """Return what the engine says of itself."""
-        return version().on_blocking(self._client)
+    version: Final = blocking(version)
+    login: Final = blocking(login)
 
     def ping(self) -> Ping:
         """Ask the engine for a sign of life; any failure raises."""
-        return run(self._client.ping())
-
-    def login(
-        self,
-        registry: str,
-        username: str,
-        password: str,
-        *,
-        store: bool = False,
-        timeout: TimeoutLike = DEFAULT,
-    ) -> str:
-        """Verify credentials at a registry, use them from now on, and return what the engine says.
-
-        Args:
-            registry: ``docker.io`` for Docker Hub, else ``host[:port]``.
-            username: Name of the user.
-            password: Password or access token.
-            store: Store them for other programs too, as the docker command does: with the helper that
-                config.json names, else in config.json itself. By default only this client knows them.
-            timeout: Limits of this call.
-
-        Raises:
-            CredentialsError: They are right, but cannot be stored.
-            Unauthorized: They are wrong.
-            ValueError: `registry` is none; or `store`, and the source of this client does not store.
-
-        Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
-        """
-        return run(log_in(self._client, registry, username, password, store=store, timeout=timeout))
+        return run(self.client.ping())
 
     def close(self) -> None:
         """Close all connections, those of streams too; again does nothing."""
-        self._client.close()
+        self.client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -146,6 +118,13 @@ class _Answer:
 
     def close(self) -> None:
         self._response.close()
+
+    async def settle(self) -> None:
+        pass
+
+    @property
+    def cause(self) -> None:
+        return None
 
 
 def _receiver(chunks: Iterator[bytes]) -> Callable[[], Coroutine[Any, Any, bytes]]:

@@ -12,8 +12,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Final, TypeVar, cast
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, TypeVar, cast
 
 import httpx
 
@@ -85,6 +85,10 @@ class BlockingNetwork(LocalNetwork):
         """Return a new lock of threads."""
         return _Lock()
 
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+        """Run a coroutine in a thread."""
+        return _Task(coroutine)
+
     def now(self) -> float:
         """Return the time of the monotonic clock, in seconds."""
         return time.monotonic()
@@ -100,6 +104,22 @@ class _Lock:
 
     def release(self) -> None:
         self._lock.release()
+
+
+class _Task:
+    """A thread: it ends when its connection is closed, as nothing else in it waits for long."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._thread: Final = threading.Thread(
+            target=run, args=(coroutine,), name="dockerproto session", daemon=True
+        )
+        self._thread.start()
+
+    def cancel(self) -> None:
+        pass
+
+    async def wait(self) -> None:
+        self._thread.join()
 
 
 class _Stream(SocketStream):

@@ -60,6 +60,13 @@ class StoredCredentials:
             return place
         return place.answer(*self._run(place, "get", place.question()))
 
+    def configured(self) -> bool:
+        """Return whether there may be credentials of any registry; what cannot be read may have some."""
+        try:
+            return not (self._variable().empty and self._file().empty)
+        except CredentialsError:
+            return True
+
     def store(self, registry: str, credentials: Credentials, /) -> None:
         """Store the credentials of a registry, with its helper or in config.json.
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import uuid
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
+from dockerproto.buildcontext import BuildContext, ContextSource
+from dockerproto.disk import Disk
 from dockerproto.endpoint import SSH, TCP, Address, NamedPipe, UnixSocket
 from dockerproto.network import ByteStream
+from dockerproto_local.context import open_context
 from dockerproto_local.ssh import SSHStream, start_ssh
 from dockerproto_local.tls import TLSStream
 
@@ -46,6 +50,24 @@ class LocalNetwork(ABC):
     def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
         """Open a file for reading, unbuffered: it is read in large pieces."""
         return Path(path).open("rb", buffering=0)
+
+    def open_context(self, context: BuildContext) -> ContextSource:
+        """Look at the directory of a context, and return what can be sent of it."""
+        return open_context(context)
+
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the environment."""
+        return os.environ.get(name)
+
+    def disk(self) -> Disk:
+        """Return the files of this machine; what they need is loaded only then."""
+        from dockerproto_local.disk import LocalDisk  # noqa: PLC0415
+
+        return LocalDisk()
+
+    def unique(self) -> str:
+        """Return a text that nobody else has."""
+        return uuid.uuid4().hex
 
     @abstractmethod
     async def dial(self, address: Dialled, timeout: float | None) -> ByteStream:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
-from typing import Final, TypeVar, Unpack
+from contextvars import copy_context
+from typing import Any, Final, TypeVar, Unpack
 
 import trio
 
@@ -49,6 +50,9 @@ class _TrioNetwork(LocalNetwork):
     def lock(self) -> _Lock:
         return _Lock()
 
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+        return _Task(coroutine)
+
     def now(self) -> float:
         return trio.current_time()
 
@@ -63,6 +67,31 @@ class _Lock:
 
     def release(self) -> None:
         self._lock.release()
+
+
+class _Task:
+    """A system task: a stream need not be in an ``async with``, so there may be no nursery for it."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._scope: Final = trio.CancelScope()
+        self._over: Final = trio.Event()
+        self._token: Final = trio.lowlevel.current_trio_token()
+        trio.lowlevel.spawn_system_task(self._run, coroutine, context=copy_context())
+
+    def cancel(self) -> None:
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._scope.cancel)
+
+    async def wait(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._over.wait()
+
+    async def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            with self._scope:
+                await coroutine
+        finally:
+            self._over.set()
 
 
 class _Stream(SocketStream):

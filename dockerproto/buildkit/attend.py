@@ -1,0 +1,232 @@
+"""The session of a build, beside it: what moves its bytes, and what binds the two together.
+
+The build's answer and the session are two connections. Whichever ends, the other is closed: an engine that
+has lost a session may never end its answer, and a session without its build is of no use to anybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from dockerproto.buildkit.handler import Wait, Work
+from dockerproto.buildkit.offered import Offered, make_ready
+from dockerproto.buildkit.session import Call, Session
+from dockerproto.client import Answer, Client
+from dockerproto.connection import Answer as PlainAnswer
+from dockerproto.connection import Connection
+from dockerproto.decoding import ErrorBody
+from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion
+from dockerproto.http11 import SWITCHED, Head, Message
+from dockerproto.network import ByteStream
+from dockerproto.offer import Offer
+from dockerproto.request import Parameter, Request
+from dockerproto.timeouts import Timer
+
+
+async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -> Answer:
+    """Open a session, then send the request of a build in it, and return its answer.
+
+    Raises:
+        DockerError: Either cannot be sent; what is offered cannot be read; the engine has no sessions.
+    """
+    offered = await make_ready(client, request, offer)
+    name = client.network.unique()
+    try:
+        connection = await _upgraded(client, _handshake(name, offered), timer)
+    except BaseException:
+        offered.close()
+        raise
+    attendance = Attendance(offered, client, connection)
+    try:
+        return await client.exchange(_within(request, name, offered), timer, attendance.send)
+    except BaseException as error:
+        attendance.close()
+        await attendance.wait()
+        if isinstance(error, DockerError) and attendance.failure is not None:
+            raise attendance.failure from error
+        raise
+
+
+class Attendance:
+    """A session that is open, beside the exchange of its build."""
+
+    def __init__(self, offered: Offered, client: Client, connection: Connection) -> None:
+        self._offered: Final = offered
+        self._session: Final = Session(offered.services)
+        self._network: Final = client.network
+        self._connections: Final = client.connections
+        self._connection: Final = connection
+        self._build: Connection | None = None
+        self._closed = False
+        self.failure: DockerError | None = None
+        """Why the session broke."""
+        self._task: Final = client.network.start(self._serve())
+
+    @property
+    def cause(self) -> Exception | None:
+        """What went wrong first while the engine was served."""
+        return self._session.failure
+
+    async def send(self, message: Message, timer: Timer) -> Answer:
+        """Send the request of the build, and return its answer."""
+        self._build = connection = await self._connections.open(timer)
+        if self._closed:
+            connection.close()
+        head = await connection.request(message, timer)
+        return AttendedAnswer(PlainAnswer(connection, head, timer, self._connections), self)
+
+    def end(self) -> None:
+        """Close the session: the build is over, and its connection is not in use any more."""
+        self._build = None
+        self.close()
+
+    def close(self) -> None:
+        """Close both connections at once, at which the engine stops."""
+        self._closed = True
+        self._connections.drop(self._connection)
+        if self._build is not None:
+            self._connections.drop(self._build)
+        self._task.cancel()
+
+    async def wait(self) -> None:
+        """Wait until nothing of it runs any more."""
+        await self._task.wait()
+
+    async def _serve(self) -> None:
+        """Serve the engine until either side closes the connection."""
+        try:
+            await self._pump()
+        except Exception as error:  # noqa: BLE001  # the build's answer is where it can be raised
+            if not self._closed:
+                self.failure = ConnectionFailed(0, f"the session of the build broke: {error}")
+                self.failure.__cause__ = error
+        finally:
+            self._session.close()
+            self._offered.close()
+            self.close()
+
+    async def _pump(self) -> None:
+        stream, data = self._connection.switched()
+        while True:
+            self._session.feed(data)
+            step = self._session.advance()
+            await self._send(stream, self._session.take())
+            if step is not None:
+                await self._do(*step)
+            data = await _received(stream) if step is None or await stream.readable() else b""
+
+    async def _send(self, stream: ByteStream, data: bytes) -> None:
+        """Send data; what comes while it cannot go out is read, as the engine may wait for that."""
+        while data:
+            data = data[await stream.send(data, None) :]
+            if data:
+                self._session.feed(await _received(stream))
+
+    async def _do(self, call: Call, step: Work | Wait) -> None:
+        """Do one step of a call, and hand in what comes of it."""
+        try:
+            if isinstance(step, Work):
+                result = await self._network.in_thread(partial(call.run, step))
+            else:
+                result = await step.run()
+        except Exception as error:  # noqa: BLE001  # any ends the call, and tells the engine why
+            self._session.fail(call, error)
+        else:
+            self._session.done(call, step, result)
+
+
+class AttendedAnswer:
+    """The answer to a build, whose session ends with it."""
+
+    def __init__(self, answer: Answer, attendance: Attendance) -> None:
+        self._answer: Final = answer
+        self._attendance: Final = attendance
+        self.head: Final[Head] = answer.head
+
+    @property
+    def cause(self) -> Exception | None:
+        """What went wrong first while the engine was served."""
+        return self._attendance.cause
+
+    async def receive(self) -> bytes:
+        """Return the next bytes of the body, b"" at its end."""
+        try:
+            data = await self._answer.receive()
+        except DockerError as error:
+            if self._attendance.failure is not None:
+                raise self._attendance.failure from error
+            raise
+        if not data:
+            self._attendance.end()
+            await self._attendance.wait()
+        return data
+
+    def close(self) -> None:
+        """Close both connections at once, unless the answer was read to its end."""
+        self._answer.close()
+        self._attendance.close()
+
+    async def settle(self) -> None:
+        """Wait until nothing of the session runs any more."""
+        await self._attendance.wait()
+
+
+async def _received(stream: ByteStream) -> bytes:
+    data = await stream.receive(None)
+    if not data:
+        raise ConnectionResetError("the engine closed the connection")
+    return bytes(data)
+
+
+def _within(request: Request, name: str, offered: Offered) -> Request:
+    """Return the request of a build in a session, which may have the context."""
+    query = (
+        *request.query,
+        Parameter("session", name),
+        Parameter("remote", "client-session" if offered.in_session else None),
+        Parameter("dockerfile", offered.dockerfile),
+    )
+    return replace(request, query=query, context=None, body=None, headers=(), auths={})
+
+
+def _handshake(name: str, offered: Offered) -> Request:
+    return Request(
+        method="POST",
+        path="/session",
+        headers=(
+            ("Connection", "Upgrade"),
+            ("Upgrade", "h2c"),
+            ("X-Docker-Expose-Session-Uuid", name),
+            ("X-Docker-Expose-Session-Name", "dockerproto"),
+            ("X-Docker-Expose-Session-Sharedkey", offered.shared_key),
+            *(("X-Docker-Expose-Session-Grpc-Method", method) for method in offered.services),
+        ),
+    )
+
+
+async def _upgraded(client: Client, request: Request, timer: Timer) -> Connection:
+    """Return a connection that was turned over to the engine's calls."""
+    connection = await client.connections.open(timer)
+    try:
+        head = await connection.request(await client.message(request, None, timer), timer)
+    except BaseException:
+        client.connections.drop(connection)
+        raise
+    if head.status != SWITCHED:
+        await _refused(PlainAnswer(connection, head, timer, client.connections))
+    return connection
+
+
+async def _refused(answer: Answer) -> None:
+    decoder = ErrorBody(answer.head.status)
+    try:
+        while data := await answer.receive():
+            decoder.feed(data)
+        decoder.feed(b"")
+    except NotFound as error:
+        message = f"this engine has no sessions, which builds with BuildKit need: {error.message}"
+        raise UnsupportedVersion(error.status, message) from error
+    finally:
+        answer.close()

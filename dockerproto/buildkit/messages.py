@@ -1,0 +1,56 @@
+"""The messages of the services, but for those of files: see `fsutil`.
+
+Documented at https://github.com/moby/buildkit/tree/master/session, in the .proto files of each service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from dockerproto.protobuf import Int32, ProtoMessage
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheckResponse(ProtoMessage):
+    """Whether the session is alive."""
+
+    status: Annotated[Int32, 1] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GetSecretRequest(ProtoMessage):
+    """The engine asks for a secret."""
+
+    id: Annotated[str, 1] = ""
+    annotations: Annotated[Mapping[str, str], 2] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class GetSecretResponse(ProtoMessage):
+    """A secret."""
+
+    data: Annotated[bytes, 1] = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsRequest(ProtoMessage):
+    """The engine asks for the credentials of a registry."""
+
+    host: Annotated[str, 1] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsResponse(ProtoMessage):
+    """Credentials; without a name the secret is an identity token, without either there are none."""
+
+    username: Annotated[str, 1] = field(default="", repr=False)
+    secret: Annotated[str, 2] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAgentRequest(ProtoMessage):
+    """The engine asks whether there is an ssh agent."""
+
+    id: Annotated[str, 1] = ""

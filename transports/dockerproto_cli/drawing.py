@@ -1,0 +1,236 @@
+"""A snapshot as lines for a terminal: bars for layers, steps with the end of their output.
+
+Nothing here writes. A frame fits the terminal, however many parts there are: what is over or waiting is
+folded first, then output, and a line says how much is not shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from rich.text import Text
+
+from dockerproto.progress import Kind, Part, Snapshot, State
+from dockerproto_cli.words import duration, of, size
+
+STYLES: Final[Mapping[State, str]] = {
+    State.WAITING: "dim",
+    State.RUNNING: "cyan",
+    State.TRANSFERRED: "cyan",
+    State.EXTRACTING: "cyan",
+    State.DONE: "green",
+    State.SKIPPED: "green",
+    State.FAILED: "bold red",
+    State.STOPPED: "yellow",
+}
+_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_WHEEL: Final = "|/-\\"
+_TURNS: Final = 10
+_URGENCY: Final[Mapping[State, int]] = {
+    State.FAILED: 0,
+    State.STOPPED: 1,
+    State.WAITING: 4,
+    State.DONE: 3,
+    State.SKIPPED: 3,
+}
+_UNDER_WAY: Final = 2
+_RUNNING_LINES: Final = 5
+_NOTES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The characters that are drawn with."""
+
+    marks: Mapping[State, str]
+    spinner: str
+    extracted: str
+    moved: str
+    left: str
+    margin: str
+    more: str
+
+
+UNICODE: Final = Glyphs(
+    {State.DONE: "✓", State.SKIPPED: "✓", State.FAILED: "✗", State.STOPPED: "■", State.WAITING: "·"},
+    *(_SPINNER, "━", "─", "┈", "│", "…"),
+)
+ASCII: Final = Glyphs(
+    {State.DONE: "+", State.SKIPPED: "+", State.FAILED: "x", State.STOPPED: "!", State.WAITING: "."},
+    *(_WHEEL, "#", "=", ".", "|", "..."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How wide the columns of a layer are, in cells; 0 leaves a column out. The bar takes what is left."""
+
+    name: int
+    status: int
+    amount: int
+    bar: bool
+
+
+LAYOUTS: Final = (
+    (80, Columns(name=14, status=20, amount=22, bar=True)),
+    (60, Columns(name=13, status=18, amount=0, bar=True)),
+    (44, Columns(name=13, status=0, amount=22, bar=False)),
+    (0, Columns(name=13, status=0, amount=0, bar=False)),
+)
+"""The columns by the least width of the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A part that may be shown: its line, and more lines if there is room."""
+
+    part: Part
+    line: Text
+    more: list[Text]
+
+
+class Drawing:
+    """Draws the snapshots of one operation, for a terminal of a width and a height in cells."""
+
+    def __init__(self, width: int, height: int, glyphs: Glyphs = UNICODE) -> None:
+        self._width = max(width, 2)
+        self._height = height
+        self._glyphs = glyphs
+
+    def frame(self, snapshot: Snapshot, now: float) -> list[Text]:
+        """Return the lines of a snapshot."""
+        lines = [self._fitted(Text(line)) for line in snapshot.lines]
+        title, notes = lines[:1], lines[1:] if snapshot.state.over else lines[1:][-_NOTES:]
+        summary = self._summary(snapshot, now)
+        room = self._height - len(title) - len(notes[-_NOTES:]) - len(summary) - 1
+        parts = sorted((part for part in snapshot.parts if part.kind is not Kind.DETAIL), key=_order)
+        rows = [self._row(part, snapshot, now) for part in parts]
+        return [*title, *self._chosen(rows, max(room, 1)), *notes, *summary]
+
+    def _row(self, part: Part, snapshot: Snapshot, now: float) -> _Row:
+        if part.kind is not Kind.STEP:
+            return _Row(part, self._layer(part, 0), [])
+        details = [each for each in snapshot.parts if each.parent == part.id and not part.state.over]
+        more = [self._layer(each, 2) for each in details if each.state is State.RUNNING]
+        if part.state is State.FAILED or not part.state.over:
+            log = part.log if part.state is State.FAILED else part.log[-_RUNNING_LINES:]
+            more += [self._fitted(Text(f"  {self._glyphs.margin} {line}", "dim")) for line in log]
+        return _Row(part, self._step(part, now), more)
+
+    def _step(self, part: Part, now: float) -> Text:
+        seconds = part.seconds(now)
+        spent = "cached" if part.state is State.SKIPPED else "" if seconds is None else duration(seconds)
+        name = Text.assemble((self._mark(part, now), STYLES[part.state]), " ", part.name)
+        return self._joined(name, Text(spent, "dim"))
+
+    def _mark(self, part: Part, now: float) -> str:
+        spinner = self._glyphs.spinner
+        return self._glyphs.marks.get(part.state) or spinner[int(now * _TURNS) % len(spinner)]
+
+    def _layer(self, part: Part, indent: int) -> Text:
+        columns = next(columns for least, columns in LAYOUTS if self._width >= least)
+        cells = [Text(" " * indent), _cell(part.name, columns.name)]
+        status = part.status or part.state.value
+        if not columns.bar and not columns.amount:
+            cells.append(Text(_percent(part, status), STYLES[part.state]))
+            return self._fitted(Text.assemble(*cells))
+        if columns.status:
+            cells.append(_cell(status, columns.status, STYLES[part.state]))
+        amount = Text(of(part.current, part.total) if part.current else "" if columns.status else status)
+        if columns.bar:
+            left = self._width - sum(cell.cell_len for cell in cells) - columns.amount - 1
+            cells.append(self._bar(part, left))
+        cells.append(amount if columns.amount else Text())
+        return self._fitted(Text.assemble(*cells))
+
+    def _bar(self, part: Part, width: int) -> Text:
+        """Draw what was extracted over what was transferred."""
+        width -= 2
+        if part.moved.share is None or part.state is State.SKIPPED:
+            return Text(" " * (width + 2))
+        moved = int(width * part.moved.share)
+        whole = moved if part.unpacked is None else min(moved, int(width * (part.unpacked.share or 0)))
+        glyphs = self._glyphs
+        return Text.assemble(
+            (glyphs.extracted * whole, "green"),
+            (glyphs.moved * (moved - whole), "cyan"),
+            (glyphs.left * (width - moved), "dim"),
+            "  ",
+        )
+
+    def _summary(self, snapshot: Snapshot, now: float) -> list[Text]:
+        if snapshot.state is State.WAITING or (not snapshot.parts and snapshot.state.over):
+            return []
+        steps = any(part.kind is Kind.STEP for part in snapshot.parts)
+        word = "steps" if steps else "layers"
+        words = [
+            snapshot.state.value if snapshot.state.over else "",
+            f"{int(snapshot.percent)} %" if snapshot.percent is not None and not snapshot.state.over else "",
+            f"{snapshot.done}/{snapshot.count} {word}" if snapshot.count else "",
+            of(snapshot.current, snapshot.total) if snapshot.current and not steps else "",
+            f"{size(snapshot.rate)}/s" if snapshot.rate and not snapshot.state.over else "",
+            duration(snapshot.seconds(now)),
+        ]
+        return [self._fitted(Text("  ".join(filter(None, words)), STYLES[snapshot.state]))]
+
+    def _chosen(self, rows: Sequence[_Row], room: int) -> Iterator[Text]:
+        """Yield the lines of the most important parts, in their order, and what was left out."""
+        ranked = sorted(range(len(rows)), key=lambda index: _urgency(rows[index].part, index))
+        folded = len(rows) > room
+        shown = set(ranked[: room - folded])
+        left = room - folded - len(shown)
+        more: dict[int, list[Text]] = {}
+        for index in (index for index in ranked if index in shown):
+            more[index] = rows[index].more[-left:] if left > 0 else []
+            left -= len(more[index])
+        if folded:
+            yield self._fitted(_fold((rows[index].part for index in ranked[len(shown) :]), self._glyphs.more))
+        for index in sorted(shown):
+            yield rows[index].line
+            yield from more[index]
+
+    def _joined(self, left: Text, right: Text) -> Text:
+        """Put a text at the left and one at the right."""
+        room = self._width - right.cell_len - 2
+        if room <= right.cell_len:
+            return self._fitted(left)
+        left.truncate(room, overflow="ellipsis", pad=True)
+        return Text.assemble(left, " ", right)
+
+    def _fitted(self, line: Text) -> Text:
+        line.truncate(self._width - 1, overflow="ellipsis")  # a full line would wrap on some terminals
+        return line
+
+
+def _order(part: Part) -> float:
+    """Return what parts are sorted by: layers stay as they came, steps are shown as they began."""
+    if part.kind is not Kind.STEP:
+        return -inf
+    return inf if part.started is None else part.started
+
+
+def _urgency(part: Part, index: int) -> tuple[int, int]:
+    """Return what a part is sorted by: the first are shown; of those that are over, the last."""
+    urgency = _URGENCY.get(part.state, _UNDER_WAY)
+    return urgency, -index if part.state.over else index
+
+
+def _fold(parts: Iterable[Part], more: str) -> Text:
+    counts = Counter(part.state.value for part in parts)
+    said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return Text(f"{more} {sum(counts.values())} more: {said}", "dim")
+
+
+def _cell(text: str, width: int, style: str = "") -> Text:
+    cell = Text(text, style)
+    cell.truncate(width - 1, overflow="ellipsis", pad=True)
+    cell.append(" ")
+    return cell
+
+
+def _percent(part: Part, status: str) -> str:
+    return status if part.percent is None or part.state.over else f"{int(part.percent)} %"
