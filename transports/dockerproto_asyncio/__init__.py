@@ -93,11 +93,13 @@ class _Stream(SocketStream):
             self._watching = loop
         if writing:
             loop.add_writer(self.descriptor, self._wake)
+        expiry = None if timeout is None else loop.call_later(timeout, _expire, self._waiter)
         try:
-            async with asyncio.timeout(timeout):
-                await self._waiter
+            await self._waiter
         finally:
             self._waiter = None
+            if expiry is not None:
+                expiry.cancel()
             if writing and self.socket.fileno() >= 0:
                 loop.remove_writer(self.descriptor)
 
@@ -125,6 +127,11 @@ class _Stream(SocketStream):
             self._watching = None
             super().close()
         self._wake()
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
 async def _connected_to_any(address: TCP) -> socket.socket:
