@@ -50,7 +50,7 @@ def opened(directory: Path | None, **options: Any) -> ContextSource:
 def read(archive: bytes) -> dict[str, str | None]:
     """Return the contents of an archive by name."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        files = {each.name: tar.extractfile(each) if each.isreg() else None for each in tar}
+        files = {member.name: tar.extractfile(member) if member.isreg() else None for member in tar}
         return {name: file.read().decode() if file else None for name, file in files.items()}
 
 
@@ -127,12 +127,12 @@ def test_a_dockerfile_from_elsewhere_has_a_name_of_its_own(
     root = make(tmp_path / "root", {**TREE, **({} if ignore is None else {".dockerignore": ignore})})
     make(tmp_path, {"outside": "FROM x\n"})
     (root / "link").symlink_to("../outside")
-    given: dict[str, dict[str, Any]] = {
+    places: dict[str, dict[str, Any]] = {
         "memory": {"content": b"FROM x\n"},
         "outside": {"dockerfile": "../outside"},
         "link": {"dockerfile": "link"},
     }
-    options = given[where]
+    options = places[where]
     source = opened(root, classic=classic, **options)
     name = source.plan.dockerfile
     sent = read(b"".join(source))
