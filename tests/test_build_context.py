@@ -25,6 +25,7 @@ from tests.bench.scripted import (
     wait_until,
 )
 from tests.conftest import Connect
+from tests.differences import Difference
 from tests.test_operations import request_of
 
 BUILD = ("POST", "/build")
@@ -145,6 +146,16 @@ def test_a_dockerfile_from_elsewhere_has_a_name_of_its_own(
     assert sent.get(".dockerignore") == expected
     (root / name).touch()
     assert opened(root, classic=classic, **options).plan.dockerfile not in (name, "Dockerfile")
+
+
+def test_the_ignore_file_of_a_dockerfile_from_elsewhere_goes_with_it_to_buildkit(tmp_path: Path) -> None:
+    root = make(tmp_path / "root", TREE)
+    make(tmp_path, {"outside": "FROM x\n", "outside.dockerignore": "d\n"})
+    source = opened(root, dockerfile="../outside", classic=False)
+    name = source.plan.dockerfile
+    sent = read(b"".join(source))
+    assert [*sent] == ["Dockerfile", "a", name, f"{name}.dockerignore"]
+    assert sent[f"{name}.dockerignore"] == "d\n"
 
 
 def test_a_dockerfile_alone_is_a_context() -> None:
@@ -327,6 +338,27 @@ class TestEngine:
                 assert found(messages) == [
                     *(".", "./a", "./d", "./d/kept.o", "./e", "./hard", "./link", "./" + "long" * 40, "in a"),
                 ]
+
+    @pytest.mark.differs(Difference.NO_BUILDKIT, raises=DockerError)
+    @pytest.mark.parametrize("content", [None, "FROM busybox\nCOPY . /context\nRUN {}"])
+    async def test_buildkit_is_given_what_is_not_left_out(
+        self, engine: PrivateEngine, connect: Connect, tmp_path: Path, content: str | None
+    ) -> None:
+        check = "cd /context && test -e d/kept.o -a -e a -a ! -e b.o -a ! -e d/c.o -a ! -e Dockerfile"
+        files = {"Dockerfile": f"FROM busybox\nCOPY . /context\nRUN {check}\n", "a": "", "b.o": ""}
+        make(tmp_path, {**files, "d/c.o": "", "d/kept.o": "", ".dockerignore": LEFT_OUT})
+        text = None if content is None else content.format(check)
+        async with connect(engine.url) as docker:
+            messages = await docker.images.build(
+                path=tmp_path,
+                dockerfile=text,
+                builder="buildkit",
+                nocache=True,
+                network_mode="none",
+                tag="dockerproto/context",
+            )
+            assert any("trace" in message for message in messages)
+            assert await docker.images.exists("dockerproto/context")
 
     async def test_a_dockerfile_in_memory_is_in_no_image(
         self, engine: PrivateEngine, connect: Connect, tmp_path: Path
