@@ -186,8 +186,8 @@ def test_a_file_that_is_always_sent_and_vanishes_is_told(tmp_path: Path) -> None
 
 
 REFUSED: list[tuple[dict[str, str], str, type[DockerError], str]] = [
-    ({}, "root", UploadFailed, "root is no directory"),
-    ({"root": ""}, "root", UploadFailed, "root is no directory"),
+    ({}, "root", UploadFailed, "root' is no directory"),
+    ({"root": ""}, "root", UploadFailed, "root' is no directory"),
     ({"root/a": ""}, "root", UploadFailed, "cannot read .*/root/Dockerfile: No such file or directory"),
     ({"root/Dockerfile/a": ""}, "root", UploadFailed, "cannot read .*/root/Dockerfile: Is a directory"),
     (
@@ -198,6 +198,11 @@ REFUSED: list[tuple[dict[str, str], str, type[DockerError], str]] = [
     ),
     ({"root/Dockerfile": "", "root/.dockerignore": "a\n["}, "root", InvalidPattern, "dockerignore, line 2: "),
 ]
+
+
+def test_an_empty_path_is_no_directory() -> None:
+    with pytest.raises(UploadFailed, match="^'' is no directory"):
+        open_context(BuildContext(directory=""))
 
 
 @pytest.mark.anyio
@@ -230,6 +235,23 @@ async def test_a_directory_is_uploaded(tmp_path: Path, scripted: ScriptedEngine,
     assert compressed.body == b"".join(opened(root, compression="gzip"))
     assert sent == [len(plain.body), len(other.body), len(compressed.body)]
     assert alone.query["dockerfile"] == [opened(None, content=b"FROM a\n").plan.dockerfile]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("content", [None, "FROM r.example/a\n"])
+async def test_credentials_are_those_that_the_dockerfile_needs(
+    content: str | None, tmp_path: Path, scripted: ScriptedEngine, connect: Connect
+) -> None:
+    scripted.script(*BUILD, BUILT)
+    make(tmp_path, {"Dockerfile": "FROM r.example/a\n", ".dockerignore": "*\n"})
+    asked: list[str] = []
+
+    def find(registry: str) -> None:
+        asked.append(registry)
+
+    async with connect(scripted.url, credentials=find) as docker:
+        await docker.images.build(path=tmp_path, dockerfile=content)
+    assert asked == ["r.example"]
 
 
 @pytest.mark.anyio
