@@ -174,8 +174,11 @@ class _Watch:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if exc is not None:
+        if exc is None:
+            return
+        try:
             self.display.finish(None if isinstance(exc, StopIteration | StopAsyncIteration) else exc)
+        finally:
             self._left()
 
     def end(self) -> None:
