@@ -169,6 +169,7 @@ def test_parameters_together() -> None:
 
 def test_no_parameter_is_left_out_here() -> None:
     tested = {argument for argument, _, _ in PARAMETERS} | {
+        *("path", "dockerfile", "compression", "on_upload"),
         "remote",
         "fileobj",
         "encoding",

@@ -160,7 +160,7 @@ class _Agent:
             return None
         if not data:
             raise ConnectionResetError(f"the ssh agent at {self._address.path} closed the connection")
-        return data
+        return bytes(data)
 
     def close(self) -> None:
         if self._stream is not None:

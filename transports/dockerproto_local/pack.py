@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import Final
 
 from dockerproto.errors import UploadFailed
@@ -29,7 +30,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def pack(root: str, entries: Iterable[Entry], added: Iterable[tuple[Entry, bytes]] = ()) -> Generator[bytes]:
-    """Yield the archive of entries of a directory.
+    """Return the pieces of an archive with entries of a directory.
 
     Args:
         root: The directory.
@@ -39,15 +40,26 @@ def pack(root: str, entries: Iterable[Entry], added: Iterable[tuple[Entry, bytes
     Raises:
         UploadFailed: A file cannot be read, is gone, or became shorter.
     """
+    return _joined(_blocks(root, entries, added))
+
+
+def compress(pieces: Generator[bytes]) -> Generator[bytes]:
+    """Return pieces compressed by gzip, the same for the same."""
+    return _joined(_compressed(pieces))
+
+
+def _joined(blocks: Generator[bytes]) -> Generator[bytes]:
+    """Yield blocks of any size as large pieces."""
     parts: list[bytes] = []
     held = 0
-    for data in _blocks(root, entries, added):
-        parts.append(data)
-        held += len(data)
-        if held >= PIECE:
-            yield b"".join(parts)
-            parts.clear()
-            held = 0
+    with closing(blocks):
+        for data in blocks:
+            parts.append(data)
+            held += len(data)
+            if held >= PIECE:
+                yield b"".join(parts)
+                parts.clear()
+                held = 0
     yield b"".join(parts)
 
 
@@ -82,12 +94,9 @@ def _content(path: str, size: int) -> Generator[bytes]:
         raise UploadFailed(0, f"{path} became shorter while it was read: by {left} of {size} bytes")
 
 
-def compress(pieces: Generator[bytes]) -> Generator[bytes]:
-    """Yield pieces compressed by gzip, the same for the same."""
+def _compressed(pieces: Generator[bytes]) -> Generator[bytes]:
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    try:
+    with closing(pieces):
         for piece in pieces:
             yield compressor.compress(piece)
-    finally:
-        pieces.close()
     yield compressor.flush()
