@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,7 +41,7 @@ def many_layers(count: int) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def terminal(engine: ScriptedEngine, *arguments: str, **options: Any) -> Iterator[Terminal]:
+def terminal(engine: ScriptedEngine, *arguments: str, **options: Any) -> Generator[Terminal]:
     with Terminal(*arguments, DOCKER_HOST=engine.url, **options) as screen:
         yield screen
 
