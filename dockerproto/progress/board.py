@@ -84,7 +84,8 @@ def _is_back(old: Part, new: Part) -> bool:
 
 def _entered(part: Part, now: float) -> Part:
     """Return a part that has entered a state: with its times, and all its bytes if they must be there."""
-    started = now if part.started is None and part.state is not State.WAITING else part.started
+    begun = part.state not in (State.WAITING, State.STOPPED)
+    started = now if part.started is None and begun else part.started
     over = part.state.over and part.completed is None
     completed = max(now, now if started is None else started) if over else part.completed
     moved = part.moved.completed() if part.state in _THERE else part.moved
