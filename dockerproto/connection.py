@@ -41,9 +41,8 @@ class Connection:
                 raise
         timer.mark()
         while self._head is None:
+            self._exchange.feed(await self._receive(timer, "response"))
             self._head = self._exchange.head()
-            if self._head is None:
-                self._exchange.feed(await self._receive(timer, "response"))
         head, self._head = self._head, None
         return head
 

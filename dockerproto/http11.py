@@ -34,7 +34,7 @@ class Upload(Protocol):
     """A body that is being sent."""
 
     async def next(self) -> Buffer:
-        """Return the next bytes, none at the end."""
+        """Return the next bytes, none at the end; they may be overwritten by the next call."""
         ...
 
     async def close(self) -> None:
@@ -87,6 +87,7 @@ class Exchange:
         self._heading = False
         self._head_ended = False
         self._last = b""
+        self._size = 0
         self._beyond: list[bytes] = []
         self._chunks: Chunks | None = None
         self._ready: Final = deque[bytes]()
@@ -99,6 +100,7 @@ class Exchange:
             self._http.start_next_cycle()
         self.untouched = True
         self._heading = True
+        self._size = 0
         self._bodyless = message.method == "HEAD"
         framing = [("Transfer-Encoding", "chunked")] if message.upload else _no_body(message.method)
         try:
@@ -188,6 +190,7 @@ class Exchange:
         found = _BLANK_LINE.search(seen)
         end = found.end() - len(self._last) if found else len(data)
         self._http.receive_data(bytes(data[:end]))
+        self._size += end
         self._last = b"" if found else seen[-2:]
         self._head_ended = found is not None
         if end < len(data):
@@ -196,6 +199,7 @@ class Exchange:
     def _feed_beyond(self) -> None:
         """Feed what came after a head."""
         self._head_ended = False
+        self._size = 0
         beyond, self._beyond = self._beyond, []
         for data in beyond:
             self.feed(data)
@@ -210,8 +214,7 @@ class Exchange:
             self._http.receive_data(rest)
 
     def _read_head(self, response: h11.Response | h11.InformationalResponse) -> Head:
-        lines = (b"HTTP/1.1 200 " + response.reason, *map(b": ".join, response.headers), b"")
-        if sum(len(line) + len(b"\r\n") for line in lines) > HEAD_LIMIT:
+        if self._size > HEAD_LIMIT:
             raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
         self._framed = not {"content-length", "transfer-encoding"}.isdisjoint(headers)

@@ -18,8 +18,8 @@ from dockerproto.network import Network
 from dockerproto.request import AsyncSource, Readable, Source
 from dockerproto.untar import Memory, Seekable, find_file
 
-PIECE: Final = 256 * 2**10
-"""The longest piece that is sent at once, in bytes."""
+PIECE: Final = 2**20
+"""The longest piece that is sent at once, in bytes; each is one call of a worker thread."""
 
 T = TypeVar("T")
 _Readable: TypeAlias = Buffer | Readable | Iterable[bytes]
@@ -40,7 +40,7 @@ class KnowsDockerfile(Protocol):
 
 class _Pieces(Protocol):
     async def next(self) -> Buffer:
-        """Return the next bytes, none at the end; some may be empty."""
+        """Return the next bytes, none at the end; they may be overwritten by the next call."""
         ...
 
     async def dockerfile(self, path: str) -> bytes | None:
@@ -180,22 +180,23 @@ class _File:
         self._opened: BinaryIO | None = None
 
     def read(self, size: int, /) -> bytes:
-        return self._file().read(size)
+        return self.opened().read(size)
 
     def seekable(self) -> bool:
-        return self._file().seekable()
+        return self.opened().seekable()
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file().seek(offset, whence)
+        return self.opened().seek(offset, whence)
 
     def tell(self) -> int:
-        return self._file().tell()
+        return self.opened().tell()
 
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
 
-    def _file(self) -> BinaryIO:
+    def opened(self) -> BinaryIO:
+        """Open it, if it is not open yet."""
         if self._opened is None:
             self._opened = self._open()
         return self._opened
@@ -213,8 +214,19 @@ def _read(source: _Readable) -> Generator[Buffer]:
                 pieces.close()
     else:
         # A file is an iterable too, of its lines.
-        while piece := cast("Readable", source).read(PIECE):
+        yield from _read_file(source.opened() if isinstance(source, _File) else cast("Readable", source))
+
+
+def _read_file(file: Readable) -> Generator[Buffer]:
+    """Yield the pieces of a file: of one buffer if it can fill one, as fresh memory costs more."""
+    readinto: Callable[[memoryview], int] | None = getattr(file, "readinto", None)
+    if readinto is None:
+        while piece := file.read(PIECE):
             yield piece
+        return
+    buffer = memoryview(bytearray(PIECE))
+    while size := readinto(buffer):
+        yield buffer[:size]
 
 
 def _find(source: _Readable, path: str) -> bytes | None:

@@ -199,7 +199,7 @@ async def test_nothing_is_sent_of_what_cannot_be(
     async with connect(scripted.url) as docker:
         with pytest.raises(error, match=message):
             await docker.images.build(path=tmp_path / path)
-        assert [each.path for each in scripted.requests if each.path != "/_ping"] == []
+    assert not [each for each in scripted.requests if each.path == "/build"]
 
 
 @pytest.mark.anyio
@@ -352,9 +352,9 @@ def found(messages: list[Any]) -> list[str]:
 
 
 def test_a_request_shows_its_context() -> None:
-    request = request_of(build(path=Path("dir"), dockerfile=b"FROM secret"))
-    assert request.context == BuildContext(directory="dir", content=b"FROM secret")
-    assert "secret" not in repr(request)
+    request = request_of(build(path=Path("dir"), dockerfile=b"FROM hidden"))
+    assert request.context == BuildContext(directory="dir", content=b"FROM hidden")
+    assert "hidden" not in repr(request)
     assert request.body is None
     assert request_of(build(path="d", builder="buildkit")).context == BuildContext(
         directory="d", classic=False

@@ -31,6 +31,7 @@ async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -
     Raises:
         DockerError: Either cannot be sent; what is offered cannot be read; the engine has no sessions.
     """
+    await client.message(request, None, timer)  # what the engine does not have is refused before all else
     offered = await make_ready(client, request, offer)
     name = client.network.unique()
     try:

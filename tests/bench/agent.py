@@ -11,7 +11,7 @@ from .processes import Child, environment, short_directory
 
 
 class Agent:
-    """OpenSSH's agent, inside the `with`: `socket` is where it listens, `public` the file of its public key."""
+    """OpenSSH's agent, inside the `with`: `socket` is where it listens, `public` its public key file."""
 
     def __enter__(self) -> Self:
         self._directory = short_directory()

@@ -12,7 +12,7 @@ from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
 from dockerproto_local import Options, configure, secure
 from dockerproto_local.network import Dialled, LocalNetwork
-from dockerproto_local.stream import SocketStream
+from dockerproto_local.stream import SocketStream, connected_to
 
 __all__ = ["Docker"]
 
@@ -36,7 +36,7 @@ class _AsyncioNetwork(LocalNetwork):
     async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
         async with asyncio.timeout(timeout):
             if isinstance(address, UnixSocket):
-                return _Stream(await _connected(socket.AF_UNIX, address.path))
+                return _Stream(await connected_to(address.path, asyncio.sleep))
             if isinstance(address, TCP):
                 return _Stream(await _connected_to_any(address))
         return _Stream(address)
@@ -93,11 +93,13 @@ class _Stream(SocketStream):
             self._watching = loop
         if writing:
             loop.add_writer(self.descriptor, self._wake)
+        expiry = None if timeout is None else loop.call_later(timeout, _expire, self._waiter)
         try:
-            async with asyncio.timeout(timeout):
-                await self._waiter
+            await self._waiter
         finally:
             self._waiter = None
+            if expiry is not None:
+                expiry.cancel()
             if writing and self.socket.fileno() >= 0:
                 loop.remove_writer(self.descriptor)
 
@@ -127,6 +129,11 @@ class _Stream(SocketStream):
         self._wake()
 
 
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
+
+
 async def _connected_to_any(address: TCP) -> socket.socket:
     """Connect to the first address of a name that takes the connection."""
     failure = OSError(f"{address.name} has no address")
@@ -139,7 +146,7 @@ async def _connected_to_any(address: TCP) -> socket.socket:
     raise failure
 
 
-async def _connected(family: int, address: str | tuple[object, ...]) -> socket.socket:
+async def _connected(family: int, address: tuple[object, ...]) -> socket.socket:
     connection = socket.socket(family)
     connection.setblocking(False)
     try:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Final, Self, Unpack, cast
+from typing import Any, Final, Self, Unpack, cast
 
 import httpx
 
 from dockerproto.client import Client, Ping
 from dockerproto.docker import AnyDocker
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
-from dockerproto.http11 import Head, Message, Upload
+from dockerproto.http11 import Head, Message
 from dockerproto.images import Images
 from dockerproto.login import login
 from dockerproto.lookup import check_blocking
@@ -20,7 +20,7 @@ from dockerproto.network import run
 from dockerproto.operation import Namespace, blocking
 from dockerproto.system import version
 from dockerproto.timeouts import Timer
-from dockerproto_httpx.transport import TIMER, BlockingNetwork, EngineTransport
+from dockerproto_httpx.transport import TIMER, BlockingNetwork, Body, Content, EngineTransport
 from dockerproto_local import Options, configure, secure
 
 __all__ = ["Docker", "EngineTransport"]
@@ -87,7 +87,7 @@ class _Sender:
             message.method,
             self._base + message.target,
             headers=headers,
-            stream=_Content(message.upload),
+            stream=Content(message.upload),
             extensions={"timeout": _limits(timer), TIMER: timer},
         )
         with _edge():
@@ -104,13 +104,14 @@ class _Answer:
         self._response: Final = response
         self._timer: Final = timer
         # The stream itself, as httpx refuses to iterate over a response that was made complete.
-        self._chunks: Final = iter(cast("httpx.SyncByteStream", response.stream))
+        stream = cast("httpx.SyncByteStream", response.stream)
+        self._receive: Final = stream.receive if isinstance(stream, Body) else _receiver(iter(stream))
         self.head: Final = Head(response.status_code, dict(response.headers))
 
     async def receive(self) -> bytes:
         self._timer.left("idle")
         with _edge():
-            data = next(self._chunks, b"")
+            data = await self._receive()
             if not data:
                 self._response.close()
         return data
@@ -126,15 +127,13 @@ class _Answer:
         return None
 
 
-class _Content(httpx.SyncByteStream):
-    """The body of a request."""
+def _receiver(chunks: Iterator[bytes]) -> Callable[[], Coroutine[Any, Any, bytes]]:
+    """Return what receives the body that another transport hands out."""
 
-    def __init__(self, upload: Upload | None) -> None:
-        self._upload: Final = upload
+    async def receive() -> bytes:
+        return next(chunks, b"")
 
-    def __iter__(self) -> Iterator[bytes]:
-        while self._upload is not None and (data := run(self._upload.next())):
-            yield cast("bytes", data)  # a view of bytes, where copying them would cost
+    return receive
 
 
 def _limits(timer: Timer) -> dict[str, float | None]:

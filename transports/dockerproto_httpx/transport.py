@@ -19,11 +19,11 @@ import httpx
 
 from dockerproto.connection import Answer, Connections
 from dockerproto.endpoint import TCP, Address
-from dockerproto.http11 import Buffer, Message
+from dockerproto.http11 import Buffer, Message, Upload
 from dockerproto.network import run
 from dockerproto.timeouts import Timeout, Timer
 from dockerproto_local.network import Dialled, LocalNetwork
-from dockerproto_local.stream import SocketStream
+from dockerproto_local.stream import SocketStream, connected_to
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class EngineTransport(httpx.BaseTransport):
         timer = request.extensions.get(TIMER) or Timer(_timeout(request), time.monotonic)
         answer = run(self._connections.send(_message(request), timer))
         return httpx.Response(
-            answer.head.status, headers=list(answer.head.headers.items()), stream=_Body(answer)
+            answer.head.status, headers=list(answer.head.headers.items()), stream=Body(answer)
         )
 
     def close(self) -> None:
@@ -68,14 +68,14 @@ class BlockingNetwork(LocalNetwork):
             return _Stream(socket.create_connection((address.name, address.port), timeout))
         if isinstance(address, socket.socket):
             return _Stream(address)
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.settimeout(timeout)
-            connection.connect(address.path)
-        except BaseException:
-            connection.close()
-            raise
-        return _Stream(connection)
+        deadline = math.inf if timeout is None else self.now() + timeout
+
+        async def sleep(seconds: float) -> None:
+            if self.now() >= deadline:
+                raise TimeoutError("timed out")
+            time.sleep(seconds)  # noqa: ASYNC251  # a blocking transport waits by blocking
+
+        return _Stream(await connected_to(address.path, sleep))
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Call a function that blocks, in this thread."""
@@ -132,22 +132,39 @@ class _Stream(SocketStream):
             raise TimeoutError("timed out")
 
 
-class _Body(httpx.SyncByteStream):
+class Body(httpx.SyncByteStream):
     """The body of a response."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer: Final = answer
+        self.receive: Final = answer.receive
+        """Returns the next bytes, none at the end."""
 
     def __iter__(self) -> Iterator[bytes]:
-        while data := run(self._answer.receive()):
+        """Yield them, as httpx wants them."""
+        while data := run(self.receive()):
             yield data
 
     def close(self) -> None:
+        """Close the connection, unless the body was read."""
         self._answer.close()
 
 
-class _Upload:
+class Content(httpx.SyncByteStream):
     """The body of a request."""
+
+    def __init__(self, upload: Upload | None) -> None:
+        self.upload: Final = upload
+        """What is sent, if anything is."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield it, for other transports, which may keep what they get."""
+        while self.upload is not None and (data := run(self.upload.next())):
+            yield bytes(data)
+
+
+class _Upload:
+    """The body of a request that is not ours."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces: Final = pieces
@@ -163,7 +180,7 @@ def _message(request: httpx.Request) -> Message:
     headers = [(name, value) for name, value in request.headers.multi_items() if name not in _FRAMING]
     has_body = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
     body = cast("httpx.SyncByteStream", request.stream)  # a request of a blocking client has no other
-    upload = _Upload(iter(body)) if has_body else None
+    upload = body.upload if isinstance(body, Content) else _Upload(iter(body)) if has_body else None
     return Message(request.method, request.url.raw_path.decode("ascii"), headers, upload)
 
 
