@@ -23,6 +23,7 @@ from dockerproto.errors import (
     NotFinished,
     NotFound,
     NotFoundOrUnauthorized,
+    NotInstalled,
     OutputFailed,
     ProtocolViolated,
     ServerError,
@@ -55,6 +56,7 @@ from dockerproto.models import (
     ProgressDetail,
     SearchResult,
 )
+from dockerproto.offer import Output, Secret, SecretLike, Tar
 from dockerproto.reference import Reference, parse_reference
 from dockerproto.results import (
     BuildResult,
@@ -125,6 +127,8 @@ __all__ = [
     "NotFinished",
     "NotFound",
     "NotFoundOrUnauthorized",
+    "NotInstalled",
+    "Output",
     "OutputFailed",
     "Ping",
     "Platform",
@@ -137,9 +141,12 @@ __all__ = [
     "PushedTag",
     "Reference",
     "SearchResult",
+    "Secret",
+    "SecretLike",
     "ServerError",
     "StepFailed",
     "Stream",
+    "Tar",
     "TimedOut",
     "Timeout",
     "TimeoutLike",

@@ -123,7 +123,7 @@ def read_ssh(ssh: Mapping[str, str | os.PathLike[str] | None] | None) -> dict[st
     """
     if not isinstance(ssh, Mapping | None):
         raise TypeError(f"ssh is a mapping from ids to sockets, not {type(ssh).__name__}")
-    return {name: None if path is None else os.fspath(path) for name, path in (ssh or {}).items()}
+    return {name: _agent(name, path) for name, path in (ssh or {}).items()}
 
 
 def read_output(output: Output | None) -> Output | None:
@@ -131,6 +131,14 @@ def read_output(output: Output | None) -> Output | None:
     if output is None or isinstance(output, str | os.PathLike | Tar):  # pyright: ignore[reportUnnecessaryIsInstance]
         return output
     raise TypeError(f"output is the path of a directory or a Tar, not {type(output).__name__}")
+
+
+def _agent(name: str, path: str | os.PathLike[str] | None) -> str | None:
+    if isinstance(path, str | os.PathLike):
+        return os.fspath(path)
+    if path is None:
+        return None
+    raise TypeError(f"ssh[{name!r}] is a path or None, not {type(path).__name__}")
 
 
 def _secret(name: str, secret: SecretLike) -> Secret:

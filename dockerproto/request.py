@@ -131,7 +131,7 @@ class Request:
     """What is told how many bytes of the body are sent, after each piece."""
     offer: Offer | None = None
     """What is offered in a session beside it; None: it needs none."""
-    for_buildkit: Request | None = None
+    for_buildkit: Request | None = field(default=None, repr=False)
     """What to send instead, if the client chooses BuildKit."""
     since: Version = OLDEST
     """The API version that brought the operation."""

@@ -72,7 +72,7 @@ def connect(transport: Transport) -> Iterator[Connect]:
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the machine's own settings out."""
     for name in (
-        *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION"),
+        *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "DOCKER_BUILDKIT", "SSH_AUTH_SOCK"),
         *("DOCKER_AUTH_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
     ):
         monkeypatch.delenv(name, raising=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from dockerproto import UnsupportedEngine, UnsupportedVersion
+from dockerproto import ANONYMOUS, Secret, Tar, UnsupportedEngine, UnsupportedVersion
 from dockerproto.images.build import build
-from dockerproto.offer import Tar
+from dockerproto.offer import Offer
 from dockerproto.versions import NEWEST, Version
 from tests.test_operations import request_of
 
@@ -38,6 +39,89 @@ def test_without_a_builder_what_is_for_buildkit_is_built_by_it() -> None:
         build(fileobj=b"", secrets={"a": b"b"}, memory=5)
     with pytest.raises(ValueError, match=r"^secrets is for BuildKit, not for the classic builder"):
         build(fileobj=b"", secrets={"a": b"b"}, builder="classic")
+
+
+def built(**arguments: Any) -> str:
+    """Return which builder is asked for, or may be chosen."""
+    untyped: Any = build
+    request = request_of(untyped(**{"fileobj": b"", **arguments}))
+    if request.for_buildkit is not None:
+        assert (request.offer, request.for_buildkit.offer) == (None, Offer())
+        return "either"
+    return "classic" if request.offer is None else "buildkit"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, "either"),
+        ({"fileobj": None, "remote": "https://h/a.git"}, "either"),
+        ({"fileobj": None, "path": "."}, "either"),
+        ({"shm_size": 1, "network_mode": "host", "squash": True, "auth": ANONYMOUS}, "either"),
+        ({"builder": "classic"}, "classic"),
+        ({"builder": "buildkit"}, "buildkit"),
+        ({"secrets": {"a": b""}}, "buildkit"),
+        ({"ssh": {"default": None}}, "buildkit"),
+        ({"output": "dist"}, "buildkit"),
+        ({"output": Tar("out.tar")}, "buildkit"),
+        ({"secrets": {}, "ssh": {}, "output": None}, "either"),
+        ({"memory": 2**30}, "classic"),
+        ({"rm": False}, "classic"),
+        ({"network_mode": "bridge"}, "classic"),
+        ({"on_upload": print}, "classic"),
+        ({"fileobj": None, "path": ".", "compression": "gzip"}, "classic"),
+    ],
+)
+def test_the_arguments_choose_the_builder(arguments: dict[str, Any], expected: str) -> None:
+    assert built(**arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"builder": "classic", "secrets": {"a": b""}}, "secrets is for BuildKit, not for the classic"),
+        ({"builder": "classic", "ssh": {"a": "b"}}, "ssh is for BuildKit, not for the classic builder"),
+        ({"builder": "classic", "output": "dist"}, "output is for BuildKit, not for the classic builder"),
+        ({"output": "dist", "memory": 1}, "memory is not for BuildKit"),
+        ({"fileobj": None, "path": ".", "compression": "gzip", "ssh": {"a": "b"}}, "compression is not for"),
+        ({"secrets": {"a": bytes(500 * 2**10 + 1)}}, "secret 'a' is longer than 512000 bytes"),
+    ],
+)
+def test_what_goes_with_no_builder_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        built(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"secrets": [b""]}, "secrets is a mapping, not list"),
+        (
+            {"secrets": {"a": "path or value?"}},
+            r"secrets\['a'\] is a Secret, bytes or a path object, not str",
+        ),
+        ({"ssh": "socket"}, "ssh is a mapping from ids to sockets, not str"),
+        ({"ssh": {"a": 1}}, r"ssh\['a'\] is a path or None, not int"),
+        ({"output": b"dist"}, "output is the path of a directory or a Tar, not bytes"),
+    ],
+)
+def test_what_is_offered_has_types(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        built(**arguments)
+
+
+def test_an_output_has_its_own_parameter() -> None:
+    local = query_of(output="dist")
+    assert (local["version"], json.loads(local["outputs"])) == ("2", [{"Type": "local", "Attrs": {}}])
+    assert json.loads(query_of(output=Tar("out.tar"))["outputs"]) == [{"Type": "tar", "Attrs": {}}]
+    with pytest.raises(UnsupportedVersion, match=r"^parameter 'outputs' needs API 1\.40"):
+        query_of(Version(1, 39), output="dist")
+
+
+def test_secrets_are_in_no_repr() -> None:
+    untyped: Any = build
+    operation = untyped(fileobj=b"", secrets={"a": b"hush", "b": Secret.from_env("B")})
+    assert "hush" not in repr(operation)
 
 
 def test_buildkit_is_asked_for() -> None:
