@@ -3,7 +3,7 @@
  *     engine SOCKET ROUTES
  *
  * Each line of the file ROUTES is "METHOD PATH HEAD BLOCK TIMES TAIL": to a request of this method and path
- * (without /vX.Y and the query) it sends the file HEAD, then TIMES the file BLOCK, then the file TAIL. A request
+ * (without /vX.Y and the query; what ends with * stands for all that begin like it) it sends the file HEAD, then TIMES the file BLOCK, then the file TAIL. A request
  * is read and discarded first. A route that is not there is a 404. Each connection has a thread of its own.
  */
 
@@ -29,7 +29,7 @@ static struct route routes[ROUTES];
 static int known;
 
 static const char missing[] =
-    "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n{\"message\":\"no such route\"}";
+    "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"message\":\"no such route\"}";
 
 static void fail(const char *what) { perror(what); exit(1); }
 
@@ -113,7 +113,9 @@ static int answer(int socket, const char *method, const char *target) {
     const char *path = target;
     if (path[1] == 'v' && path[2] >= '0' && path[2] <= '9') path = strchr(path + 1, '/');
     for (struct route *each = routes; path && each < routes + known; each++) {
-        if (strcmp(each->method, method) || strcmp(each->path, path)) continue;
+        char *star = strchr(each->path, '*');
+        int differs = star ? strncmp(each->path, path, star - each->path) : strcmp(each->path, path);
+        if (differs || strcmp(each->method, method)) continue;
         if (!send_all(socket, each->head)) return 0;
         for (long time = 0; time < each->times; time++)
             if (!send_all(socket, each->block)) return 0;

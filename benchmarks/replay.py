@@ -140,7 +140,7 @@ def replaying(answers: dict[str, Answer]) -> Iterator[str]:
 
 
 def _route(directory: Path, request: str, answer: Answer) -> str:
-    names = []
+    names: list[Path] = []
     for part in (answer.head, answer.block, answer.tail):
         names.append(directory / f"{abs(hash((request, part)))}-{len(names)}")
         names[-1].write_bytes(part)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from benchmarks.replay import Answer, archive, document, images, progress
+from benchmarks.replay import IMAGE, Answer, archive, document, images, progress
 
 GIB: Final = 2**30
 OURS: Final = ("asyncio", "trio", "httpx")
@@ -70,7 +71,11 @@ def _downloads() -> list[Row]:
             megabytes,
             (*ALL, "curl"),
             {"GET /images/bench/get": archive(GIB)},
-            (Target("asyncio", "aiodocker", 1.5), Target("httpx", "docker-py", 1.2), Target("asyncio", "curl", 0.6)),
+            (
+                Target("asyncio", "aiodocker", 1.5),
+                Target("httpx", "docker-py", 1.2),
+                Target("asyncio", "curl", 0.6),
+            ),
         ),
         Row(
             "upload (import) of a file of 1 GiB",
@@ -109,52 +114,107 @@ def _messages() -> list[Row]:
     ]
 
 
+def _bytes(size: int, each: float) -> float:
+    return size * 1e-6 / each
+
+
 def _curve() -> list[Row]:
     """Messages of a growing length in chunks of 1 KiB: the cost of a byte is to stay the same."""
     return [
         Row(
-            f"{4096 // kibibytes} messages of {kibibytes} KiB in chunks of 1 KiB",
+            f"{4000 // kibibytes} messages of {kibibytes} KiB in chunks of 1 KiB",
             "progress",
-            4096 // kibibytes,
+            4000 // kibibytes,
             "MB/s",
-            lambda each, size=kibibytes * 1024: size * 1e-6 / each,
+            partial(_bytes, kibibytes * 1024),
             ALL,
-            {"POST /images/create": progress(4096 // kibibytes, 1024, kibibytes * 1024)},
+            {"POST /images/create": progress(4000 // kibibytes, 1024, kibibytes * 1024)},
         )
         for kibibytes in (4, 32, 256)
     ]
 
 
+def _calls() -> list[Row]:
+    inspects = (Target("asyncio", "aiodocker", 1 / 0.7), Target("httpx", "docker-py", 2))
+    return [
+        Row(
+            "inspect, replay engine",
+            "inspect",
+            2000,
+            "us",
+            microseconds,
+            (*ALL, "asyncio-bare", "trio-bare"),
+            targets=(*inspects, Target("trio", "asyncio", 1 / 1.1)),
+            faster_is_less=True,
+        ),
+        Row(
+            "inspect, real engine",
+            "inspect",
+            1000,
+            "us",
+            microseconds,
+            targets=inspects,
+            engine="real",
+            faster_is_less=True,
+        ),
+        Row(
+            "200 inspects at once, replay engine",
+            "concurrent",
+            4000,
+            "calls/s",
+            rate,
+            ("asyncio", "trio", "aiodocker"),
+            targets=(Target("asyncio", "aiodocker", 1.3),),
+        ),
+    ]
+
+
+def _lists() -> list[Row]:
+    many = {"GET /images/json": document(images(100)), "GET /images/sha256:*": document(IMAGE)}
+    return [
+        Row(
+            "images.list of 1,000",
+            "list",
+            50,
+            "ms",
+            milliseconds,
+            (*ALL, "msgspec"),
+            {"GET /images/json": document(images(1000))},
+            (Target("asyncio", "aiodocker", 1.5),),
+            faster_is_less=True,
+        ),
+        Row(
+            "images.list of 100, as objects in docker-py: a request for each",
+            "objects",
+            5,
+            "ms",
+            milliseconds,
+            ("asyncio", "docker-py"),
+            many,
+            faster_is_less=True,
+        ),
+    ]
+
+
+def _contexts() -> list[Row]:
+    cases = (
+        ("build of a context of 10,000 files of 1 KiB", 10_000, "files/s", rate),
+        ("build of a context of 1 GiB in 8 files", GIB, "MB/s", megabytes),
+        ("build of a context of 10,000 files, all but 10 of them ignored", 10_010, "files/s", rate),
+    )
+    targets = Target("asyncio", "docker-py", 2), Target("asyncio", "docker", 0.8)
+    built = {"POST /build": progress(1)}
+    return [
+        Row(title, "context", amount, unit, figure, (*OURS, "docker-py", "docker"), built, targets)
+        for title, amount, unit, figure in cases
+    ]
+
+
+def _imports() -> list[Row]:
+    target = Target("asyncio", "aiodocker", 2)
+    return [Row("import", "importing", 1, "ms", milliseconds, targets=(target,), faster_is_less=True)]
+
+
 def rows() -> list[Row]:
     """Return all rows."""
-    inspects = (Target("asyncio", "aiodocker", 1 / 0.7), Target("httpx", "docker-py", 2))
-    listed = {"GET /images/json": document(images(1000))}
-    return [
-        Row("inspect, replay engine", "inspect", 2000, "us", microseconds, (*ALL, "asyncio-bare", "trio-bare"),
-            {}, (*inspects, Target("trio", "asyncio", 1 / 1.1)), faster_is_less=True),
-        Row("inspect, real engine", "inspect", 1000, "us", microseconds, targets=inspects, engine="real",
-            faster_is_less=True),
-        Row("200 inspects at once, replay engine", "concurrent", 4000, "calls/s", rate,
-            ("asyncio", "trio", "aiodocker"), {}, (Target("asyncio", "aiodocker", 1.3),)),
-        *_downloads(),
-        *_messages(),
-        *_curve(),
-        Row("images.list of 1,000", "list", 50, "ms", milliseconds, (*ALL, "msgspec"), listed,
-            (Target("asyncio", "aiodocker", 1.5),), faster_is_less=True),
-        Row("images.list of 100, as docker-py's objects: a request for each", "objects", 5, "ms", milliseconds,
-            ("asyncio", "docker-py"), {"GET /images/json": document(images(100))}, faster_is_less=True),
-        Row("import", "importing", 1, "ms", milliseconds, ALL, targets=(Target("asyncio", "aiodocker", 2),),
-            faster_is_less=True),
-        *(Row(title, "context", amount, unit, figure, (*OURS, "docker-py", "docker"),
-              {"POST /build": BUILT}, tuple(Target("asyncio", peer, factor) for peer, factor in CONTEXT_TARGETS))
-          for title, amount, unit, figure in CONTEXTS),
-    ]  # fmt: skip
-
-
-CONTEXT_TARGETS: Final = (("docker-py", 2), ("docker", 0.8))
-CONTEXTS: Final = (
-    ("build of a context of 10,000 files of 1 KiB", 10_000, "files/s", rate),
-    ("build of a context of 1 GiB in 8 files", GIB, "MB/s", megabytes),
-    ("build of a context of 10,000 files, all but 10 of them ignored", 10_010, "files/s", rate),
-)
-BUILT: Final = progress(1)
+    return [*_calls(), *_downloads(), *_messages(), *_curve(), *_lists(), *_contexts(), *_imports()]
