@@ -37,7 +37,6 @@ from dockerproto.errors import (
 _TEXTS: Final[tuple[tuple[type[DockerError], str], ...]] = (
     (StepFailed, r"returned a non-zero code|did not complete successfully|executor failed running"),
     (StepFailed, r"while running runtime: exit status"),
-    (BadRequest, r"failed to read downloaded context: .*http://build-context-"),
     (UnsupportedVersion, r"client version \S+ is too (?:new|old)|requires minimum api version"),
     (NotFoundOrUnauthorized, r"pull access denied|requested access to the resource is denied"),
     (TooManyRequests, r"toomanyrequests"),
@@ -74,13 +73,6 @@ _EXIT_CODE: Final = re.compile(
     r"(?:did not complete successfully: exit code:|executor failed running \[.*\]: exit code:"
     r"|while running runtime: exit status) (\d+)\s*\Z",
     re.DOTALL,
-)
-
-# An engine that keeps its images in containerd serves the tar where its BuildKit does not look for it.
-_NO_TAR: Final = re.compile(r"failed to read downloaded context: .*http://build-context-", re.DOTALL)
-_CONTAINERD: Final = (
-    "an engine that keeps its images in containerd does not give a tar to BuildKit: "
-    "let it fetch the context with remote=, or build with builder='classic'"
 )
 
 _BY_STATUS: Final[Mapping[int, type[DockerError]]] = {
@@ -121,8 +113,6 @@ def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
     >>> type(stream_error("manifest unknown", {"message": "manifest unknown"})).__mro__[1:3]
     (<class 'dockerproto.errors.DockerStreamError'>, <class 'dockerproto.errors.NotFound'>)
     """
-    if _NO_TAR.search(message):
-        message = f"{message} ({_CONTAINERD})"
     if "code" not in detail and (found := _EXIT_CODE.search(message)):
         detail = {**detail, "code": int(found[1])}
     cause = _cause(message)

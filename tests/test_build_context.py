@@ -51,7 +51,7 @@ def read(archive: bytes) -> dict[str, str | None]:
     """Return the contents of an archive by name."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         files = {member.name: tar.extractfile(member) if member.isreg() else None for member in tar}
-        return {name: file and file.read().decode() for name, file in files.items()}
+        return {name: file.read().decode() if file else None for name, file in files.items()}
 
 
 TREE = {"Dockerfile": "FROM a\n", "a": "A", "d/b": "B", "d/Other": "FROM b\n"}
@@ -127,11 +127,12 @@ def test_a_dockerfile_from_elsewhere_has_a_name_of_its_own(
     root = make(tmp_path / "root", {**TREE, **({} if ignore is None else {".dockerignore": ignore})})
     make(tmp_path, {"outside": "FROM x\n"})
     (root / "link").symlink_to("../outside")
-    options: dict[str, Any] = {
+    places: dict[str, dict[str, Any]] = {
         "memory": {"content": b"FROM x\n"},
         "outside": {"dockerfile": "../outside"},
         "link": {"dockerfile": "link"},
-    }[where]
+    }
+    options = places[where]
     source = opened(root, classic=classic, **options)
     name = source.plan.dockerfile
     sent = read(b"".join(source))
@@ -198,7 +199,7 @@ async def test_nothing_is_sent_of_what_cannot_be(
     async with connect(scripted.url) as docker:
         with pytest.raises(error, match=message):
             await docker.images.build(path=tmp_path / path)
-    assert scripted.requests == []
+    assert not [each for each in scripted.requests if each.path == "/build"]
 
 
 @pytest.mark.anyio
@@ -351,9 +352,9 @@ def found(messages: list[Any]) -> list[str]:
 
 
 def test_a_request_shows_its_context() -> None:
-    request = request_of(build(path=Path("dir"), dockerfile=b"FROM secret"))
-    assert request.context == BuildContext(directory="dir", content=b"FROM secret")
-    assert "secret" not in repr(request)
+    request = request_of(build(path=Path("dir"), dockerfile=b"FROM hidden"))
+    assert request.context == BuildContext(directory="dir", content=b"FROM hidden")
+    assert "hidden" not in repr(request)
     assert request.body is None
     assert request_of(build(path="d", builder="buildkit")).context == BuildContext(
         directory="d", classic=False

@@ -8,9 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from dockerproto import UnsupportedEngine, UnsupportedVersion
-from dockerproto.classify import stream_error
-from dockerproto.errors import StreamBadRequest
 from dockerproto.images.build import build
+from dockerproto.offer import Tar
 from dockerproto.versions import NEWEST, Version
 from tests.test_operations import request_of
 
@@ -21,9 +20,24 @@ def query_of(version: Version = NEWEST, /, *, podman: bool = False, **arguments:
     return dict(parse_qsl(urlsplit(target).query))
 
 
-def test_the_classic_builder_is_the_default() -> None:
+def test_the_classic_builder_is_asked_for() -> None:
     assert query_of() == query_of(builder="classic") == {"rm": "1"}
     assert query_of(podman=True, builder="classic") == {"rm": "1"}
+    assert request_of(build(fileobj=b"", builder="classic")).for_buildkit is None
+
+
+def test_without_a_builder_the_client_may_choose_if_both_would_do() -> None:
+    request = request_of(build(fileobj=b"", tag="a:1"))
+    assert request.for_buildkit == request_of(build(fileobj=b"", tag="a:1", builder="buildkit"))
+    assert request_of(build(fileobj=b"", memory=5)).for_buildkit is None
+
+
+def test_without_a_builder_what_is_for_buildkit_is_built_by_it() -> None:
+    assert query_of(secrets={"a": b"b"})["version"] == "2"
+    with pytest.raises(ValueError, match=r"^memory is not for BuildKit"):
+        build(fileobj=b"", secrets={"a": b"b"}, memory=5)
+    with pytest.raises(ValueError, match=r"^secrets is for BuildKit, not for the classic builder"):
+        build(fileobj=b"", secrets={"a": b"b"}, builder="classic")
 
 
 def test_buildkit_is_asked_for() -> None:
@@ -37,11 +51,11 @@ def test_an_engine_may_be_too_old_for_buildkit() -> None:
 
 
 def test_a_podman_has_no_buildkit() -> None:
-    with pytest.raises(UnsupportedEngine, match=r"^a Podman does not build with BuildKit$"):
+    with pytest.raises(UnsupportedEngine, match=r"^a Podman does not have BuildKit$"):
         query_of(podman=True, builder="buildkit")
 
 
-@pytest.mark.parametrize("builder", ["Buildkit", "", None, 2])
+@pytest.mark.parametrize("builder", ["Buildkit", "", 2])
 def test_there_are_no_other_builders(builder: Any) -> None:
     with pytest.raises(ValueError, match=r"^builder is 'classic' or 'buildkit', not "):
         build(fileobj=b"", builder=builder)
@@ -59,13 +73,24 @@ def test_there_are_no_other_builders(builder: Any) -> None:
         ("cpu_quota", 1, "cpu_quota is not for BuildKit"),
         ("cpuset_cpus", "0", "cpuset_cpus is not for BuildKit"),
         ("network_mode", "bridge", "network_mode of BuildKit is 'default', 'host' or 'none', not 'bridge'"),
-        ("auth", {}, "auth is not for BuildKit: it asks for credentials in a session, and ignores those"),
+        ("on_upload", print, "on_upload is not for BuildKit: it asks for the files that it needs"),
     ],
 )
 def test_what_buildkit_would_ignore_is_refused(argument: str, value: Any, message: str) -> None:
     build(fileobj=b"", **{argument: value})
     with pytest.raises(ValueError, match=f"^{message}"):
         build(fileobj=b"", builder="buildkit", **{argument: value})
+
+
+def test_where_an_output_goes_is_the_business_of_the_client() -> None:
+    assert query_of(output="x")["outputs"] == '[{"Type":"local","Attrs":{}}]'
+    assert query_of(output=Tar("x.tar"))["outputs"] == '[{"Type":"tar","Attrs":{}}]'
+
+
+def test_a_directory_is_not_compressed_for_buildkit() -> None:
+    build(path="x", compression="gzip", builder="classic")
+    with pytest.raises(ValueError, match=r"^compression is not for BuildKit"):
+        build(path="x", compression="gzip", builder="buildkit")
 
 
 TAKEN: dict[str, Any] = {
@@ -99,15 +124,3 @@ def test_what_an_older_buildkit_would_ignore_is_refused(argument: str, parameter
     assert parameter in query_of(Version(1, 42), builder="buildkit", **given)
     with pytest.raises(UnsupportedVersion, match=f"^parameter '{parameter}' needs API 1.42"):
         query_of(Version(1, 41), builder="buildkit", **given)
-
-
-def test_an_engine_that_does_not_give_the_tar_to_buildkit_is_told_of_with_the_way_out() -> None:
-    text = (
-        'failed to read downloaded context: failed to load cache key: Get "http://build-context-0":'
-        " dial tcp: lookup build-context-0: no such host"
-    )
-    error = stream_error(text, {"message": text})
-    assert type(error) is StreamBadRequest
-    assert error.message.startswith(f"{text} (an engine that keeps its images in containerd does not")
-    assert "builder='classic'" in error.message
-    assert error.error_detail == {"message": text}

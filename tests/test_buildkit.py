@@ -44,7 +44,7 @@ def builder(request: pytest.FixtureRequest, engine: PrivateEngine) -> str:
 
 
 def takes_buildkit(engine: PrivateEngine) -> bool:
-    return not (Difference.NO_BUILDKIT.on(engine) or Difference.BUILDKIT_WITHOUT_TAR.on(engine))
+    return not Difference.NO_BUILDKIT.on(engine)
 
 
 def building(docker: Any, dockerfile: str, builder: str, **options: Any) -> Any:
@@ -137,17 +137,13 @@ async def test_a_dockerfile_that_is_wrong_has_no_step(
     assert (error.step is not None) == Difference.FAILING_STEP_IN_GO.on(engine)
 
 
-async def test_an_engine_that_has_no_buildkit_for_a_tar_says_so(docker: Any, engine: PrivateEngine) -> None:
+async def test_an_engine_that_has_no_buildkit_says_so(docker: Any, engine: PrivateEngine) -> None:
     if takes_buildkit(engine):
         assert (await building(docker, "FROM busybox\n", "buildkit"))[-1]
         return
     error = await failing(docker, "FROM busybox\n", "buildkit")
-    if Difference.NO_BUILDKIT.on(engine):
-        assert isinstance(error, UnsupportedEngine)
-        assert error.message == "a Podman does not build with BuildKit"
-    else:
-        assert isinstance(error, BadRequest)
-        assert "builder='classic'" in error.message
+    assert isinstance(error, UnsupportedEngine)
+    assert error.message == "a Podman does not have BuildKit"
 
 
 async def test_a_podman_is_known_by_a_client_with_a_version_of_its_own(

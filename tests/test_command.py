@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import runpy
@@ -17,6 +16,7 @@ from dockerproto import __version__
 from dockerproto_cli.arguments import COMMANDS
 from dockerproto_cli.command import main
 from tests.bench.scripted import ScriptedEngine, json_response, recorded, response
+from tests.commanding import Run, stdin
 from tests.recorded_streams import lines_of, reply
 
 ID: Final = "sha256:" + "0123456789ab" + "c" * 52
@@ -33,30 +33,6 @@ def image(**changes: Any) -> dict[str, Any]:
         "Size": 4_040_000,
         **changes,
     }
-
-
-def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-
-
-class Run:
-    """Runs the command against the scripted engine."""
-
-    def __init__(self, engine: ScriptedEngine, capsys: pytest.CaptureFixture[str]) -> None:
-        self.engine = engine
-        self._capsys = capsys
-        self.errors = ""
-
-    def __call__(self, *arguments: str, status: int = 0) -> list[str]:
-        assert main(["-H", self.engine.url, *arguments]) == status
-        captured = self._capsys.readouterr()
-        self.errors = captured.err
-        return captured.out.splitlines()
-
-    @property
-    def query(self) -> dict[str, list[str]]:
-        """Return the query of the last request."""
-        return self.engine.requests[-1].query
 
 
 @pytest.fixture
@@ -235,74 +211,6 @@ def test_messages_as_json(run: Run) -> None:
     assert run.errors == ""
 
 
-def test_build_of_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
-    stdin(monkeypatch, b"FROM busybox")
-    monkeypatch.setenv("WHO", "me")
-    monkeypatch.delenv("NOBODY", raising=False)
-    arguments = [
-        "-t",
-        "a",
-        "-t",
-        "b:1",
-        "--build-arg",
-        "X=1=2",
-        "--build-arg",
-        "WHO",
-        "--build-arg",
-        "NOBODY",
-    ]
-    arguments += [
-        "--label",
-        "l=v",
-        "--label",
-        "bare",
-        "--no-cache",
-        "--pull",
-        "--target",
-        "t",
-        "--network",
-        "none",
-    ]
-    assert run("build", *arguments, "-") == [
-        "sha256:0204b82371e0bb2c141d4861ed2e27645b3cf867b527d2dcbb126cc2c5489b5e"
-    ]
-    query = {name: values for name, values in run.query.items() if name not in ("rm", "forcerm")}
-    assert json.loads(query.pop("buildargs")[0]) == {"X": "1=2", "WHO": "me", "NOBODY": None}
-    assert json.loads(query.pop("labels")[0]) == {"l": "v", "bare": ""}
-    assert query == {
-        "t": ["a", "b:1"],
-        "nocache": ["1"],
-        "pull": ["1"],
-        "target": ["t"],
-        "networkmode": ["none"],
-    }
-
-
-def test_a_quiet_build_that_fails_shows_what_the_step_wrote(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step.http"))
-    stdin(monkeypatch, b"FROM busybox")
-    assert run("build", "-q", "--builder", "buildkit", "-", status=1) == []
-    *log, error = run.errors.splitlines()
-    assert set(log) == {"out", "err"}
-    assert error.startswith("dockerproto: [2/2] RUN echo out; echo err >&2; exit 3: process ")
-    assert run.query["version"] == ["2"]
-
-
-def test_a_build_that_fails_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step.http"))
-    stdin(monkeypatch, b"FROM busybox")
-    messages = [json.loads(line) for line in run("build", "--builder", "buildkit", "-", "--json", status=1)]
-    logs = [log["msg"] for message in messages for log in message.get("trace", {}).get("logs", ())]
-    assert sorted(logs) == ["err\n", "out\n"]
-    error = json.loads(run.errors)
-    assert error["error"].startswith("process ")
-    assert error["step"]["exit_code"] == 3
-    assert set(error["step"]["log"]) == {"out", "err"}
-
-
 def test_load_and_save(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run.engine.script("POST", "/images/load", recorded("docker-20.10/load-ok-not-quiet.http"))
     archive = tmp_path / "a.tar"
@@ -348,6 +256,7 @@ def test_a_save_that_fails_leaves_no_file(run: Run, tmp_path: Path) -> None:
     [
         (["save", "app"], "an archive is not written to a terminal: use -o, or redirect it"),
         (["load"], "an archive is not read from a terminal: name a file, or redirect it"),
+        (["build", "-"], "nothing to build is read from a terminal: redirect standard input"),
         (["pull", "-a", "busybox:1"], "from_image 'busybox:1' has a tag, and all tags are asked for"),
         (["-c", "other", "images"], "url= and context= both name an engine"),
     ],

@@ -73,6 +73,25 @@ def test_the_main_job(command: Command, open_registry: Registry, tmp_path: Path)
     command("rmi", "-f", pushed)
 
 
+@pytest.mark.parametrize("builder", ["classic", "buildkit"])
+def test_a_build_of_a_directory(command: Command, tmp_path: Path, builder: str) -> None:
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "poem.txt").write_text("one core\n")
+    (folder / "left-out.txt").write_text("noise\n")
+    (folder / ".dockerignore").write_text("left-out.txt\n")
+    other = tmp_path / "Other"
+    other.write_text("FROM busybox\nCOPY . /in/\nRUN ls /in; cat /in/poem.txt\n")
+    arguments = ["--builder", builder, "--network", "none", "-t", "from/cli:directory"]
+    for file, stdin in ((str(other), b""), ("-", other.read_bytes())):
+        id = command("build", *arguments, "--no-cache", "-f", file, str(folder), stdin=stdin).strip()
+        assert id.startswith("sha256:")
+        assert "one core" in command.errors
+        assert " left-out.txt" not in command.errors
+        assert ("upload: " in command.errors) == (builder == "classic")
+    command("rmi", "from/cli:directory")
+
+
 def test_prune(command: Command) -> None:
     for text in (b"1", b"2"):
         command(

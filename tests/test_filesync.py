@@ -69,6 +69,7 @@ def selected(tree: Tree, selection: Selection = ALL) -> dict[str, Entry]:
     }
 
 
+@pytest.mark.filterwarnings("ignore:devices, named pipes and sockets")
 @any_cuts
 @given(tree=trees())
 def test_a_tree_arrives_as_it_was(tree: Tree) -> None:
@@ -85,6 +86,7 @@ def test_a_tree_arrives_as_it_was(tree: Tree) -> None:
     assert output.parts == {}
 
 
+@pytest.mark.filterwarnings("ignore:devices, named pipes and sockets")
 @any_cuts
 @given(tree=trees(), follow=st.lists(paths, max_size=3), exclude=st.lists(paths, max_size=3))
 def test_what_is_selected_is_a_tree_too(tree: Tree, follow: list[str], exclude: list[str]) -> None:

@@ -98,7 +98,16 @@ def test_what_is_no_file_directory_or_link_is_skipped(call: TreeReceiver, output
     linked = Stat("t", 1 << 25, linkname="p")
     assert feed(call, *map(sent, entries), sent(linked), END) == [FIN]
     assert call.skipped == ["b", "c", "p", "s", "t"]
+    with pytest.warns(UserWarning, match=r"are not made: 'b', 'c', 'p', 's', 't'$"):
+        call.receive(FIN.encode())
+    assert drain(call) == ([], OK)
     assert output.done == ["prepare"]
+
+
+def test_a_warning_names_a_few_of_what_is_skipped(call: TreeReceiver) -> None:
+    feed(call, *(sent(Entry(path=f"{number:02}", mode=stat.S_IFIFO)) for number in range(12)), END)
+    with pytest.warns(UserWarning, match=r"'00', '01', '02', '03', '04' and 7 more$"):
+        call.receive(FIN.encode())
 
 
 def test_what_was_received_is_written_before_much_of_it_is_in_memory(

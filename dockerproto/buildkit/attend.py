@@ -31,6 +31,7 @@ async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -
     Raises:
         DockerError: Either cannot be sent; what is offered cannot be read; the engine has no sessions.
     """
+    await client.message(request, None, timer)  # what the engine does not have is refused before all else
     offered = await make_ready(client, request, offer)
     name = client.network.unique()
     try:
@@ -85,9 +86,7 @@ class Attendance:
     def close(self) -> None:
         """Close both connections at once, at which the engine stops."""
         self._closed = True
-        self._connections.drop(self._connection)
-        if self._build is not None:
-            self._connections.drop(self._build)
+        self._drop()
         self._task.cancel()
 
     async def wait(self) -> None:
@@ -105,7 +104,13 @@ class Attendance:
         finally:
             self._session.close()
             self._offered.close()
-            self.close()
+            self._closed = True
+            self._drop()
+
+    def _drop(self) -> None:
+        self._connections.drop(self._connection)
+        if self._build is not None:
+            self._connections.drop(self._build)
 
     async def _pump(self) -> None:
         stream, data = self._connection.switched()

@@ -51,7 +51,7 @@ class _Place:
     """A place in a `Tree`; one that is in two directories is a file with two names."""
 
     entry: Entry
-    open: Callable[[], Opened] | None = None
+    content: Callable[[], Opened] | None = None
     names: dict[str, _Place] = field(default_factory=dict["str", "_Place"])
     """What is in it, if it is a directory."""
     shared: bool = False
@@ -112,9 +112,9 @@ class Tree:
     def open(self, path: str, /) -> Opened:
         """Open a regular file."""
         place = self._find(path)
-        if place is None or place.open is None:
+        if place is None or place.content is None:
             raise FileNotFoundError(2, "No such file", path)
-        return place.open()
+        return place.content()
 
     def _find(self, path: str) -> _Place | None:
         place: _Place | None = self._root

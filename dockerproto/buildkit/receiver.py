@@ -8,6 +8,7 @@ everything is in them. What is written is gathered to batches, as each of them i
 from __future__ import annotations
 
 import stat
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,6 +29,8 @@ BATCH: Final = 256
 """How many things are done in one step."""
 BATCH_BYTES: Final = 256 * 2**10
 """How many bytes are gathered at the least before they are written, unless they are the last."""
+_NAMED: Final = 5
+"""How many of the paths that are skipped a warning names."""
 _TRAILER: Final = 1024
 """How many zeros a tar ends with, in bytes."""
 _BLOCK: Final = 512
@@ -247,10 +250,18 @@ class TreeReceiver:
         if not self._finished:
             raise ProtocolViolated(0, "the engine finished sending files before it had sent all")
         self._status = OK
+        if self.skipped:
+            warnings.warn(_not_made(self.skipped), stacklevel=2)
 
     def _take_error(self, packet: Packet) -> None:
         # Why, is in the answer to the build too.
         self._status = Status(Code.CANCELLED, packet.data.decode(errors="replace"))
+
+
+def _not_made(paths: list[str]) -> str:
+    more = len(paths) - _NAMED
+    named = ", ".join(map(shown, paths[:_NAMED])) + (f" and {more} more" if more > 0 else "")
+    return f"devices, named pipes and sockets in the output of the build are not made: {named}"
 
 
 class TarReceiver:

@@ -12,7 +12,7 @@ from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
 from dockerproto_local import Options, configure, secure
 from dockerproto_local.network import Dialled, LocalNetwork
-from dockerproto_local.stream import SocketStream
+from dockerproto_local.stream import SocketStream, connected_to
 
 __all__ = ["Docker"]
 
@@ -36,7 +36,7 @@ class _AsyncioNetwork(LocalNetwork):
     async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
         async with asyncio.timeout(timeout):
             if isinstance(address, UnixSocket):
-                return _Stream(await _connected(socket.AF_UNIX, address.path))
+                return _Stream(await connected_to(address.path, asyncio.sleep))
             if isinstance(address, TCP):
                 return _Stream(await _connected_to_any(address))
         return _Stream(address)
@@ -146,7 +146,7 @@ async def _connected_to_any(address: TCP) -> socket.socket:
     raise failure
 
 
-async def _connected(family: int, address: str | tuple[object, ...]) -> socket.socket:
+async def _connected(family: int, address: tuple[object, ...]) -> socket.socket:
     connection = socket.socket(family)
     connection.setblocking(False)
     try:

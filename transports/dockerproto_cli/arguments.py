@@ -68,7 +68,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
         transfer.build,
         (
             _value("-t", "--tag", action="append", default=[], metavar="NAME[:TAG]", help="a name for it"),
-            _value("-f", "--file", metavar="PATH", help="the Dockerfile"),
+            _value("-f", "--file", metavar="PATH", help="the Dockerfile; -: from standard input"),
             _value(
                 "--build-arg",
                 action="append",
@@ -87,8 +87,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
             _value(
                 "--builder",
                 choices=("classic", "buildkit"),
-                default="buildkit" if os.environ.get("DOCKER_BUILDKIT") == "1" else "classic",
-                help="which builder; classic, unless DOCKER_BUILDKIT is 1",
+                help="which builder; by default what DOCKER_BUILDKIT or else the engine says",
             ),
             _value("--network", metavar="MODE", help="the network of the steps"),
             _flag("-q", "--quiet", help="no progress; write the id of the image"),

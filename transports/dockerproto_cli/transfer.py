@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO
 
 from dockerproto import build_result, import_result, parse_reference, push_result
 from dockerproto.reference import HUB
-from dockerproto_cli.display import Display
 from dockerproto_cli.output import Invocation
-
-_PIECE: Final = 256 * 1024
+from dockerproto_cli.sources import context_of
 
 
 def pull(invocation: Invocation) -> None:
@@ -43,27 +41,23 @@ def push(invocation: Invocation) -> None:
 def build(invocation: Invocation) -> None:
     """Build an image, and write its id."""
     arguments = invocation.arguments
-    if arguments.source != "-":
-        raise ValueError("no")
-    with _input(None) as (file, total):
-        display = invocation.display()
-        stream = invocation.docker.images.build(
-            fileobj=_counted(file, total, display),
-            path_dockerfile=arguments.file,
-            tag=arguments.tag,
-            quiet=arguments.quiet,
-            nocache=arguments.no_cache,
-            buildargs=dict(arguments.build_arg),
-            labels={name: value or "" for name, value in arguments.label},
-            pull=arguments.pull,
-            target=arguments.target,
-            platform=arguments.platform,
-            network_mode=arguments.network,
-            forcerm=arguments.builder == "classic",  # a failing step leaves no container behind
-            builder=arguments.builder,
-            stream=True,
-        )
-        built = build_result(invocation.messages(stream, display))
+    display = invocation.display()
+    stream = invocation.docker.images.build(
+        **context_of(arguments.source, arguments.file),
+        tag=arguments.tag,
+        quiet=arguments.quiet,
+        nocache=arguments.no_cache,
+        buildargs=dict(arguments.build_arg),
+        labels={name: value or "" for name, value in arguments.label},
+        pull=arguments.pull,
+        target=arguments.target,
+        platform=arguments.platform,
+        network_mode=arguments.network,
+        builder=arguments.builder,
+        on_upload=display.uploaded if arguments.builder == "classic" else None,  # BuildKit fetches
+        stream=True,
+    )
+    built = build_result(invocation.messages(stream, display))
     if built.image is not None and not invocation.json:
         invocation.line(built.image)
 
@@ -74,10 +68,11 @@ def load(invocation: Invocation) -> None:
     with _input(arguments.input) as (file, total):
         display = invocation.display()
         stream = invocation.docker.images.import_image(
-            _counted(file, total, display),
+            file,
             stream=True,
             quiet=arguments.quiet,
             platform=arguments.platform,
+            on_upload=lambda sent: display.uploaded(sent, total),
         )
         loaded = import_result(invocation.messages(stream, display))
     for name in () if invocation.json else (*loaded.references, *loaded.ids):
@@ -130,15 +125,6 @@ def _size(file: BinaryIO) -> int | None:
     with suppress(OSError):  # what stands for standard input need not be a file
         return os.fstat(file.fileno()).st_size or None
     return None
-
-
-def _counted(file: BinaryIO, total: int | None, display: Display) -> Iterator[bytes]:
-    """Yield what a file has, and show how much of it was sent."""
-    sent = 0
-    while data := file.read(_PIECE):
-        yield data
-        sent += len(data)
-        display.uploaded(sent, total)
 
 
 def _full(name: str, *, all_tags: bool) -> str:

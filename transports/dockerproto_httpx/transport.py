@@ -23,7 +23,7 @@ from dockerproto.http11 import Buffer, Message, Upload
 from dockerproto.network import run
 from dockerproto.timeouts import Timeout, Timer
 from dockerproto_local.network import Dialled, LocalNetwork
-from dockerproto_local.stream import SocketStream
+from dockerproto_local.stream import SocketStream, connected_to
 
 T = TypeVar("T")
 
@@ -68,14 +68,14 @@ class BlockingNetwork(LocalNetwork):
             return _Stream(socket.create_connection((address.name, address.port), timeout))
         if isinstance(address, socket.socket):
             return _Stream(address)
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.settimeout(timeout)
-            connection.connect(address.path)
-        except BaseException:
-            connection.close()
-            raise
-        return _Stream(connection)
+        deadline = math.inf if timeout is None else self.now() + timeout
+
+        async def sleep(seconds: float) -> None:
+            if self.now() >= deadline:
+                raise TimeoutError("timed out")
+            time.sleep(seconds)  # noqa: ASYNC251  # a blocking transport waits by blocking
+
+        return _Stream(await connected_to(address.path, sleep))
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Call a function that blocks, in this thread."""

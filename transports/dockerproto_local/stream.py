@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -20,6 +21,7 @@ _SENT_AHEAD: Final = 2**20
 """What a unix socket is to hold, as far as the machine lets it: the more, the fewer waits in an upload."""
 _TURN: Final = 2**20
 """How many bytes are moved before the event loop is given its turn."""
+_AGAIN: Final = 0.01
 
 
 class SocketStream(ABC):
@@ -93,3 +95,27 @@ class SocketStream(ABC):
     @abstractmethod
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
         """Wait until something can be received, or sent if `writing`; raise OSError or TimeoutError."""
+
+
+async def connected_to(path: str, sleep: Callable[[float], Awaitable[None]]) -> socket.socket:
+    """Connect to a unix socket, and wait while too many others wait there.
+
+    The kernel says of those that nothing happened, which event loops take for a connection that is coming.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    connection.setblocking(False)
+    try:
+        while not _connects(connection, path):
+            await sleep(_AGAIN)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connects(connection: socket.socket, path: str) -> bool:
+    try:
+        connection.connect(path)
+    except BlockingIOError:
+        return False
+    return True

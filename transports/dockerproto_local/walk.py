@@ -91,7 +91,7 @@ def entry_at(root: str, path: str) -> Entry:
     """
     where = f"{root}/{path}"
     try:
-        return _described(path, os.lstat(where), where)
+        return described(path, os.lstat(where), where)
     except OSError as error:
         raise cannot_read(where, error) from error
 
@@ -107,12 +107,13 @@ def _entry(found: os.DirEntry[str], path: str, links: _Links) -> Entry | None:
             if first != path:
                 mode = stat.S_IFREG | stat.S_IMODE(status.st_mode)
                 return Entry(path=path, mode=mode, mtime=status.st_mtime_ns, target=first, hard=True)
-        return _described(path, status, found.path)
+        return described(path, status, found.path)
     except OSError as error:
         raise cannot_read(found.path, error) from error
 
 
-def _described(path: str, status: os.stat_result, where: str) -> Entry:
+def described(path: str, status: os.stat_result, where: str) -> Entry:
+    """Return the entry of a path of a tree, which is at some place of this machine. Raises OSError."""
     mode, mtime = status.st_mode, status.st_mtime_ns
     if stat.S_ISREG(mode):
         return Entry(path=path, mode=mode, size=status.st_size, mtime=mtime)

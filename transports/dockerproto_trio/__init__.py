@@ -15,7 +15,7 @@ from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
 from dockerproto_local import Options, configure, secure
 from dockerproto_local.network import Dialled, LocalNetwork
-from dockerproto_local.stream import SocketStream
+from dockerproto_local.stream import SocketStream, connected_to
 
 __all__ = ["Docker"]
 
@@ -39,9 +39,10 @@ class _TrioNetwork(LocalNetwork):
     async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
         with _edge(timeout):
             if isinstance(address, UnixSocket):
-                return _Stream(_taken(await trio.open_unix_socket(address.path)))
+                return _Stream(await connected_to(address.path, trio.sleep))
             if isinstance(address, TCP):
-                return _Stream(_taken(await trio.open_tcp_stream(address.name, address.port)))
+                stream = await trio.open_tcp_stream(address.name, address.port)
+                return _Stream(socket.socket(fileno=stream.socket.detach()))
         return _Stream(address)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
@@ -118,11 +119,6 @@ class _Stream(SocketStream):
         with suppress(trio.ClosedResourceError):
             await ready(self.socket)
         scope.cancel()
-
-
-def _taken(stream: trio.SocketStream) -> socket.socket:
-    """Take the socket out of a stream of trio."""
-    return socket.socket(fileno=stream.socket.detach())
 
 
 @contextmanager
