@@ -153,7 +153,7 @@ def test_hundreds_of_layers_are_folded(scripted: ScriptedEngine) -> None:
     messages = many_layers(300)
     scripted.script("POST", "/images/create", reply(messages, (len(messages), halt)))
     with terminal(scripted, *PULL, lines=20) as screen:
-        screen.wait_for("… 283 more: 83 running, 100 done, 100 waiting")
+        screen.wait_for(lambda text: "… 283 more: 83 running, 100 done" in text and "100/300 layers" in text)
         assert len(screen.shown) == 19
         assert sum("Downloading" in line for line in screen.shown) == 17
         assert "100/300 layers" in screen.shown[-1]
