@@ -121,12 +121,8 @@ async def test_while_files_are_sent(engine: PrivateEngine, docker: Any, tmp_path
 
 
 async def test_while_an_output_is_written(docker: Any, tmp_path: Path) -> None:
-    made = "FROM busybox AS made
-RUN dd if=/dev/zero of=/x bs=1048576 count=300
-"
-    dockerfile = made + "FROM scratch
-COPY --from=made /x /x
-"
+    made = "FROM busybox AS made\nRUN dd if=/dev/zero of=/x bs=1048576 count=300\n"
+    dockerfile = made + "FROM scratch\nCOPY --from=made /x /x\n"
     stream = docker.images.build(
         dockerfile=dockerfile, builder="buildkit", network_mode="none", output=tmp_path / "out", stream=True
     )
