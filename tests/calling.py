@@ -1,14 +1,19 @@
-"""The engine's side of a session, in memory: it calls, and does the steps that handlers ask for."""
+"""The engine's side of a session: in memory, where it does the steps of handlers too, and as a script."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
 from dockerproto.buildkit.grpc import GRPC, Over, Received
 from dockerproto.buildkit.handler import Services, Status, Wait, Work
 from dockerproto.buildkit.session import Call, Session
 from dockerproto.network import run
+from tests.bench.steps import Exchange
+from tests.bench.wire import Wire
+
+SWITCHING: Final = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
 
 class Engine:
@@ -80,3 +85,38 @@ class Engine:
             self.session.fail(call, error)
         else:
             self.session.done(call, step, result)
+
+
+class Speaking:
+    """A scripted engine in a session: it calls, over the connection that was turned over to it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.grpc = GRPC(calls=True)
+
+    def ask(self, path: str, message: bytes = b"") -> tuple[list[bytes], Status]:
+        """Call a method of one message; return the answers and how the call ended."""
+        stream = self.grpc.call(path)
+        self.grpc.send(stream, message)
+        self.grpc.finish(stream)
+        messages: list[bytes] = []
+        while True:
+            self.wire.send(self.grpc.take())
+            for event in self.grpc.feed(self.wire.some(2**16)):
+                if isinstance(event, Received):
+                    messages.append(event.message)
+                elif isinstance(event, Over):
+                    return messages, event.status
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """A step of a scripted engine: take a connection over for a session, and do something there."""
+
+    script: Callable[[Speaking], None] = lambda _: None
+
+    def perform(self, exchange: Exchange) -> None:
+        """Do it."""
+        exchange.body.read()
+        exchange.wire.send(SWITCHING)
+        self.script(Speaking(exchange.wire))

@@ -46,7 +46,7 @@ async def attend(client: Client, request: Request, offer: Offer, timer: Timer) -
         attendance.close()
         await attendance.wait()
         if isinstance(error, DockerError) and attendance.failure is not None:
-            raise attendance.failure from error
+            raise attendance.failure from attendance.failure.__cause__
         raise
 
 
@@ -159,9 +159,9 @@ class AttendedAnswer:
         """Return the next bytes of the body, b"" at its end."""
         try:
             data = await self._answer.receive()
-        except DockerError as error:
-            if self._attendance.failure is not None:
-                raise self._attendance.failure from error
+        except DockerError:
+            if (failure := self._attendance.failure) is not None:
+                raise failure from failure.__cause__
             raise
         if not data:
             self._attendance.end()

@@ -77,7 +77,7 @@ def _not_taken(parameter: Parameter) -> str | None:
 def _for_buildkit(request: Request, offer: Offer) -> Request:
     query = (
         *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in request.query),
-        Parameter("version", "2", _SINCE, for_podman=NotOnPodman("build with BuildKit")),
+        Parameter("version", "2", _SINCE, for_podman=NotOnPodman("have BuildKit")),
         Parameter("outputs", _outputs(offer), Version(1, 40)),
     )
     context = None if request.context is None else replace(request.context, classic=False)
