@@ -239,5 +239,5 @@ def fill_lists(document: dict[str, Any]) -> None:
         part: Any = document.get(inside) if inside else document
         if isinstance(part, dict):
             for name in names:
-                if part.get(name, names) is None:
+                if part.get(name, names) is None:  # pyright: ignore[reportUnknownMemberType]
                     part[name] = []
