@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Final, Literal, TypeAlias
 
-from dockerproto.ignore import Line, Patterns, read_ignore_file
+from dockerproto.ignore import PatternLine, Patterns, read_ignore_file
 from dockerproto.tree import Entry
 
 Compression: TypeAlias = Literal["gzip"]
@@ -152,7 +152,7 @@ def plan(found: Found, *, classic: bool = True) -> Plan:
         added.append(_file(f"{dockerfile}{IGNORE_FILE}", found.ignore[1]))
     if replaced:
         added.append(_file(IGNORE_FILE, _amended(found, dockerfile)))
-        lines.append(Line(IGNORE_FILE))
+        lines.append(PatternLine(IGNORE_FILE))
     elif classic and found.names(IGNORE_FILE) and not patterns.takes(IGNORE_FILE):
         kept.append(IGNORE_FILE)
     patterns = Patterns(lines, classic=classic, kept=kept)

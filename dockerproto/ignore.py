@@ -26,7 +26,7 @@ _KEPT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PatternLine:
     """A pattern, and where it stands."""
 
     text: str
@@ -37,14 +37,14 @@ class Line:
     """Its line there, from 1 on."""
 
 
-def read_ignore_file(data: bytes, name: str = ".dockerignore") -> list[Line]:
+def read_ignore_file(data: bytes, name: str = ".dockerignore") -> list[PatternLine]:
     r"""Return the patterns of an ignore file: neither comments nor empty lines, and cleaned.
 
     >>> [line.text for line in read_ignore_file(b"# builds\n/build/\n\n! ./build//keep\n")]
     ['build', '!build/keep']
     """
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
-    read = (Line(_read_line(line), name, number) for number, line in enumerate(lines, 1))
+    read = (PatternLine(_read_line(line), name, number) for number, line in enumerate(lines, 1))
     return [line for line in read if line.text]
 
 
@@ -79,7 +79,7 @@ class _Pattern:
     """What it means."""
 
 
-def _read_pattern(line: Line) -> _Pattern:
+def _read_pattern(line: PatternLine) -> _Pattern:
     cleaned = _clean(_trim(line.text))
     text = cleaned.removeprefix("!")
     try:
@@ -108,11 +108,11 @@ class Patterns:
     """
 
     def __init__(
-        self, lines: Iterable[Line | str], *, classic: bool = False, kept: Iterable[str] = ()
+        self, lines: Iterable[PatternLine | str], *, classic: bool = False, kept: Iterable[str] = ()
     ) -> None:
         self.classic: Final = classic
         """Whether it is for the classic builder."""
-        given = (line if isinstance(line, Line) else Line(line) for line in lines)
+        given = (line if isinstance(line, PatternLine) else PatternLine(line) for line in lines)
         self._patterns: Final = tuple(_read_pattern(line) for line in given if _trim(line.text))
         self._machine: Final = Machine(each.items for each in self._patterns)
         self._negations: Final = sum(each.negated << index for index, each in enumerate(self._patterns))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerproto import InvalidPattern, automaton
-from dockerproto.ignore import Line, Patterns, read_ignore_file
+from dockerproto.ignore import PatternLine, Patterns, read_ignore_file
 
 LINES: list[tuple[bytes, list[str]]] = [
     (b"", []),
@@ -35,8 +35,8 @@ def test_an_ignore_file_is_read_line_by_line(data: bytes, lines: list[str]) -> N
 
 def test_a_line_knows_where_it_stands() -> None:
     assert read_ignore_file(b"#\n\nx\n!y", "a/.dockerignore") == [
-        Line("x", "a/.dockerignore", 3),
-        Line("!y", "a/.dockerignore", 4),
+        PatternLine("x", "a/.dockerignore", 3),
+        PatternLine("!y", "a/.dockerignore", 4),
     ]
 
 
