@@ -39,7 +39,7 @@ class Secret:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the secret that a file has when the build begins; ``~`` is not expanded."""
+        """Return the secret that a file has when the build begins; ``~`` is a home directory."""
         return cls(path=os.fspath(path))
 
 

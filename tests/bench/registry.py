@@ -15,7 +15,8 @@ _ATTEMPTS = 3
 class Registry:
     """A registry that runs inside the `with`; with a user, it asks for basic authentication.
 
-    `host` is "127.0.0.1:PORT", the first part of the references of its images.
+    `host` is "127.0.0.1:PORT", the first part of the references of its images; `auth` how it asks for
+    authentication, in the words of its configuration.
     """
 
     host: str
@@ -25,6 +26,7 @@ class Registry:
         self._user = user
         self._password = password or ""
         self._child: Child | None = None
+        self.auth: dict[str, object] = {}
 
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,9 @@ class Registry:
         if self._user is not None:
             passwords = self._directory / "htpasswd"
             passwords.write_bytes(_password_file(self._user, self._password))
-            config["auth"] = {"htpasswd": {"realm": "bench", "path": str(passwords)}}
+            self.auth = {"htpasswd": {"realm": "bench", "path": str(passwords)}}
+        if self.auth:
+            config["auth"] = self.auth
         path = self._directory / "registry.yml"
         path.write_text(json.dumps(config))  # JSON is YAML
         return path
