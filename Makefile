@@ -10,7 +10,7 @@ ENGINES := docker-20.10 docker-26.1 docker-26.1-containerd podman-4.3
 
 export PYTHON
 
-.PHONY: help demo test test-engines check docs clean
+.PHONY: help demo test test-engines bench check docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test    run all tests; engines and registries are started for them, which needs root"
 	@echo "make test-engines"
 	@echo "             run the tests that need an engine on each of: $(ENGINES)"
+	@echo "make bench   measure this library and others side by side, and write docs/benchmarks.md"
 	@echo "make check   formatting, lint, types"
 	@echo "make docs    build the documentation into docs/_build/html and run its examples"
 	@echo "make clean   remove what these commands have made, .venv too"
@@ -37,6 +38,11 @@ test-engines: $(STAMP)
 	    $(BIN)/python -m pytest -q -m engine tests --engine=$$engine || failed="$$failed $$engine"; \
 	done; \
 	[ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
+
+bench: $(STAMP)
+	tests/bench/install.sh engine compiler
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python -m benchmarks.run docs/benchmarks.md
 
 check: $(STAMP)
 	$(BIN)/ruff format --check

@@ -39,6 +39,7 @@ _TEXTS: Final[tuple[tuple[type[DockerError], str], ...]] = (
     (StepFailed, r"while running runtime: exit status"),
     (UnsupportedVersion, r"client version \S+ is too (?:new|old)|requires minimum api version"),
     (NotFoundOrUnauthorized, r"pull access denied|requested access to the resource is denied"),
+    (NotFoundOrUnauthorized, r"server message: insufficient_scope: "),
     (TooManyRequests, r"toomanyrequests"),
     (Unauthorized, r"no basic auth credentials|unauthorized: |authentication required|\b401 unauthorized"),
     (Unauthorized, r"^denied: |errors:\ndenied: |incorrect username or password"),

@@ -23,6 +23,8 @@ T_co = TypeVar("T_co", covariant=True)
 MESSAGE_LIMIT: Final = 16 * 2**20
 """Default of the longest message of a stream, in bytes."""
 _ERROR_LIMIT: Final = 64 * 2**10
+_LONG: Final = 4096
+"""A line from which on it is long, in bytes."""
 _BLOCK: Final = 512
 _TAIL: Final = 8 * _BLOCK
 _json: Final = msgspec.json.Decoder()
@@ -84,7 +86,7 @@ class Messages:
         """Hand out the messages that are complete."""
         if not data:
             return self._finish()
-        *lines, rest = data.split(b"\n")
+        *lines, rest = _split(data)
         if lines and self._pieces:
             lines[0] = b"".join((*self._pieces, lines[0]))
             self._pieces.clear()
@@ -227,6 +229,18 @@ def decoder_for(status: int, decoders: Decoders[T_co], limit: int = MESSAGE_LIMI
     if success <= status < error:
         raise ProtocolViolated(status, "a success, but not the one that was asked for")
     return ErrorBody(status)
+
+
+def _split(data: bytes) -> list[bytes]:
+    """Split at line feeds, as `bytes.split` does, which looks at each byte: `bytes.find` skips long lines."""
+    if len(data) < _LONG or data.find(b"\n", 0, _LONG) >= 0:
+        return data.split(b"\n")
+    lines: list[bytes] = []
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        lines.append(data[start:end])
+        start = end + 1
+    return [*lines, data[start:]]
 
 
 def _checked(document: Any) -> Message:

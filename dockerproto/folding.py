@@ -57,9 +57,10 @@ class Folding(Generic[R]):
 
     def pass_on(self, messages: Iterable[Message], *, last: bool) -> Iterator[Message]:
         """Hand out messages, and fold them; `last` says that none will follow."""
+        add = self._fold.add
         try:
             for message in messages:
-                self._fold.add(message)
+                add(message)
                 yield message
         except DockerStreamError as error:
             self._fold.explain(error)

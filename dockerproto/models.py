@@ -238,4 +238,6 @@ def fill_lists(document: dict[str, Any]) -> None:
     for inside, names in LISTS.items():
         part: Any = document.get(inside) if inside else document
         if isinstance(part, dict):
-            part.update({name: [] for name in names & part.keys() if part[name] is None})  # pyright: ignore[reportUnknownMemberType]
+            for name in names:
+                if part.get(name, names) is None:  # pyright: ignore[reportUnknownMemberType]
+                    part[name] = []

@@ -2,9 +2,8 @@
 
 An operation knows its request, how to read the answer and, in its type, what each kind of client
 hands back: ``Call[T]`` is a coroutine of T on an async client and a plain T on a blocking one,
-``Streamed[T]`` an ``AsyncStream[T]`` or a ``Stream[T]``, ``Reported[R]`` an ``AsyncProgress[R]`` or a
-``Progress[R]``, ``Downloaded`` an ``AsyncDownload`` or a ``Download``. So every operation is written
-once, and the facades have its exact types.
+``Reported[R]`` an ``AsyncProgress[R]`` or a ``Progress[R]``, ``Downloaded`` an ``AsyncDownload`` or a
+``Download``. So every operation is written once, and the facades have its exact types.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from dockerproto.folding import Fold
 from dockerproto.models import Message
 from dockerproto.network import run
 from dockerproto.request import Request
-from dockerproto.streams import AsyncDownload, AsyncProgress, AsyncStream, Download, Progress, Stream
+from dockerproto.streams import AsyncDownload, AsyncProgress, AsyncStream, Download, Progress
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,8 +43,8 @@ class Operation(ABC, Generic[Async_co, Blocking_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed(Operation[AsyncStream[T], Stream[T]]):
-    """An operation whose items are handed out as they come."""
+class Streamed(Generic[T]):
+    """The items of an answer, of which a `Call` makes its result."""
 
     request: Request
     """What to send."""
@@ -55,11 +54,6 @@ class Streamed(Operation[AsyncStream[T], Stream[T]]):
     def on_async(self, client: Client) -> AsyncStream[T]:
         """Return a stream that sends the request when it is entered or asked for an item."""
         return AsyncStream(client, self.request, self.decoders)
-
-    def on_blocking(self, client: Client) -> Stream[T]:
-        """Return a stream that sends the request when it is entered or asked for an item."""
-        _check_blocking(self.request)
-        return Stream(AsyncStream(client, self.request, self.decoders))
 
 
 @dataclass(frozen=True, slots=True)

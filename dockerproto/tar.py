@@ -20,12 +20,12 @@ END: Final = bytes(2 * BLOCK)
 """What is at the end of an archive."""
 
 _HEADER: Final = Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x")
-_HALVES: Final = Struct("256s256s")
+_HALF: Final = BLOCK // 2
 _NO_CHECKSUM: Final = b" " * 8
 _CHECKSUM_AT: Final = 148
 _NAME: Final = 100
 _PREFIX: Final = 155
-_ROOT: Final = b"0000000\0"
+_ZERO: Final = b"0000000\0"
 _SHORT: Final = 8**7
 _LONG: Final = 8**11
 _SECOND: Final = 10**9
@@ -121,16 +121,18 @@ def _pack(
     device: tuple[int, int] = (0, 0),
 ) -> bytes:
     """Return a header; what has no room is cut, or is 0."""
-    major, minor = device
-    header = bytearray(
-        _HEADER.pack(
-            *(name, b"%07o\0" % mode, _ROOT, _ROOT),
-            *(b"%011o\0" % (size % _LONG), b"%011o\0" % (mtime if 0 <= mtime < _LONG else 0)),
-            *(_NO_CHECKSUM, kind, target[:_NAME], b"ustar\0", b"00", b"", b""),
-            *(b"%07o\0" % (major % _SHORT), b"%07o\0" % (minor % _SHORT), prefix),
-        )
+    header = _HEADER.pack(
+        *(name, b"%07o\0" % mode, _ZERO, _ZERO),
+        *(b"%011o\0" % (size % _LONG), b"%011o\0" % (mtime if 0 <= mtime < _LONG else 0)),
+        *(_NO_CHECKSUM, kind, target[:_NAME], b"ustar\0", b"00", b"", b""),
+        *(_device(device) if any(device) else (_ZERO, _ZERO)),
+        prefix,
     )
-    # Half of an Adler-32 is the sum of the bytes, and one more, if they are few enough.
-    checksum = sum((adler32(half) & 0xFFFF) - 1 for half in _HALVES.unpack(header))
-    header[_CHECKSUM_AT : _CHECKSUM_AT + 8] = b"%06o\0 " % checksum
-    return bytes(header)
+    # The half of an Adler-32 is the sum of the bytes, and one more, if they are few enough.
+    checksum = (adler32(header[:_HALF]) & 0xFFFF) + (adler32(header[_HALF:]) & 0xFFFF) - 2
+    return b"%b%06o\0 %b" % (header[:_CHECKSUM_AT], checksum, header[_CHECKSUM_AT + 8 :])
+
+
+def _device(device: tuple[int, int]) -> tuple[bytes, bytes]:
+    major, minor = device
+    return b"%07o\0" % (major % _SHORT), b"%07o\0" % (minor % _SHORT)

@@ -6,17 +6,24 @@ import ast
 import builtins
 import inspect
 import re
+import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from docutils.nodes import Element, TextElement
+from docutils.nodes import Element, Node, TextElement, raw
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 
 import dockerproto
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # for the test bench
+
+import captures  # noqa: E402  # which needs the line above
 
 project = "dockerproto"
 version = release = dockerproto.__version__
@@ -45,8 +52,9 @@ nitpicky = True
 _STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapping|PathLike|Response"
 nitpick_ignore_regex = [
     ("py:class", _STANDARD),
-    ("py:class", r"(collections\.abc|os|ssl|typing|httpx)\..*"),
+    ("py:class", r"(collections\.abc|os|rich|ssl|typing|httpx)\..*"),
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
+    ("py:class", "Console"),  # rich's
     ("py:class", "Options"),  # how autodoc shows Unpack[Options]
     ("py:class", r"(dockerproto\.\w+\.)?[TR]"),  # type variables
     ("py:class", "Default|Found"),  # parts of types whose values are documented
@@ -125,8 +133,18 @@ def find_anywhere(
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", node["reftarget"], node, shown)
 
 
+class Capture(SphinxDirective):
+    """A picture of the progress display, made now: see captures.py."""
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        return [raw("", captures.svg(self.arguments[0]), format="html")]
+
+
 def setup(app: Sphinx) -> None:
     """Connect the functions of this file."""
+    app.add_directive("capture", Capture)
     app.connect("autodoc-process-signature", show_signature)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("missing-reference", find_anywhere)

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pyte
+from pyte.modes import LNM
 from rich.console import Console
 
 
@@ -15,7 +16,7 @@ class Glass(io.StringIO):
     def __init__(self, columns: int = 80, lines: int = 24) -> None:
         super().__init__()
         self._screen: Any = pyte.Screen(columns, lines)
-        self._screen.set_mode(pyte.modes.LNM)  # no terminal driver makes \r\n of \n
+        self._screen.set_mode(LNM)  # no terminal driver makes \r\n of \n
         self._stream: Any = pyte.Stream(self._screen)
         self.console = Console(
             file=self, force_terminal=True, width=columns, height=lines, _environ={"TERM": "xterm-256color"}
@@ -24,10 +25,6 @@ class Glass(io.StringIO):
     def isatty(self) -> bool:
         return True
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]  # a StringIO has none
-        return "utf-8"
-
     def write(self, text: str, /) -> int:
         self._stream.feed(text)
         return len(text)
@@ -35,7 +32,8 @@ class Glass(io.StringIO):
     @property
     def shown(self) -> list[str]:
         """Return the lines on the screen, without those that are empty at the end."""
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip().split("\n")
+        lines: list[str] = [line.rstrip() for line in self._screen.display]
+        return "\n".join(lines).rstrip().split("\n")
 
     @property
     def cursor_hidden(self) -> bool:

@@ -113,7 +113,10 @@ class Terminal:
 
     def wait_for(self, condition: str | Callable[[str], bool]) -> None:
         """Wait until the screen has a text, or is as it should be."""
-        fulfilled = condition if callable(condition) else lambda text: condition in text
+
+        def fulfilled(text: str) -> bool:
+            return condition in text if isinstance(condition, str) else condition(text)
+
         try:
             wait_until(lambda: fulfilled(self.text) or not self._reader.is_alive(), timeout=60, interval=0.02)
         except NotInTimeError as error:

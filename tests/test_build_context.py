@@ -15,6 +15,7 @@ import pytest
 from dockerproto import DockerError, InvalidPattern, UploadFailed
 from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.images.build import build
+from dockerproto.uploads import PIECE
 from dockerproto_local.context import open_context
 from tests.bench.private import PrivateEngine
 from tests.bench.scripted import (
@@ -25,6 +26,7 @@ from tests.bench.scripted import (
     wait_until,
 )
 from tests.conftest import Connect
+from tests.differences import Difference
 from tests.test_operations import request_of
 
 BUILD = ("POST", "/build")
@@ -147,6 +149,16 @@ def test_a_dockerfile_from_elsewhere_has_a_name_of_its_own(
     assert opened(root, classic=classic, **options).plan.dockerfile not in (name, "Dockerfile")
 
 
+def test_the_ignore_file_of_a_dockerfile_from_elsewhere_goes_with_it_to_buildkit(tmp_path: Path) -> None:
+    root = make(tmp_path / "root", TREE)
+    make(tmp_path, {"outside": "FROM x\n", "outside.dockerignore": "d\n"})
+    source = opened(root, dockerfile="../outside", classic=False)
+    name = source.plan.dockerfile
+    sent = read(b"".join(source))
+    assert [*sent] == ["Dockerfile", "a", name, f"{name}.dockerignore"]
+    assert sent[f"{name}.dockerignore"] == "d\n"
+
+
 def test_a_dockerfile_alone_is_a_context() -> None:
     source = opened(None, content=b"FROM x\n")
     name = source.plan.dockerfile
@@ -175,8 +187,8 @@ def test_a_file_that_is_always_sent_and_vanishes_is_told(tmp_path: Path) -> None
 
 
 REFUSED: list[tuple[dict[str, str], str, type[DockerError], str]] = [
-    ({}, "root", UploadFailed, "root is no directory"),
-    ({"root": ""}, "root", UploadFailed, "root is no directory"),
+    ({}, "root", UploadFailed, "root' is no directory"),
+    ({"root": ""}, "root", UploadFailed, "root' is no directory"),
     ({"root/a": ""}, "root", UploadFailed, "cannot read .*/root/Dockerfile: No such file or directory"),
     ({"root/Dockerfile/a": ""}, "root", UploadFailed, "cannot read .*/root/Dockerfile: Is a directory"),
     (
@@ -187,6 +199,11 @@ REFUSED: list[tuple[dict[str, str], str, type[DockerError], str]] = [
     ),
     ({"root/Dockerfile": "", "root/.dockerignore": "a\n["}, "root", InvalidPattern, "dockerignore, line 2: "),
 ]
+
+
+def test_an_empty_path_is_no_directory() -> None:
+    with pytest.raises(UploadFailed, match=r"^'' is no directory"):
+        open_context(BuildContext(directory=""))
 
 
 @pytest.mark.anyio
@@ -222,6 +239,23 @@ async def test_a_directory_is_uploaded(tmp_path: Path, scripted: ScriptedEngine,
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("content", [None, "FROM r.example/a\n"])
+async def test_credentials_are_those_that_the_dockerfile_needs(
+    content: str | None, tmp_path: Path, scripted: ScriptedEngine, connect: Connect
+) -> None:
+    scripted.script(*BUILD, BUILT)
+    make(tmp_path, {"Dockerfile": "FROM r.example/a\n", ".dockerignore": "*\n"})
+    asked: list[str] = []
+
+    def find(registry: str) -> None:
+        asked.append(registry)
+
+    async with connect(scripted.url, credentials=find) as docker:
+        await docker.images.build(path=tmp_path, dockerfile=content)
+    assert asked == ["r.example"]
+
+
+@pytest.mark.anyio
 async def test_how_much_is_sent_is_told_piece_by_piece(
     tmp_path: Path, scripted: ScriptedEngine, connect: Connect
 ) -> None:
@@ -233,11 +267,11 @@ async def test_how_much_is_sent_is_told_piece_by_piece(
     async with connect(scripted.url) as docker:
         await docker.images.build(path=tmp_path, on_upload=sent.append)
         assert sent == sorted(set(sent))
-        assert len(sent) > 10
+        assert len(sent) > 2
         assert sent[-1] == scripted.requests[-1].length
         sent.clear()
-        await docker.images.import_image(bytes(600 * 2**10), on_upload=sent.append)
-        assert sent == [256 * 2**10, 512 * 2**10, 600 * 2**10]
+        await docker.images.import_image(bytes(2 * PIECE + 5), on_upload=sent.append)
+        assert sent == [PIECE, 2 * PIECE, 2 * PIECE + 5]
 
 
 @pytest.mark.anyio
@@ -327,6 +361,27 @@ class TestEngine:
                 assert found(messages) == [
                     *(".", "./a", "./d", "./d/kept.o", "./e", "./hard", "./link", "./" + "long" * 40, "in a"),
                 ]
+
+    @pytest.mark.differs(Difference.NO_BUILDKIT, raises=DockerError)
+    @pytest.mark.parametrize("content", [None, "FROM busybox\nCOPY . /context\nRUN {}"])
+    async def test_buildkit_is_given_what_is_not_left_out(
+        self, engine: PrivateEngine, connect: Connect, tmp_path: Path, content: str | None
+    ) -> None:
+        check = "cd /context && test -e d/kept.o -a -e a -a ! -e b.o -a ! -e d/c.o -a ! -e Dockerfile"
+        files = {"Dockerfile": f"FROM busybox\nCOPY . /context\nRUN {check}\n", "a": "", "b.o": ""}
+        make(tmp_path, {**files, "d/c.o": "", "d/kept.o": "", ".dockerignore": LEFT_OUT})
+        text = None if content is None else content.format(check)
+        async with connect(engine.url) as docker:
+            messages = await docker.images.build(
+                path=tmp_path,
+                dockerfile=text,
+                builder="buildkit",
+                nocache=True,
+                network_mode="none",
+                tag="dockerproto/context",
+            )
+            assert any("trace" in message for message in messages)
+            assert await docker.images.exists("dockerproto/context")
 
     async def test_a_dockerfile_in_memory_is_in_no_image(
         self, engine: PrivateEngine, connect: Connect, tmp_path: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h11
 import pytest
@@ -90,9 +90,16 @@ FRAGMENTS = st.sampled_from(
 PROPER = st.lists(st.binary(min_size=1, max_size=40), max_size=6).map(
     lambda pieces: b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
 )
-BODIES = st.tuples(PROPER, st.lists(FRAGMENTS, max_size=8).map(b"".join), st.binary(max_size=12)).map(
-    b"".join
+RUNS = st.tuples(st.sampled_from([1, 2, 7, 63, 64]), st.binary(min_size=1, max_size=300), st.booleans()).map(
+    lambda run: b"".join(
+        (b"0%x\r\n%s\r\n" if run[2] else b"%x\r\n%s\r\n") % (len(piece), piece)
+        for piece in (run[1][at : at + run[0]] for at in range(0, len(run[1]), run[0]))
+    )
 )
+"""Chunks of one size, but for the last."""
+BODIES = st.tuples(
+    st.one_of(PROPER, RUNS), st.lists(st.one_of(FRAGMENTS, RUNS), max_size=8).map(b"".join)
+).map(b"".join)
 
 
 @settings(max_examples=1000)
@@ -100,6 +107,8 @@ BODIES = st.tuples(PROPER, st.lists(FRAGMENTS, max_size=8).map(b"".join), st.bin
 def test_we_agree_with_h11_on_anything(data: st.DataObject, body: bytes) -> None:
     pieces = data.draw(cuts(body))
     assert by_us(pieces) == by_h11(pieces)
+    buffers: list[Any] = [memoryview(bytearray(piece)) for piece in pieces]
+    assert by_us(buffers) == by_h11(pieces)
 
 
 @settings(max_examples=200)

@@ -48,6 +48,7 @@ TEXTS: list[tuple[str, type[DockerError]]] = [
     (HUB_DENIAL, NotFoundOrUnauthorized),
     ("errors:\ndenied: requested access to the resource is denied\nunauthorized: x", NotFoundOrUnauthorized),
     (PODMAN_PULL + "requested access to the resource is denied", NotFoundOrUnauthorized),
+    ("server message: insufficient_scope: authorization failed", NotFoundOrUnauthorized),
     ("toomanyrequests: You have reached your pull rate limit.", TooManyRequests),
     (PODMAN_PULL + "toomanyrequests: You have reached your pull rate limit.", TooManyRequests),
     ('Head "http://r.example/v2/a/manifests/1": no basic auth credentials', Unauthorized),

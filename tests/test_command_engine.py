@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,7 @@ import pytest
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
 from tests.bench.registry import Registry
+from tests.differences import Difference
 from tests.terminal import Terminal, environment
 
 pytestmark = pytest.mark.engine
@@ -55,7 +57,8 @@ def test_the_main_job(command: Command, open_registry: Registry, tmp_path: Path)
     assert command("tag", name, pushed) == ""
     assert command("push", pushed).startswith(f"{pushed}@sha256:")
     for each in (name, pushed):
-        assert f"Untagged: {each}" in command("rmi", each)
+        untagged = command("rmi", each).splitlines()
+        assert any(line.startswith("Untagged: ") and line.endswith(each) for line in untagged)
     assert command("images", "-q", pushed) == ""
     assert command("pull", pushed) == f"{pushed}\n"
     assert "Pull complete" in command.errors or "Already exists" in command.errors
@@ -73,7 +76,13 @@ def test_the_main_job(command: Command, open_registry: Registry, tmp_path: Path)
     command("rmi", "-f", pushed)
 
 
-@pytest.mark.parametrize("builder", ["classic", "buildkit"])
+@pytest.mark.parametrize(
+    "builder",
+    [
+        "classic",
+        pytest.param("buildkit", marks=pytest.mark.differs(Difference.NO_BUILDKIT, raises=AssertionError)),
+    ],
+)
 def test_a_build_of_a_directory(command: Command, tmp_path: Path, builder: str) -> None:
     folder = tmp_path / "context"
     folder.mkdir()
@@ -106,7 +115,7 @@ def test_prune(command: Command) -> None:
 def test_a_build_that_fails(command: Command) -> None:
     tar = context("FROM busybox\nRUN echo before && exit 7\n")
     assert command("build", "--network", "none", "-", stdin=tar, status=1) == ""
-    assert "#2 before" in command.errors
+    assert re.search(r"^#\d+ before$", command.errors, re.MULTILINE)
     assert command.errors.splitlines()[-1].startswith("dockerproto: ")
     assert "7" in command.errors.splitlines()[-1]
 

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,7 +41,7 @@ def many_layers(count: int) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def terminal(engine: ScriptedEngine, *arguments: str, **options: Any) -> Iterator[Terminal]:
+def terminal(engine: ScriptedEngine, *arguments: str, **options: Any) -> Generator[Terminal]:
     with Terminal(*arguments, DOCKER_HOST=engine.url, **options) as screen:
         yield screen
 
@@ -153,7 +153,7 @@ def test_hundreds_of_layers_are_folded(scripted: ScriptedEngine) -> None:
     messages = many_layers(300)
     scripted.script("POST", "/images/create", reply(messages, (len(messages), halt)))
     with terminal(scripted, *PULL, lines=20) as screen:
-        screen.wait_for("… 283 more: 83 running, 100 done, 100 waiting")
+        screen.wait_for(lambda text: "… 283 more: 83 running, 100 done" in text and "100/300 layers" in text)
         assert len(screen.shown) == 19
         assert sum("Downloading" in line for line in screen.shown) == 17
         assert "100/300 layers" in screen.shown[-1]

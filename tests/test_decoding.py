@@ -328,3 +328,12 @@ def test_recorded_documents(engine: str, operation: str) -> None:
 def test_documents_cut_anywhere(data: st.DataObject) -> None:
     body = recorded("docker-26.1", "inspect-by-id").body
     assert feed(Document(), data.draw(cuts(body))) == Outcome([json.loads(body)])
+
+
+@any_cuts
+@given(st.data())
+def test_long_messages_are_as_good_as_short_ones(data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.sampled_from([0, 1, 100, 4090, 5000, 9000]), max_size=6))
+    messages = [{"stream": "x" * size} for size in sizes]
+    body = b"".join(json.dumps(each).encode() + b"\r\n" for each in messages)
+    assert feed(Messages(), data.draw(cuts(body))) == Outcome(messages)

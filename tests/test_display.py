@@ -175,15 +175,26 @@ def test_an_upload_is_shown_too() -> None:
 
 
 class Broken(io.StringIO):
+    """A pipe that nobody reads, after some lines."""
+
+    def __init__(self, lines: int = 0) -> None:
+        super().__init__()
+        self._left = lines
+
     def write(self, text: str, /) -> int:
-        raise BrokenPipeError(32, "nobody reads")
+        self._left -= 1
+        if self._left < 0:
+            raise BrokenPipeError(32, "nobody reads")
+        return super().write(text)
 
 
 def test_an_output_that_is_gone_hides_no_exception_of_the_stream(scripted: ScriptedEngine) -> None:
     scripted.script("POST", "/images/create", recorded_reply("pull-mid-stream-error"))
-    display = Display(Console(file=Broken()))
-    display.uploaded(1)
+    file = Broken(lines=1)
+    display = Display(Console(file=file))
+    display.feed({"status": "Waiting", "id": "a", "progressDetail": {}})
     display.finish(DockerError(0, "it"))
+    assert file.getvalue() == "a: Waiting\n"
     with dockerproto_httpx.Docker(scripted.url) as docker, pytest.raises(BrokenPipeError):
         list(show(docker.images.pull("x", stream=True), Console(file=Broken())))
 

@@ -6,6 +6,8 @@ of asyncio, of trio and, without `async` and `await`, the blocking one. A `pytho
 whose answer would need Docker Hub, and so comes from a scripted engine. A `diff` is a program once it is
 applied.
 
+A `text capture` is what the progress display shows: see docs/captures.py.
+
 Two things are replaced: `registry.example` by the registry of the test, and a pull of `busybox` by a pull
 from that.
 """
@@ -14,9 +16,11 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import importlib
 import inspect
 import json
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -125,6 +129,20 @@ def place(engine: PrivateEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def _tags(engine: PrivateEngine) -> set[str]:
     images = json.loads(ask(engine.socket, "GET", "/images/json").body)
     return {tag for image in images for tag in image["RepoTags"] or () if tag != "<none>:<none>"}
+
+
+CAPTURED: Final = [each for each in SNIPPETS if each.kind.startswith("text capture ")]
+
+
+def test_there_is_a_capture() -> None:
+    assert CAPTURED
+
+
+@pytest.mark.parametrize("snippet", CAPTURED, ids=str)
+def test_captures(snippet: Snippet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs"), *sys.path])
+    captures = importlib.import_module("captures")
+    assert snippet.code == captures.text(snippet.kind.split()[-1])
 
 
 def test_all_python_is_run() -> None:

@@ -16,9 +16,9 @@ from dockerproto import (
     BadRequest,
     Conflict,
     DockerError,
-    DockerStreamError,
     NotFound,
     ServerError,
+    StepFailed,
     UnsupportedEngine,
 )
 from tests.bench.base_image import busybox_layer, context
@@ -112,11 +112,10 @@ class TestBuild:
 
     async def test_a_failing_step_raises_with_its_log(self, docker: Any, engine: PrivateEngine) -> None:
         words = "exit status 3" if Difference.FAILING_STEP_IN_GO.on(engine) else "returned a non-zero code: 3"
-        with pytest.raises(DockerStreamError, match=words) as raised:
+        with pytest.raises(StepFailed, match=words) as raised:
             await build(docker, "FROM busybox\nRUN echo before; exit 3\n", nocache=True)
         assert raised.value.error_detail["code"] == 3
         assert "before\n" in log(raised.value.messages)
-        assert type(raised.value) is DockerStreamError
 
     @pytest.mark.parametrize(
         ("dockerfile", "error"),

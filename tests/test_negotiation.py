@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import anyio.to_thread
 import pytest
@@ -148,13 +150,14 @@ class TestVersion:
         scripted.script("POST", "/build", chunked(b'{"stream":"done"}\n'))
         async with connect(scripted.url, api_version="1.41") as docker:
             await docker.images.pull("busybox")
-            await docker.images.build(fileobj=b"", buildargs={"A": "1"}, extra_hosts={})
+            build = partial(docker.images.build, fileobj=b"", builder="classic")
+            await build(buildargs={"A": "1"}, extra_hosts={})
             assert [each.path for each in scripted.requests] == ["/images/create", "/build"]
-            await docker.images.build(fileobj=b"", extra_hosts={"a": "10.0.0.1"})
+            await build(extra_hosts={"a": "10.0.0.1"})
             hosts = '["a:10.0.0.1"]' if header else "a:10.0.0.1"
             assert scripted.requests[-1].query["extrahosts"] == [hosts]
             assert scripted.requests[-2].path == "/_ping"
-            await docker.images.build(fileobj=b"", extra_hosts={"a": "10.0.0.1"})
+            await build(extra_hosts={"a": "10.0.0.1"})
         async with connect(scripted.url, api_version="1.41") as docker:
             await docker.images.list()
             assert await docker.images.list(digests=True) == []

@@ -17,14 +17,14 @@ from dockerproto.images.registry import distribution, search
 from dockerproto.images.store import delete, exists, get, history, inspect, prune, prune_builds, tag
 from dockerproto.images.store import list as list_images
 from dockerproto.images.transfer import export_image, import_filesystem, import_image, pull, push
-from dockerproto.operation import Call, Downloaded, Reported, Streamed
+from dockerproto.operation import Call, Downloaded, Reported
 from dockerproto.request import Request
 from dockerproto.system import version
 from dockerproto.timeouts import DEFAULT, Timeout
 from dockerproto.versions import NEWEST, Version
 from tests.feeding import Failure, Outcome, feed
 
-Operation: TypeAlias = Call[Any] | Streamed[Any] | Reported[Any] | Downloaded
+Operation: TypeAlias = Call[Any] | Reported[Any] | Downloaded
 Build: TypeAlias = Callable[[], Operation]
 
 ID = "0123456789abcdef" * 4

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dockerproto import BuildResult, DockerError, OutputFailed, UnsupportedVersion, UploadFailed
+from dockerproto import BuildResult, DockerStreamError, OutputFailed, UnsupportedVersion, UploadFailed
 from dockerproto.offer import Tar
 from dockerproto_local.directory import Directory
 from tests.bench.private import PrivateEngine
@@ -154,7 +154,7 @@ async def test_a_file_that_changes_fails_the_build(
         return open_file(files, path)
 
     monkeypatch.setattr(Directory, "open", changed)
-    with pytest.raises(DockerError, match=message) as raised:
+    with pytest.raises(DockerStreamError, match=message) as raised:
         await build(docker, context, tmp_path / "dist")
     assert isinstance(raised.value.__cause__, UploadFailed)
 
@@ -163,7 +163,7 @@ async def test_an_output_that_cannot_be_written_fails_the_build(
     docker: Any, context: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "dist/empty/kept").mkdir(parents=True)
-    with pytest.raises(DockerError) as raised:
+    with pytest.raises(DockerStreamError) as raised:
         await build(docker, context, tmp_path / "dist")
     # The engine may say no more than "EOF", if it was sending.
     cause = raised.value.__cause__

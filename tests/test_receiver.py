@@ -204,6 +204,14 @@ def test_the_number_of_entries_is_limited() -> None:
         arrivals.admit(stat_of(file("c")))
 
 
+def test_the_length_of_all_paths_is_limited() -> None:
+    arrivals = Arrivals(Limits(text=4))
+    arrivals.admit(stat_of(file("a")))
+    arrivals.admit(stat_of(symlink("b", "cc")))
+    with pytest.raises(OutputFailed, match="are longer than 4"):
+        arrivals.admit(stat_of(file("c")))
+
+
 WRONG: dict[str, tuple[list[Packet], type[DockerError], str]] = {
     "data that nobody asked for": (
         [data(0, b"x")],

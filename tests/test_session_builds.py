@@ -6,7 +6,7 @@ import io
 import stat
 import tarfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from dockerproto import (
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
 from tests.bench.registry import Registry
-from tests.bench.tokens import TokenRegistry, TokenServer
 from tests.conftest import Connect
 from tests.differences import Difference
 from tests.facade import Transport
@@ -208,14 +207,6 @@ class TestSecrets:
         assert "512000" in await run(docker, dockerfile, secrets={"token": tmp_path / "long"})
 
 
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TokenServer, TokenRegistry]]:
-    """A registry that wants tokens, and who gives them."""
-    directory = tmp_path_factory.mktemp("tokens")
-    with TokenServer(directory, USER, PASSWORD) as server, TokenRegistry(directory, server) as registry:
-        yield server, registry
-
-
 class TestCredentials:
     @pytest.fixture
     async def private(self, docker: Any, closed_registry: Registry) -> str:
@@ -238,23 +229,6 @@ class TestCredentials:
         auth = {closed_registry.host: {"username": USER, "password": PASSWORD}}
         shown = await run(docker, f"FROM {private}\nRUN {unique()}; echo begun\n", pull=True, auth=auth)
         assert "begun" in shown
-
-    async def test_are_exchanged_for_tokens_by_the_engine(
-        self, engine: PrivateEngine, connect: Connect, tokens: tuple[TokenServer, TokenRegistry]
-    ) -> None:
-        server, registry = tokens
-        name = f"{registry.host}/session/base"
-        async with connect(
-            engine.url, credentials={registry.host: {"username": USER, "password": PASSWORD}}
-        ) as docker:
-            await docker.images.tag("busybox", name, tag="1")
-            await docker.images.push(name, tag="1")
-            await docker.images.delete(f"{name}:1")
-            assert "begun" in await run(docker, f"FROM {name}:1\nRUN {unique()}; echo begun\n", pull=True)
-            assert server.asked
-        async with connect(engine.url, credentials=None) as docker:
-            with pytest.raises(Unauthorized):
-                await run(docker, f"FROM {name}:1\nRUN {unique()}\n", pull=True, nocache=True)
 
     async def test_are_missed(self, docker: Any, private: str) -> None:
         with pytest.raises(Unauthorized):

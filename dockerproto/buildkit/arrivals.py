@@ -25,6 +25,8 @@ class Limits:
 
     entries: int = 2_000_000
     """How many entries."""
+    text: int = 2**28
+    """How many characters all paths, and what symlinks say, may have together: they are kept in memory."""
     size: int = 2**40
     """How many bytes a file may have."""
     path: int = 4095
@@ -45,6 +47,7 @@ class Arrivals:
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits: Final = limits
         self._count = 0
+        self._text = 0
         self._last: list[bytes] = []
         self._inside: Final = [""]
         """The directories that the last entry is in, and itself if it is one."""
@@ -57,15 +60,21 @@ class Arrivals:
             OutputFailed: It must not be written.
             ProtocolViolated: It is of no type that there is.
         """
-        self._count += 1
-        if self._count > self._limits.entries:
-            raise OutputFailed(0, f"the output of the build has more than {self._limits.entries} entries")
         entry = entry_of(sent)
+        self._check_amount(entry)
         self._check_path(entry)
         self._check_order(entry)
         self._check_directory(entry)
         self._check_content(entry)
         return entry
+
+    def _check_amount(self, entry: Entry) -> None:
+        self._count += 1
+        self._text += len(entry.path) + len(entry.target)
+        if self._count > self._limits.entries:
+            raise OutputFailed(0, f"the output of the build has more than {self._limits.entries} entries")
+        if self._text > self._limits.text:
+            raise OutputFailed(0, f"the paths in the output of the build are longer than {self._limits.text}")
 
     def _check_path(self, entry: Entry) -> None:
         names = entry.path.split("/")

@@ -175,7 +175,7 @@ def build(
         fileobj: A tar with the context, plain or compressed, which the engine recognises: bytes, a
             path, a file, an iterable, or on async clients an async iterable.
         path: A directory, of which everything is sent but what its ignore file lists: see
-            :doc:`build-context`.
+            the page on building from a directory.
         dockerfile: The text of the Dockerfile, for `path`, or for a build of nothing else.
         path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default. With `path`
             it may lie elsewhere too.

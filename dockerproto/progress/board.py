@@ -54,7 +54,8 @@ class Board:
             self._counts[part.kind] += 1
         elif _is_back(old, part):
             part = replace(part, state=old.state, status=old.status, error=old.error)
-        part = _timed(_filled(part), now)
+        if old is None or part.state is not State.RUNNING or old.state is not State.RUNNING:
+            part = _entered(part, now)
         if part.state is State.RUNNING and part.kind in _BYTES:
             self.bytes += part.current - (old.current if old is not None else 0)
         self._parts[key] = part
@@ -81,21 +82,17 @@ def _is_back(old: Part, new: Part) -> bool:
     return old.state.over or (new.state.rank < old.state.rank and new.kind is not Kind.UPLOAD)
 
 
-def _filled(part: Part) -> Part:
-    """Return a part with all its bytes, if it is in a state in which they must be there."""
-    if part.state not in _THERE:
-        return part
+def _entered(part: Part, now: float) -> Part:
+    """Return a part that has entered a state: with its times, and all its bytes if they must be there."""
+    begun = part.state not in (State.WAITING, State.STOPPED)
+    started = now if part.started is None and begun else part.started
+    over = part.state.over and part.completed is None
+    completed = max(now, now if started is None else started) if over else part.completed
+    moved = part.moved.completed() if part.state in _THERE else part.moved
     unpacked = part.unpacked
     if part.state is State.DONE and unpacked is not None:
         unpacked = unpacked.completed()
-    return replace(part, moved=part.moved.completed(), unpacked=unpacked)
-
-
-def _timed(part: Part, now: float) -> Part:
-    started = now if part.started is None and part.state is not State.WAITING else part.started
-    over = part.state.over and part.completed is None
-    completed = max(now, now if started is None else started) if over else part.completed
-    return replace(part, started=started, completed=completed)
+    return replace(part, started=started, completed=completed, moved=moved, unpacked=unpacked)
 
 
 def _words(part: Part) -> str:

@@ -7,7 +7,7 @@ has been through `printable`, so that it can be shown as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -94,6 +94,10 @@ class Amount:
         return self if self.total is None else Amount(self.total, self.total, 1.0)
 
 
+NOTHING: Final = Amount()
+"""No bytes, of who knows how many."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A layer or a step, and how far it is."""
@@ -110,7 +114,7 @@ class Part:
     """How far it is."""
     status: str = ""
     """The engine's own words for that."""
-    moved: Amount = field(default_factory=Amount)
+    moved: Amount = NOTHING
     """The bytes that were transferred."""
     unpacked: Amount | None = None
     """The bytes that were extracted; None of what is not."""

@@ -29,6 +29,8 @@ def printable(text: str) -> str:
     >>> printable("\x1b[91m10 %\r\x1b[2K100 %\x1b[0m\n")
     '100 %'
     """
+    if text.isprintable() and len(text) <= LONGEST:  # as almost all are
+        return text
     line = text.rstrip("\r\n").rpartition("\r")[2][: 4 * LONGEST]
     plain = _REMOVED.sub("", _SEQUENCES.sub("", line))
     return _HALVES.sub("\ufffd", plain).expandtabs()[:LONGEST]

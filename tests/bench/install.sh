@@ -9,6 +9,7 @@
 #   podman      podman: the tests start Podmans of their own
 #   trixie      debootstrap: the tests make a tree of Debian 13 with it, for the newer Docker in there
 #   registry    docker-registry and htpasswd: the tests start registries of their own
+#   compiler    a C compiler and curl: the benchmarks' engine is compiled, and curl is compared with
 #   busybox     a busybox without libraries: the tests' base image is made of it
 #
 # No service is left running: all that is wanted are the programs. PYTHON names the python3 to use.
@@ -65,8 +66,12 @@ lacking() {
         has sshd || echo openssh-server
         has ssh || echo openssh-client
         ;;
+    compiler)
+        has cc || echo gcc libc6-dev
+        has curl || echo curl
+        ;;
     busybox) static_busybox || echo busybox-static ;;
-    *) fail "there is no part '$1': the parts are venv engine any-engine podman trixie registry ssh busybox" ;;
+    *) fail "there is no part '$1': the parts are venv engine any-engine podman trixie registry ssh compiler busybox" ;;
     esac
 }
 

@@ -8,25 +8,34 @@ from pathlib import Path
 from typing import Self
 
 from .processes import Child, ChildError, environment, free_port
+from .token_server import TokenServer
 
 _ATTEMPTS = 3
 
 
 class Registry:
-    """A registry that runs inside the `with`; with a user, it asks for basic authentication.
+    """A registry that runs inside the `with`.
 
-    `host` is "127.0.0.1:PORT", the first part of the references of its images; `auth` how it asks for
-    authentication, in the words of its configuration.
+    With a user, it asks for basic authentication; with a server of tokens, for one of its tokens.
+
+    `host` is "127.0.0.1:PORT", the first part of the references of its images.
     """
 
     host: str
 
-    def __init__(self, directory: Path, *, user: str | None = None, password: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        tokens: TokenServer | None = None,
+    ) -> None:
         self._directory = directory
         self._user = user
         self._password = password or ""
+        self._tokens = tokens
         self._child: Child | None = None
-        self.auth: dict[str, object] = {}
 
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -61,9 +70,9 @@ class Registry:
         if self._user is not None:
             passwords = self._directory / "htpasswd"
             passwords.write_bytes(_password_file(self._user, self._password))
-            self.auth = {"htpasswd": {"realm": "bench", "path": str(passwords)}}
-        if self.auth:
-            config["auth"] = self.auth
+            config["auth"] = {"htpasswd": {"realm": "bench", "path": str(passwords)}}
+        if self._tokens is not None:
+            config["auth"] = {"token": self._tokens.config}
         path = self._directory / "registry.yml"
         path.write_text(json.dumps(config))  # JSON is YAML
         return path

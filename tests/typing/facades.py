@@ -33,6 +33,7 @@ from dockerproto import (
     SearchResult,
     Timeout,
 )
+from dockerproto_cli import AsyncShown, Display, Shown, show
 
 
 async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker, file: Path) -> None:
@@ -142,3 +143,18 @@ def errors(docker: dockerproto_httpx.Docker) -> None:
     docker.images.pull(1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     docker.images.inspect()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     docker.images.delete("x", force="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def shown(
+    docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker, blocking: dockerproto_httpx.Docker
+) -> None:
+    assert_type(show(blocking.images.pull("x", stream=True)), Shown)
+    assert_type(show(docker.images.build(fileobj=b"", stream=True)), AsyncShown)
+    for message in show(blocking.images.push("x", stream=True)):
+        assert_type(message, Message)
+    async with show(docker.images.import_image(b"", stream=True)) as messages:
+        async for message in messages:
+            assert_type(message, Message)
+    display = Display()
+    assert_type(display.show(blocking.images.pull("x", stream=True)), Shown)
+    assert_type(display.snapshot.percent, float | None)

@@ -18,8 +18,6 @@ from dockerproto import AsyncStream, DockerError, Message, Stream
 from dockerproto.progress import Event, Snapshot, Tracker
 from dockerproto_cli.screen import Recorder, Screen, screen_for
 
-Clock = Callable[[], float]
-
 
 class Display:
     """The progress of one operation, on a terminal or as lines of text.
@@ -27,13 +25,17 @@ class Display:
     Args:
         console: What it is written to; by default standard error.
         live: Whether to draw bars, or to write lines; by default, bars if it is a terminal.
-        clock: What tells the time, in seconds; it does not go back.
+        clock: What tells the time, in seconds, and does not go back; by default ``time.monotonic``.
     """
 
     def __init__(
-        self, console: Console | None = None, *, live: bool | None = None, clock: Clock = time.monotonic
+        self,
+        console: Console | None = None,
+        *,
+        live: bool | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self._recorder: Final = Recorder(clock)
+        self._recorder: Final = Recorder(clock or time.monotonic)
         self._screen: Final[Screen] = screen_for(console or Console(stderr=True), self._recorder, live)
 
     @property
@@ -118,7 +120,7 @@ class Shown:
 class AsyncShown:
     """A stream of an async client whose progress is shown: ``async for`` over it.
 
-    It is not to be left early without an ``async with``, as an event loop does not tell when a loop was left.
+    ``async with`` it to leave it early.
 
     Args:
         stream: The stream.
@@ -172,8 +174,11 @@ class _Watch:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if exc is not None:
+        if exc is None:
+            return
+        try:
             self.display.finish(None if isinstance(exc, StopIteration | StopAsyncIteration) else exc)
+        finally:
             self._left()
 
     def end(self) -> None:

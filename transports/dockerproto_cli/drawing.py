@@ -86,9 +86,8 @@ LAYOUTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A part that may be shown: its line, and more lines if there is room."""
+    """A part that is shown: its line, and more lines if there is room."""
 
-    part: Part
     line: Text
     more: list[Text]
 
@@ -108,18 +107,17 @@ class Drawing:
         summary = self._summary(snapshot, now)
         room = self._height - len(title) - len(notes[-_NOTES:]) - len(summary) - 1
         parts = sorted((part for part in snapshot.parts if part.kind is not Kind.DETAIL), key=_order)
-        rows = [self._row(part, snapshot, now) for part in parts]
-        return [*title, *self._chosen(rows, max(room, 1)), *notes, *summary]
+        return [*title, *self._chosen(parts, max(room, 1), snapshot, now), *notes, *summary]
 
     def _row(self, part: Part, snapshot: Snapshot, now: float) -> _Row:
         if part.kind is not Kind.STEP:
-            return _Row(part, self._layer(part, 0), [])
+            return _Row(self._layer(part, 0), [])
         details = [each for each in snapshot.parts if each.parent == part.id and not part.state.over]
         more = [self._layer(each, 2) for each in details if each.state is State.RUNNING]
         if part.state is State.FAILED or not part.state.over:
             log = part.log if part.state is State.FAILED else part.log[-_RUNNING_LINES:]
             more += [self._fitted(Text(f"  {self._glyphs.margin} {line}", "dim")) for line in log]
-        return _Row(part, self._step(part, now), more)
+        return _Row(self._step(part, now), more)
 
     def _step(self, part: Part, now: float) -> Text:
         seconds = part.seconds(now)
@@ -177,18 +175,19 @@ class Drawing:
         ]
         return [self._fitted(Text("  ".join(filter(None, words)), STYLES[snapshot.state]))]
 
-    def _chosen(self, rows: Sequence[_Row], room: int) -> Iterator[Text]:
+    def _chosen(self, parts: Sequence[Part], room: int, snapshot: Snapshot, now: float) -> Iterator[Text]:
         """Yield the lines of the most important parts, in their order, and what was left out."""
-        ranked = sorted(range(len(rows)), key=lambda index: _urgency(rows[index].part, index))
-        folded = len(rows) > room
-        shown = set(ranked[: room - folded])
+        ranked = sorted(range(len(parts)), key=lambda index: _urgency(parts[index], index))
+        folded = len(ranked) > room
+        shown, hidden = ranked[: room - folded], ranked[room - folded :]
+        rows = {index: self._row(parts[index], snapshot, now) for index in shown}
         left = room - folded - len(shown)
-        more: dict[int, list[Text]] = {}
-        for index in (index for index in ranked if index in shown):
-            more[index] = rows[index].more[-left:] if left > 0 else []
-            left -= len(more[index])
         if folded:
-            yield self._fitted(_fold((rows[index].part for index in ranked[len(shown) :]), self._glyphs.more))
+            yield self._fitted(_fold((parts[index] for index in hidden), self._glyphs.more))
+        more: dict[int, list[Text]] = {}
+        for index, row in rows.items():  # the most important one first
+            more[index] = row.more[-left:] if left > 0 else []
+            left -= len(more[index])
         for index in sorted(shown):
             yield rows[index].line
             yield from more[index]

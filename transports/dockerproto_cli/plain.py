@@ -10,7 +10,7 @@ from dockerproto_cli.words import duration, size
 
 
 class Plain:
-    """Makes lines of what has changed; of a part, no line twice in a row."""
+    """Makes lines of what has changed."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[Kind, str], str] = {}
@@ -21,43 +21,48 @@ class Plain:
             if isinstance(event, Line):
                 yield event.text if event.part is None else f"#{event.part.number} {event.text}"
                 continue
-            line = _LINES[event.kind](event)
-            key = event.kind, event.id
-            if line and self._last.get(key) != line:
-                self._last[key] = line
+            for line in _LINES[event.kind](event, self._last.get((event.kind, event.id))):
+                self._last[event.kind, event.id] = line
                 yield line
 
 
-def _layer(part: Part) -> str:
+def _layer(part: Part, last: str | None) -> Iterator[str]:  # noqa: ARG001  # one of a table
     begun = part.state is State.RUNNING and part.total is not None and part.current < part.total
     amount = f" {size(part.total)}" if begun and part.total is not None else ""
-    return f"{part.name}: {part.status or part.state.value}{amount}"
+    yield f"{part.name}: {part.status or part.state.value}{amount}"
 
 
-def _step(part: Part) -> str:
-    said = _STEPS.get(part.state)
-    return f"#{part.number} {said(part)}" if said else ""
+def _step(part: Part, last: str | None) -> Iterator[str]:
+    """Yield how a step begins and how it ends; of one that never began, nothing."""
+    begins = f"#{part.number} {part.name}"
+    if part.state is State.SKIPPED:
+        yield f"{begins}: cached"
+        return
+    if part.started is not None and last is None:
+        yield begins
+    if part.started is not None and part.state.over:
+        yield f"#{part.number} {_ended(part)}"
 
 
 def _ended(part: Part) -> str:
-    seconds = part.seconds(part.completed or 0.0)
-    return part.state.value if seconds is None else f"{part.state.value} {duration(seconds)}"
+    if part.state is State.FAILED:
+        return f"failed: {part.error}"
+    return f"{part.state.value} {duration(part.seconds(0.0) or 0.0)}"
 
 
-def _upload(part: Part) -> str:
-    return f"{part.name}: {size(part.current)}" if part.state in (State.TRANSFERRED, State.DONE) else ""
+def _upload(part: Part, last: str | None) -> Iterator[str]:
+    line = f"{part.name}: {size(part.current)}"
+    if part.state in (State.TRANSFERRED, State.DONE) and line != last:
+        yield line
 
 
-_STEPS: Final[Mapping[State, Callable[[Part], str]]] = {
-    State.RUNNING: lambda part: part.name,
-    State.SKIPPED: lambda part: f"{part.name}: cached",
-    State.DONE: _ended,
-    State.STOPPED: _ended,
-    State.FAILED: lambda part: f"failed: {part.error}",
-}
-_LINES: Final[Mapping[Kind, Callable[[Part], str]]] = {
+def _nothing(part: Part, last: str | None) -> Iterator[str]:  # noqa: ARG001  # one of a table
+    return iter(())
+
+
+_LINES: Final[Mapping[Kind, Callable[[Part, str | None], Iterator[str]]]] = {
     Kind.LAYER: _layer,
     Kind.STEP: _step,
     Kind.UPLOAD: _upload,
-    Kind.DETAIL: lambda _: "",
+    Kind.DETAIL: _nothing,
 }

@@ -33,8 +33,8 @@ def open_context(context: BuildContext) -> ContextSource:
     content = context.content
     if context.directory is None:
         found = Found(content=content or b"")
-    elif not Path(context.directory).is_dir():
-        raise UploadFailed(0, f"{context.directory} is no directory")
+    elif not (context.directory and Path(context.directory).is_dir()):
+        raise UploadFailed(0, f"{context.directory!r} is no directory")
     elif content is None:
         found = _find(Path(context.directory), context.dockerfile)
     else:

@@ -1,0 +1,1 @@
+"""Benchmarks against other libraries, side by side in one run: ``make bench``."""

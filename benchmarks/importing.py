@@ -1,0 +1,20 @@
+"""What the import of a library takes, in a process that has imported nothing else.
+
+python benchmarks/importing.py MODULE
+"""
+
+import sys
+import time
+
+
+def resident() -> int:
+    """Return the memory of this process, in bytes."""
+    with open("/proc/self/statm", encoding="ascii") as pages:  # noqa: PTH123  # pathlib would be imported
+        return int(pages.read().split()[1]) * 4096
+
+
+before = resident()
+seconds, cpu = time.perf_counter(), time.process_time()
+__import__(sys.argv[1])
+seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
+print(f'{{"seconds": {seconds}, "cpu": {cpu}, "memory": {resident() - before}}}')

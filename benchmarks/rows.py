@@ -1,0 +1,220 @@
+"""What is measured: a table of rows, and the answers that the replay engine has for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from benchmarks.replay import IMAGE, Answer, archive, document, images, progress
+
+GIB: Final = 2**30
+OURS: Final = ("asyncio", "trio", "httpx")
+ALL: Final = (*OURS, "aiodocker", "docker-py")
+
+
+@dataclass(frozen=True)
+class Target:
+    """How much faster one contestant has to be than another."""
+
+    ours: str
+    peer: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A piece of work, and who does it."""
+
+    title: str
+    work: str
+    amount: int
+    """How much of the work one run does: calls, messages, bytes."""
+    unit: str
+    figure: Callable[[float], float]
+    """The figure of one run, of the seconds that it took for each unit of the amount."""
+    contestants: tuple[str, ...] = ALL
+    answers: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    targets: tuple[Target, ...] = ()
+    engine: str = "replay"
+    faster_is_less: bool = False
+
+
+def microseconds(each: float) -> float:
+    """Return the time of one call."""
+    return each * 1e6
+
+
+def milliseconds(each: float) -> float:
+    """Return the time of one call."""
+    return each * 1e3
+
+
+def rate(each: float) -> float:
+    """Return how many there are in a second."""
+    return 1 / each
+
+
+def megabytes(each: float) -> float:
+    """Return how many MB there are in a second."""
+    return 1e-6 / each
+
+
+def _downloads() -> list[Row]:
+    return [
+        Row(
+            "download (export) of 1 GiB in chunks of 32 KiB",
+            "download",
+            GIB,
+            "MB/s",
+            megabytes,
+            (*ALL, "curl"),
+            {"GET /images/bench/get": archive(GIB)},
+            (
+                Target("asyncio", "aiodocker", 1.5),
+                Target("httpx", "docker-py", 1.2),
+                Target("asyncio", "curl", 0.6),
+            ),
+        ),
+        Row(
+            "upload (import) of a file of 1 GiB",
+            "upload",
+            GIB,
+            "MB/s",
+            megabytes,
+            (*ALL, "curl"),
+            {},
+            tuple(Target(ours, peer, 1.5) for ours in OURS for peer in ("aiodocker", "docker-py")),
+        ),
+    ]
+
+
+def _messages() -> list[Row]:
+    faster = tuple(Target(ours, peer, 3) for ours in OURS for peer in ("aiodocker", "docker-py"))
+    cases = [
+        ("200,000 messages of a pull, a chunk each", 200_000, None, None, ALL),
+        ("20,000 messages in chunks of 7 bytes", 20_000, 7, None, ALL),
+        # docker-py takes half a line end for the end of a message, and fails.
+        ("4,000 messages in chunks of 1 byte", 4000, 1, None, (*OURS, "aiodocker")),
+        ("4,000 messages of 64 KiB", 4000, None, 65536, ALL),
+    ]
+    return [
+        Row(
+            title,
+            "progress",
+            count,
+            "messages/s",
+            rate,
+            contestants,
+            {"POST /images/create": progress(count, piece, length)},
+            faster,
+        )
+        for title, count, piece, length, contestants in cases
+    ]
+
+
+def _bytes(size: int, each: float) -> float:
+    return size * 1e-6 / each
+
+
+def _curve() -> list[Row]:
+    """Messages of a growing length in chunks of 1 KiB: the cost of a byte is to stay the same."""
+    return [
+        Row(
+            f"{4000 // kibibytes} messages of {kibibytes} KiB in chunks of 1 KiB",
+            "progress",
+            4000 // kibibytes,
+            "MB/s",
+            partial(_bytes, kibibytes * 1024),
+            ALL,
+            {"POST /images/create": progress(4000 // kibibytes, 1024, kibibytes * 1024)},
+        )
+        for kibibytes in (4, 32, 256)
+    ]
+
+
+def _calls() -> list[Row]:
+    inspects = (Target("asyncio", "aiodocker", 1 / 0.7), Target("httpx", "docker-py", 2))
+    return [
+        Row(
+            "inspect, replay engine",
+            "inspect",
+            2000,
+            "us",
+            microseconds,
+            (*ALL, "asyncio-bare", "trio-bare"),
+            targets=(*inspects, Target("trio", "asyncio", 1 / 1.1)),
+            faster_is_less=True,
+        ),
+        Row(
+            "inspect, real engine",
+            "inspect",
+            1000,
+            "us",
+            microseconds,
+            targets=inspects,
+            engine="real",
+            faster_is_less=True,
+        ),
+        Row(
+            "200 inspects at once, replay engine",
+            "concurrent",
+            4000,
+            "calls/s",
+            rate,
+            ("asyncio", "trio", "aiodocker"),
+            targets=(Target("asyncio", "aiodocker", 1.3),),
+        ),
+    ]
+
+
+def _lists() -> list[Row]:
+    many = {"GET /images/json": document(images(100)), "GET /images/sha256:*": document(IMAGE)}
+    return [
+        Row(
+            "images.list of 1,000",
+            "list",
+            50,
+            "ms",
+            milliseconds,
+            (*ALL, "msgspec"),
+            {"GET /images/json": document(images(1000))},
+            (Target("asyncio", "aiodocker", 1.5),),
+            faster_is_less=True,
+        ),
+        Row(
+            "images.list of 100, as objects in docker-py: a request for each",
+            "objects",
+            5,
+            "ms",
+            milliseconds,
+            ("asyncio", "docker-py"),
+            many,
+            faster_is_less=True,
+        ),
+    ]
+
+
+def _contexts() -> list[Row]:
+    cases = (
+        ("build of a context of 10,000 files of 1 KiB", 10_000, "files/s", rate),
+        ("build of a context of 1 GiB in 8 files", GIB, "MB/s", megabytes),
+        ("build of a context of 10,000 files, all but 10 of them ignored", 10_010, "files/s", rate),
+    )
+    targets = Target("asyncio", "docker-py", 2), Target("asyncio", "docker", 0.8)
+    built = {"POST /build": progress(1)}
+    return [
+        Row(title, "context", amount, unit, figure, (*OURS, "docker-py", "docker"), built, targets)
+        for title, amount, unit, figure in cases
+    ]
+
+
+def _imports() -> list[Row]:
+    target = Target("asyncio", "aiodocker", 2)
+    return [Row("import", "importing", 1, "ms", milliseconds, targets=(target,), faster_is_less=True)]
+
+
+def rows() -> list[Row]:
+    """Return all rows."""
+    return [*_calls(), *_downloads(), *_messages(), *_curve(), *_lists(), *_contexts(), *_imports()]

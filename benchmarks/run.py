@@ -1,0 +1,194 @@
+"""Run all benchmarks, print their table, and write it as a page of the documentation.
+
+    python -m benchmarks.run [--rounds N] [--only TEXT] [PAGE]
+
+Each run of a piece of work is a process of its own. In a round all contestants run once, one after another,
+so that what else the machine does is the same for all; a figure is the median of the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.contexts import trees
+from benchmarks.replay import replaying
+from benchmarks.rows import GIB, Row, Target, rows
+
+SECONDS = 40
+"""How long a row may take; after this there are no more rounds of it than three."""
+MODULES = {
+    "asyncio": "dockerproto_asyncio",
+    "trio": "dockerproto_trio",
+    "httpx": "dockerproto_httpx",
+    "aiodocker": "aiodocker",
+    "docker-py": "docker",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one contestant took in all rounds."""
+
+    values: list[float]
+    cpu: float
+    memory: float
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    def __str__(self) -> str:
+        return f"{_short(self.median)} ({_short(min(self.values))} to {_short(max(self.values))})"
+
+
+def measure(row: Row, url: str, file: str, rounds: int) -> dict[str, Figures]:
+    """Let all contestants of a row run in turn."""
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in row.contestants}
+    until = time.monotonic() + SECONDS
+    for number in range(rounds):
+        if number >= 3 and time.monotonic() > until:
+            break
+        for name, done in runs.items():
+            if number == 0:
+                _run(name, row, url, file)  # what is read from the disk for the first time
+            done.append(_run(name, row, url, file))
+    return {
+        name: Figures(
+            [row.figure(each["seconds"] / row.amount) for each in done],
+            statistics.median(each["cpu"] for each in done),
+            statistics.median(each["memory"] for each in done),
+        )
+        for name, done in runs.items()
+    }
+
+
+def _run(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
+    arguments = ["-m", "benchmarks.workloads", contestant, row.work, url, str(row.amount), file]
+    if row.work == "importing":
+        arguments = [str(Path(__file__).with_name("importing.py")), MODULES[contestant]]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, check=True, timeout=300, env=environment
+    )
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def judge(target: Target, row: Row, figures: dict[str, Figures]) -> str:
+    """Say by which factor a contestant is faster, and whether that was the aim."""
+    ours, peer = figures[target.ours].median, figures[target.peer].median
+    factor = peer / ours if row.faster_is_less else ours / peer
+    verdict = "" if factor >= target.factor else ", **missed**"
+    return f"{target.ours} is {factor:.2f} times as fast as {target.peer} (aim {target.factor:.2g}{verdict})"
+
+
+def describe(row: Row, figures: dict[str, Figures]) -> Iterator[str]:
+    """Yield the lines of a row of the page."""
+    yield f"## {row.title[0].upper()}{row.title[1:]}"
+    yield ""
+    memory = row.work in ("upload", "download", "context", "importing")
+    scale = GIB / row.amount if row.amount % GIB == 0 else 1e6 / row.amount
+    what = "CPU s/GiB" if row.amount % GIB == 0 else "CPU us each"
+    yield f"| | {row.unit} | {what} |{' memory, MiB |' if memory else ''}"
+    yield f"|---|---:|---:|{'---:|' if memory else ''}"
+    for name, each in figures.items():
+        more = f" {each.memory / 2**20:.1f} |" if memory else ""
+        yield f"| {name} | {each} | {each.cpu * scale:.3g} |{more}"
+    yield ""
+    yield from (f"- {judge(each, row, figures)}" for each in row.targets if each.peer in figures)
+    yield ""
+
+
+def machine() -> Iterator[str]:
+    """Yield what the figures depend on."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    cpu = next((each.partition(": ")[2] for each in lines if "model name" in each), platform.processor())
+    peers = ", ".join(f"{name} {version(name)}" for name in ("aiodocker", "docker", "aiohttp", "requests"))
+    own = ", ".join(f"{name} {version(name)}" for name in ("h11", "msgspec", "trio", "httpx"))
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    yield f"- {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} CPUs ({cpu}), {system}"
+    yield f"- Python {platform.python_version()}; {own}"
+    yield f"- peers: {peers} (`docker` is docker-py)"
+    yield f"- load when it began: {os.getloadavg()[0]:.1f}"
+
+
+@contextmanager
+def real_engine() -> Iterator[str]:
+    """Run a private engine that has an image of the name."""
+    from tests.bench.base_image import busybox_layer
+    from tests.bench.dockerd import Dockerd
+    from tests.bench.unix_http import ask
+
+    with tempfile.TemporaryDirectory() as directory, Dockerd(Path(directory)) as engine:
+        target = "/images/create?fromSrc=-&repo=bench&tag=latest"
+        ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
+        yield engine.url
+
+
+def run_all(only: str, rounds: int) -> Iterator[str]:
+    """Run the rows, and yield the lines of the page."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "file")
+        for row in rows():
+            if only not in row.title:
+                continue
+            if row.work == "upload" and not file.exists():
+                file.write_bytes(os.urandom(2**20) * 1024)
+            source = str(trees(Path(directory), row.title)) if row.work == "context" else str(file)
+            with real_engine() if row.engine == "real" else replaying(dict(row.answers)) as url:
+                lines = list(describe(row, measure(row, url, source, rounds)))
+            print("\n".join(lines), flush=True)
+            yield from lines
+
+
+INTRODUCTION = """\
+# Benchmarks
+
+`make bench` has written this page.
+Each figure is the median of several runs, with the lowest and the highest.
+Each run is a process of its own, and all contestants run in turn.
+
+The replay engine is a C program that sends prebuilt answers and discards what it gets.
+So the engine's own cost is not in the figures.
+`asyncio`, `trio` and `httpx` are this library.
+`asyncio-bare` and `trio-bare` send and receive the same bytes without any library.
+Memory is by how much the peak grew during the work; of a command, all that it took.
+"""
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="rows whose title has this in it")
+    parser.add_argument("page", nargs="?", type=Path)
+    options = parser.parse_args()
+    began = list(machine())
+    print("\n".join(began))
+    lines = list(run_all(options.only, options.rounds))
+    if options.page:
+        options.page.write_text("\n".join([INTRODUCTION, *began, "", *lines]).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()

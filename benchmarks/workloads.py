@@ -1,0 +1,340 @@
+"""The work that is measured, as each library does it: one run of it in a process of its own.
+
+    python -m benchmarks.workloads CONTESTANT WORK URL AMOUNT [FILE]
+
+It warms up, does the work once, and prints what it took, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Work: TypeAlias = Callable[[Any, int, str], Awaitable[None]]
+
+IMAGE = "bench"
+INSPECT = b"GET /v1.41/images/bench/json HTTP/1.1\r\nHost: docker\r\n\r\n"
+
+
+class Dockerproto:
+    """This library, on an event loop."""
+
+    async def inspect(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            await docker.images.inspect(IMAGE)
+
+    async def list(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            await docker.images.list()
+
+    async def objects(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            await docker.images.list()
+
+    async def download(self, docker: Any, amount: int, _file: str) -> None:
+        size = 0
+        async with docker.images.export_image(IMAGE) as download:
+            async for data in download:
+                size += len(data)
+        assert size == amount
+
+    async def upload(self, docker: Any, _amount: int, file: str) -> None:
+        await docker.images.import_image(file)
+
+    async def context(self, docker: Any, _amount: int, file: str) -> None:
+        await docker.images.build(path=file, tag="bench")
+
+    async def progress(self, docker: Any, amount: int, _file: str) -> None:
+        count = 0
+        async with docker.images.pull(IMAGE, stream=True) as stream:
+            async for _ in stream:
+                count += 1
+        assert count == amount
+
+
+class Asyncio(Dockerproto):
+    """On asyncio."""
+
+    def run(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        return asyncio.run(self.main(url, work, amount, file))
+
+    async def main(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        from dockerproto_asyncio import Docker
+
+        async with Docker(url) as docker:
+            return await measured(partial(getattr(self, work), docker, amount, file), docker.images.inspect)
+
+    async def concurrent(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount // 200):
+            await asyncio.gather(*(docker.images.inspect(IMAGE) for _ in range(200)))
+
+
+class Trio(Dockerproto):
+    """On trio."""
+
+    def run(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        import trio
+
+        return trio.run(self.main, url, work, amount, file)
+
+    async def main(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        from dockerproto_trio import Docker
+
+        async with Docker(url) as docker:
+            return await measured(partial(getattr(self, work), docker, amount, file), docker.images.inspect)
+
+    async def concurrent(self, docker: Any, amount: int, _file: str) -> None:
+        import trio
+
+        for _ in range(amount // 200):
+            async with trio.open_nursery() as nursery:
+                for _ in range(200):
+                    nursery.start_soon(docker.images.inspect, IMAGE)
+
+
+class Aiodocker:
+    """aiodocker."""
+
+    def run(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        return asyncio.run(self.main(url, work, amount, file))
+
+    async def main(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        import aiodocker
+
+        async with aiodocker.Docker(url) as docker:
+            return await measured(partial(getattr(self, work), docker, amount, file), docker.images.inspect)
+
+    inspect = Dockerproto.inspect
+    list = Dockerproto.list
+    concurrent = Asyncio.concurrent
+
+    async def download(self, docker: Any, amount: int, _file: str) -> None:
+        size = 0
+        async with docker.images.export_image(IMAGE) as content:
+            async for data in content.iter_any():
+                size += len(data)
+        assert size == amount
+
+    async def upload(self, docker: Any, _amount: int, file: str) -> None:
+        with Path(file).open("rb") as data:
+            await docker.images.import_image(data)
+
+    async def progress(self, docker: Any, amount: int, _file: str) -> None:
+        count = 0
+        async for _ in docker.images.pull(IMAGE, stream=True):
+            count += 1
+        assert count == amount
+
+
+class Httpx:
+    """This library, blocking."""
+
+    def run(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        from dockerproto_httpx import Docker
+
+        with Docker(url) as docker:
+            docker.images.inspect(IMAGE)
+            return timed(partial(getattr(self, work), docker, amount, file))
+
+    def inspect(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            docker.images.inspect(IMAGE)
+
+    def list(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            docker.images.list()
+
+    def download(self, docker: Any, amount: int, _file: str) -> None:
+        with docker.images.export_image(IMAGE) as download:
+            assert sum(map(len, download)) == amount
+
+    def upload(self, docker: Any, _amount: int, file: str) -> None:
+        docker.images.import_image(file)
+
+    def context(self, docker: Any, _amount: int, file: str) -> None:
+        docker.images.build(path=file, tag="bench")
+
+    def progress(self, docker: Any, amount: int, _file: str) -> None:
+        with docker.images.pull(IMAGE, stream=True) as stream:
+            assert sum(1 for _ in stream) == amount
+
+
+class DockerPy:
+    """docker-py."""
+
+    def run(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
+        import docker  # type: ignore[import-untyped]  # it has no types
+
+        client = docker.DockerClient(url, version="auto")
+        client.api.inspect_image(IMAGE)
+        return timed(partial(getattr(self, work), client, amount, file))
+
+    def inspect(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            docker.api.inspect_image(IMAGE)
+
+    def list(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            docker.api.images()
+
+    def objects(self, docker: Any, amount: int, _file: str) -> None:
+        for _ in range(amount):
+            docker.images.list()
+
+    def download(self, docker: Any, amount: int, _file: str) -> None:
+        assert sum(map(len, docker.api.get_image(IMAGE))) == amount
+
+    def upload(self, docker: Any, _amount: int, file: str) -> None:
+        with Path(file).open("rb") as data:
+            for _ in docker.api.load_image(data):
+                pass
+
+    def context(self, docker: Any, _amount: int, file: str) -> None:
+        for _ in docker.api.build(path=file, tag="bench"):
+            pass
+
+    def progress(self, docker: Any, amount: int, _file: str) -> None:
+        stream = docker.api.pull(IMAGE, tag="latest", stream=True, decode=True)
+        assert sum(1 for _ in stream) == amount
+
+
+class AsyncioBare:
+    """What an event loop takes for the same bytes, without any library."""
+
+    def run(self, url: str, _work: str, amount: int, _file: str) -> dict[str, float]:
+        return asyncio.run(self.main(url.removeprefix("unix://"), amount))
+
+    async def main(self, path: str, amount: int) -> dict[str, float]:
+        reader, writer = await asyncio.open_unix_connection(path)
+
+        async def work() -> None:
+            for _ in range(amount):
+                writer.write(INSPECT)
+                await reader.read(65536)
+
+        begin = Meter()
+        await work()
+        writer.close()
+        return begin.read()
+
+
+class TrioBare:
+    """The same on trio."""
+
+    def run(self, url: str, _work: str, amount: int, _file: str) -> dict[str, float]:
+        import trio
+
+        return trio.run(self.main, url.removeprefix("unix://"), amount)
+
+    async def main(self, path: str, amount: int) -> dict[str, float]:
+        import trio
+
+        async with await trio.open_unix_socket(path) as stream:
+            begin = Meter()
+            for _ in range(amount):
+                await stream.send_all(INSPECT)
+                await stream.receive_some(65536)
+            return begin.read()
+
+
+class Msgspec:
+    """The decoding of the answer alone."""
+
+    def run(self, url: str, _work: str, amount: int, _file: str) -> dict[str, float]:
+        import httpx
+        import msgspec
+
+        with httpx.Client(transport=httpx.HTTPTransport(uds=url.removeprefix("unix://"))) as client:
+            body = client.get("http://docker/images/json").content
+
+        def work() -> None:
+            for _ in range(amount):
+                msgspec.json.decode(body)
+
+        return timed(work)
+
+
+class Command:
+    """A program that does the same work."""
+
+    def run(self, url: str, work: str, _amount: int, file: str) -> dict[str, float]:
+        path = url.removeprefix("unix://")
+        curl = ["curl", "--silent", "--fail", "--output", "/dev/null", "--unix-socket", path]
+        commands = {
+            "download": [*curl, "http://docker/v1.41/images/bench/get"],
+            "upload": [*curl, "-X", "POST", "-H", "Expect:", "-T", file, "http://docker/v1.41/images/load"],
+            "context": ["docker", "--host", url, "build", "--quiet", "--tag", "bench", file],
+        }
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        environment = {**os.environ, "DOCKER_BUILDKIT": "0", "DOCKER_API_VERSION": "1.41"}
+        subprocess.run(
+            commands[work], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {"seconds": seconds, "cpu": cpu, "memory": after.ru_maxrss * 1024}
+
+
+async def measured(
+    work: Callable[[], Awaitable[None]], warm_up: Callable[[str], Awaitable[Any]]
+) -> dict[str, float]:
+    """Warm up, do the work, and return what it took."""
+    await warm_up(IMAGE)
+    begin = Meter()
+    await work()
+    return begin.read()
+
+
+def timed(work: Callable[[], None]) -> dict[str, float]:
+    """Do the work, and return what it took."""
+    begin = Meter()
+    work()
+    return begin.read()
+
+
+class Meter:
+    """What a piece of work takes: seconds, CPU seconds, and by how many bytes memory grows."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+        self._memory = resident("VmRSS")
+        self._seconds, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> dict[str, float]:
+        seconds, cpu = time.perf_counter() - self._seconds, time.process_time() - self._cpu
+        return {"seconds": seconds, "cpu": cpu, "memory": resident("VmHWM") - self._memory}
+
+
+def resident(what: str) -> int:
+    """Return VmRSS or VmHWM of this process, in bytes."""
+    found = re.search(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+CONTESTANTS: dict[str, Any] = {
+    "asyncio": Asyncio,
+    "trio": Trio,
+    "httpx": Httpx,
+    "aiodocker": Aiodocker,
+    "docker-py": DockerPy,
+    "asyncio-bare": AsyncioBare,
+    "trio-bare": TrioBare,
+    "msgspec": Msgspec,
+    "curl": Command,
+    "docker": Command,
+}
+
+if __name__ == "__main__":
+    contestant, work, url, amount, file = sys.argv[1:]
+    print(json.dumps(CONTESTANTS[contestant]().run(url, work, int(amount), file)))
