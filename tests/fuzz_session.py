@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hyperframe.frame import FRAMES
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -177,12 +177,13 @@ def resident() -> int:
 
 def main(seconds: float, number: int) -> None:
     """Go on for some seconds; any failure is shown with the example, and ends it."""
+    everything: Any = list(HealthCheck)
     patient = settings(
         max_examples=2000,
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=everything,
     )
     end, rounds, before = time.monotonic() + seconds, 0, 0
     while time.monotonic() < end:
