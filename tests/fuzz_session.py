@@ -111,10 +111,15 @@ CALLS = st.tuples(
     st.lists(MESSAGES, max_size=6),
     st.sampled_from(["finish", "leave", "reset"]),
 )
+
+
+def framed(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    """Return a frame of HTTP/2, which need not be one."""
+    return len(body).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + body
+
+
 RAW = st.builds(
-    lambda kind, flags, stream, body: (
-        len(body).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + body
-    ),
+    framed,
     st.sampled_from([*FRAMES, 200]),
     st.integers(0, 255),
     st.integers(0, 9),

@@ -155,7 +155,10 @@ class TestWhatCannotBeHad:
 
 @pytest.fixture
 def machine_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dockerproto_local.disk.Path", lambda _: Path("/absent"))
+    def absent(_: str) -> Path:
+        return Path("/absent")
+
+    monkeypatch.setattr("dockerproto_local.disk.Path", absent)
 
 
 def test_a_directory_is_the_same_each_time(tmp_path: Path, machine_without_a_name: None) -> None:
