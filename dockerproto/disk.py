@@ -122,6 +122,10 @@ class Disk(Protocol):
         """Return the files in a tar; raise UploadFailed."""
         ...
 
+    def read(self, path: str, size: int, /) -> bytes:
+        """Return at most so many bytes of a file; ``~`` is a home directory. Raises OSError."""
+        ...
+
     def spool(self) -> BinaryIO:
         """Return a file that nobody else sees, which is gone when it is closed. Raises OSError."""
         ...

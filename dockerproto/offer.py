@@ -39,7 +39,7 @@ class Secret:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the secret that a file has when the build begins; ``~`` is not expanded."""
+        """Return the secret that a file has when the build begins; ``~`` is a home directory."""
         return cls(path=os.fspath(path))
 
 
@@ -103,7 +103,7 @@ def read_secrets(secrets: Mapping[str, SecretLike] | None) -> dict[str, Secret]:
         TypeError: One is of no such form.
         ValueError: One is too long.
     """
-    if not isinstance(secrets, Mapping | None):
+    if not isinstance(secrets, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"secrets is a mapping, not {type(secrets).__name__}")
     return {name: _secret(name, secret) for name, secret in (secrets or {}).items()}
 
@@ -121,7 +121,7 @@ def read_ssh(ssh: Mapping[str, str | os.PathLike[str] | None] | None) -> dict[st
     Raises:
         TypeError: They are no such mapping.
     """
-    if not isinstance(ssh, Mapping | None):
+    if not isinstance(ssh, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"ssh is a mapping from ids to sockets, not {type(ssh).__name__}")
     return {name: _agent(name, path) for name, path in (ssh or {}).items()}
 

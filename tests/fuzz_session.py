@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hyperframe.frame import FRAMES
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -111,10 +111,15 @@ CALLS = st.tuples(
     st.lists(MESSAGES, max_size=6),
     st.sampled_from(["finish", "leave", "reset"]),
 )
+
+
+def framed(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    """Return a frame of HTTP/2, which need not be one."""
+    return len(body).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + body
+
+
 RAW = st.builds(
-    lambda kind, flags, stream, body: (
-        len(body).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + body
-    ),
+    framed,
     st.sampled_from([*FRAMES, 200]),
     st.integers(0, 255),
     st.integers(0, 9),
@@ -177,12 +182,13 @@ def resident() -> int:
 
 def main(seconds: float, number: int) -> None:
     """Go on for some seconds; any failure is shown with the example, and ends it."""
+    everything: Any = list(HealthCheck)
     patient = settings(
         max_examples=2000,
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=everything,
     )
     end, rounds, before = time.monotonic() + seconds, 0, 0
     while time.monotonic() < end:

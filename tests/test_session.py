@@ -167,7 +167,7 @@ class TestACall:
             assert handler.closed == 0
             return "done"
 
-        handler.steps = [Work(work, print)]
+        handler.steps.append(Work(work, print))
         made = engine(handler)
         made.begin(PATH)
         made.run()
@@ -185,7 +185,8 @@ class TestCallsAtOnce:
 
         handlers = iter([endless("a"), endless("b")])
         made = Engine({PATH: lambda _: next(handlers), **health()})
-        made.begin(PATH), made.begin(PATH)
+        made.begin(PATH)
+        made.begin(PATH)
         made.carry()
         for _ in range(6):
             made.step()
@@ -217,7 +218,7 @@ class TestCallsAtOnce:
         for _ in range(3):
             assert made.step()
             assert handler.told == []
-        handler.steps = [None, b"answer", None, None, OK]
+        handler.steps.extend([None, b"answer", None, None, OK])
         made.run()
         assert handler.told == [b"1", b"2", None]
         assert made.messages[stream] == [b"answer"]

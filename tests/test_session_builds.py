@@ -169,13 +169,19 @@ class TestContexts:
 class TestSecrets:
     MOUNT = "RUN --mount=type=secret,id=token"
 
-    @pytest.mark.parametrize("kind", ["bytes", "file", "variable"])
+    @pytest.mark.parametrize("kind", ["bytes", "file", "home", "variable"])
     async def test_are_there(
         self, docker: Any, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "token").write_bytes(b"hush\n")
         monkeypatch.setenv("TOKEN", "hush\n")
-        secret = {"bytes": b"hush\n", "file": tmp_path / "token", "variable": Secret.from_env("TOKEN")}[kind]
+        monkeypatch.setenv("HOME", str(tmp_path))
+        secret = {
+            "bytes": b"hush\n",
+            "file": tmp_path / "token",
+            "home": Path("~/token"),
+            "variable": Secret.from_env("TOKEN"),
+        }[kind]
         dockerfile = f"FROM busybox\n{self.MOUNT} {unique()}; cat /run/secrets/token\n"
         assert "hush\n" in await run(docker, dockerfile, secrets={"token": secret})
 

@@ -263,6 +263,8 @@ class TestABuildThatIsLeft:
 
 
 class TestALookup:
+    told = ""
+
     @pytest.fixture
     def asking(self, scripted: ScriptedEngine, asked: threading.Event) -> ScriptedEngine:
         """An engine that asks for credentials."""

@@ -139,7 +139,7 @@ async def test_twenty_builds_leave_nothing(engine: PrivateEngine, connect: Conne
         for _ in range(20):
             async with begin(docker, command, nocache=True) as stream:
                 await read_until_begun(stream)
-        await until(lambda: not engine.processes(command), 2)
+        await until(lambda: not engine.processes(command))
         assert await docker.images.exists("busybox")
         await until(lambda: sockets() <= before + 2)
     await until(lambda: sockets() == before)

@@ -155,14 +155,9 @@ async def _secret(name: str, secret: Secret, network: Network) -> bytes | None:
         found = network.variable(secret.variable)
         return None if found is None else check_secret(name, found.encode(errors="surrogateescape"))
     if secret.path is not None:
-        content = await _reading(network, f"secret {name!r}", partial(_content, secret.path, network))
-        return check_secret(name, content)
+        read = partial(network.disk().read, secret.path, SECRET_LIMIT + 1)
+        return check_secret(name, await _reading(network, f"secret {name!r}", read))
     return secret.value
-
-
-def _content(path: str, network: Network) -> bytes:
-    with network.open_file(path) as file:
-        return b"".join(iter(partial(file.read, SECRET_LIMIT + 1), b""))
 
 
 async def _socket(name: str, path: str | None, network: Network) -> str:

@@ -78,6 +78,9 @@ class Replay:
         """Make a lock."""
         return Lock()
 
+    def variable(self, name: str) -> str | None:
+        """Return a variable of the environment: there is none."""
+
     def now(self) -> float:
         """Stop the clock, so that nothing ever times out."""
         return 0.0
