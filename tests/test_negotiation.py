@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import anyio
-import anyio.to_thread
 import pytest
 
 from dockerproto import (
