@@ -22,7 +22,7 @@ from hpack import Encoder
 from dockerproto import DockerError
 from dockerproto.auth import Credentials
 from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.fsutil import BytesMessage, Packet
+from dockerproto.buildkit.fsutil import BytesMessage, Packet, stat_of
 from dockerproto.buildkit.handler import Services
 from dockerproto.buildkit.messages import GetSecretRequest
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
@@ -33,8 +33,8 @@ from dockerproto.buildkit.trace import StatusResponse, decode_trace
 from dockerproto.errors import ProtocolViolated
 from dockerproto.protobuf import ProtoMessage
 from tests.calling import Engine
-from tests.filesync import MemoryFile, MemoryOutput, file, link, symlink
-from tests.hostile_messages import Choices, framed, metadata
+from tests.filesync import FIN, MemoryFile, MemoryOutput, data, directory, file, link, symlink
+from tests.hostile_messages import Choices, framed, message, metadata
 from tests.recorded_sessions import PREFACE, RECORDED, sent_by
 
 STEPS: Final = 2000
@@ -115,6 +115,13 @@ class Served:
             self._budget -= 1
             assert self._budget > 0, "it does not come to an end"
         return bytes(out)
+
+    def ask(self, path: str, *messages: bytes) -> None:
+        """Call a method as engines do, and see that the call ends."""
+        stream = self._engine.begin(path, *messages)
+        self._engine.grpc.finish(stream)
+        self._engine.run()
+        assert stream in self._engine.statuses
 
     def close(self) -> None:
         """Close it; nothing is left, and nothing failed but by our own errors, or those of the agent."""
@@ -320,12 +327,26 @@ def perfect(choices: Choices) -> None:
     Caller(choices).run()
 
 
+def outputs(choices: Choices) -> None:
+    """Send the output of a build, as an honest engine does but for some messages."""
+    served = Served(choices)
+    entries = [directory("d"), file("d/a", 3), file("d/b"), link("d/h", "d/a"), symlink("l", "d")]
+    honest = [Packet(stat=stat_of(entry)) for entry in entries]
+    honest += [Packet(), data(1, b"123"), data(1), data(2), FIN]
+    sent = [
+        message(choices) if choices.maybe(8) else each.encode() for each in honest if not choices.maybe(16)
+    ]
+    served.ask("/moby.filesync.v1.FileSend/DiffCopy", *sent)
+    served.close()
+
+
 SCENARIOS: Final[tuple[Callable[[Choices], None], ...]] = (
     perfect,
     frames,
     nearly_recorded,
     anything,
     decoders,
+    outputs,
 )
 
 
@@ -340,4 +361,4 @@ def seeds() -> Iterator[bytes]:
     for engine in RECORDED:
         yield bytes([3, 0, 0, 1]) + sent_by("engine", engine)
     for number in range(200):
-        yield bytes([number % 3]) + bytes((number * 7 + at * 31 + at * at) % 256 for at in range(number * 3))
+        yield bytes([number % 6]) + bytes((number * 7 + at * 31 + at * at) % 256 for at in range(number * 3))
