@@ -1,206 +1,116 @@
-"""Sessions with engines that say anything: only the library's own errors come of it, and memory is bounded.
+"""Fuzz the sessions of BuildKit: ``python -m tests.fuzz_session SECONDS [CORPUS]``.
 
-Run as ``python -m tests.fuzz_session SECONDS [SEED]`` for as long as you like; a few are among the tests.
+With atheris (``pip install atheris``; nothing else needs it) the bytes are guided by what code they reach,
+and kept in the directory CORPUS. Without it they are mutated at random. What is found is raised, with its
+bytes in a file ``crash-...`` in the current directory; ``python -m tests.fuzz_session crash-...`` plays it
+again. At the end the number of executions is printed.
+
+No execution may raise anything, take longer than `TIMEOUT`, or take memory beyond `MEMORY`, nor may all
+of them together.
 """
 
 from __future__ import annotations
 
-import re
+import faulthandler
+import importlib
+import importlib.util
+import random
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, TypeAlias
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from hyperframe.frame import FRAMES
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
-
-from dockerproto.auth import Credentials
-from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, Stat
-from dockerproto.buildkit.grpc import GRPC
-from dockerproto.buildkit.handler import Handler, Services, Unary
-from dockerproto.buildkit.messages import CheckAgentRequest, CredentialsRequest, GetSecretRequest
-from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
-from dockerproto.buildkit.sender import file_sync
-from dockerproto.buildkit.services import auth, health, secrets
-from dockerproto.buildkit.ssh import Forwarding
-from dockerproto.errors import DockerError, ProtocolViolated
-from dockerproto.tree import Entry
-from tests.calling import Engine
-from tests.filesync import MemoryFile, MemoryOutput
-
-FORWARD, SEND = "/moby.sshforward.v1.SSH/ForwardAgent", "/moby.filesync.v1.FileSend/DiffCopy"
-STEPS = 2000
-MEBIBYTE = 2**20
+TIMEOUT = 20
+"""How many seconds one execution may take."""
+MEMORY = 512 * 2**20
+"""How many bytes of memory the process may take."""
+PEAK = 32 * 2**20
+"""How many bytes one execution may hold at once, of which one in `MEASURED` is measured."""
+MEASURED = 64
+LONGEST = 8192
+"""The longest input in bytes."""
 
 
-class Echo:
-    """An agent that answers with what it was asked, or not at all."""
+class Watched:
+    """Executions, counted, some of them with their memory measured."""
 
-    def __init__(self) -> None:
-        self._asked: list[bytes] = []
+    def __init__(self, play: Callable[[bytes], None]) -> None:
+        self.count = 0
+        self._play = play
 
-    async def send(self, data: bytes) -> None:
-        self._asked.append(data)
-
-    async def receive(self) -> bytes | None:
-        return self._asked.pop() if self._asked else None
-
-    def close(self) -> None:
-        self._asked.clear()
-
-
-def services(*, tar: bool) -> Services:
-    """Return all that is served, over files and agents in memory."""
-    tree = Tree.of({"Dockerfile": b"FROM scratch\n", "a/b": bytes(100_000), "a/c": b""})
-    output = MemoryOutput()
-    file = MemoryFile(output, Entry(path="tar", mode=0o100644))
-    output.parts["tar"] = file
-
-    async def find(registry: str) -> Credentials | None:
-        return Credentials(username=registry, password="pw") if registry else None
-
-    async def check(message: bytes) -> bytes:
-        return CheckAgentRequest.decode(message).id.encode(errors="replace")
-
-    def receive() -> Handler:
-        return TarReceiver(lambda: file) if tar else TreeReceiver(output)
-
-    return {
-        **health(),
-        **auth(find),
-        **secrets({"": b"", "token": bytes(1000)}),
-        **file_sync({"context": tree, "dockerfile": tree}),
-        **file_send(receive),
-        FORWARD: lambda _: Forwarding(Echo()),
-        "/moby.sshforward.v1.SSH/CheckAgent": lambda _: Unary(check),
-    }
+    def __call__(self, data: bytes) -> None:
+        self.count += 1
+        if self.count % MEASURED:
+            self._play(data)
+            return
+        tracemalloc.start()
+        try:
+            self._play(data)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < PEAK, f"an input of {len(data)} bytes takes {peak}"
 
 
-PATHS = st.sampled_from([*services(tar=False), "/unknown/Method"])
-KNOWN = ["context", "dockerfile", "token", "Dockerfile", "a/*", "!a", "../a", "1"]
-TEXTS = st.text(max_size=8) | st.sampled_from(KNOWN)
-VALUES = TEXTS.map(lambda text: re.sub(r"[\n\r\0]", "", text).strip())
-NAMES = st.sampled_from(
-    ["dir-name", "followpaths", "exclude-patterns", "include-patterns", "followpaths-encoded", "x"]
-)
-STATS = st.builds(
-    Stat,
-    path=TEXTS,
-    mode=st.sampled_from([0o644, 1 << 31 | 0o755, 1 << 27 | 0o777]) | st.integers(0, 2**32 - 1),
-    size=st.integers(-1, 200),
-    linkname=TEXTS,
-)
-PACKETS = st.builds(
-    Packet, type=st.integers(-1, 5), stat=st.none() | STATS, ID=st.integers(0, 5), data=st.binary(max_size=9)
-)
-PIECES = st.binary(max_size=40) | st.sampled_from([b"\0\0\0\1\x0b", b"\0\0\0\1\x13", bytes(1024)])
-MESSAGES = st.one_of(
-    st.binary(max_size=50),
-    PACKETS,
-    st.builds(BytesMessage, PIECES),
-    st.builds(GetSecretRequest, TEXTS),
-    st.builds(CredentialsRequest, TEXTS),
-).map(lambda message: message if isinstance(message, bytes) else message.encode())
-CALLS = st.tuples(
-    PATHS,
-    st.lists(st.tuples(NAMES, VALUES), max_size=4),
-    st.lists(MESSAGES, max_size=6),
-    st.sampled_from(["finish", "leave", "reset"]),
-)
+def guided(atheris: Any, seconds: int, corpus: Path) -> None:
+    """Fuzz, guided by coverage; this does not return."""
+    with atheris.instrument_imports(include=["dockerproto", "h2", "hpack", "hyperframe"]):
+        hostile = importlib.import_module("tests.hostile_engine")
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(hostile.seeds()):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    options = [f"-max_total_time={seconds}", f"-timeout={TIMEOUT}", f"-max_len={LONGEST}"]
+    options += [f"-rss_limit_mb={MEMORY >> 20}", "-len_control=0", "-print_final_stats=1"]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], Watched(hostile.play))
+    atheris.Fuzz()
 
 
-def framed(kind: int, flags: int, stream: int, body: bytes) -> bytes:
-    """Return a frame of HTTP/2, which need not be one."""
-    return len(body).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + body
+def unguided(seconds: int) -> None:
+    """Fuzz with bytes that are mutated at random."""
+    hostile = importlib.import_module("tests.hostile_engine")
+    watched, seeds, end = Watched(hostile.play), list(hostile.seeds()), time.monotonic() + seconds
+    while time.monotonic() < end:
+        data = mutated(random.choice(seeds))
+        faulthandler.dump_traceback_later(TIMEOUT, exit=True)
+        try:
+            watched(data)
+        except BaseException:
+            Path(f"crash-{watched.count}").write_bytes(data)
+            raise
+    faulthandler.cancel_dump_traceback_later()
+    print(f"{watched.count} executions in {seconds} seconds, {resident() >> 20} MiB")  # noqa: T201
+    assert resident() < MEMORY
 
 
-RAW = st.builds(
-    framed,
-    st.sampled_from([*FRAMES, 200]),
-    st.integers(0, 255),
-    st.integers(0, 9),
-    st.binary(max_size=40),
-)
-# What is done to the bytes of an engine that errs: where, what is put there, and instead of how many.
-DAMAGE = st.tuples(st.integers(0, 3000), st.binary(max_size=4) | RAW, st.integers(0, 4))
-DAMAGES = st.lists(DAMAGE, max_size=3)
-
-EXAMPLES = given(st.lists(CALLS, max_size=5), DAMAGES, st.integers(0, 3000), st.booleans())
-
-Call: TypeAlias = tuple[str, list[tuple[str, str]], list[bytes], str]
-Damage: TypeAlias = tuple[int, bytes, int]
-
-
-def spoken(calls: Sequence[Call]) -> bytes:
-    """Return what an engine says that calls, without waiting for any answer."""
-    engine = GRPC(calls=True)
-    said = engine.take()
-    for path, metadata, messages, end in calls:
-        stream = engine.call(path, metadata)
-        for message in messages:
-            engine.send(stream, message)
-        if end == "finish":
-            engine.finish(stream)
-        said += engine.take()
-        if end == "reset":
-            engine.reset(stream)
-            said += engine.take()
-    return said
-
-
-def listen(said: bytes, cut: int, *, tar: bool) -> None:
-    """Feed a session, and do what it asks for."""
-    served = Engine(services(tar=tar))
-    with suppress(ProtocolViolated):
-        for piece in (said[:cut], said[cut:]):
-            served.session.feed(piece)
-            for _ in range(STEPS):
-                if not served.step():
-                    break
-            sent = served.session.take()
-            assert len(sent) < MEBIBYTE
-    assert isinstance(served.session.failure, DockerError | ValueError | UnicodeError | None)
-    served.session.close()
-
-
-def session(calls: list[Call], damages: list[Damage], cut: int, tar: bool) -> None:
-    """Listen to an engine that errs."""
-    said = spoken(calls)
-    for place, instead, count in damages:
-        said = said[:place] + instead + said[place + count :]
-    listen(said, cut, tar=tar)
+def mutated(seed: bytes) -> bytes:
+    """Return other bytes, not quite."""
+    data = bytearray(seed or b"\0")
+    for _ in range(random.choice((1, 2, 4, 8, 64))):
+        at = random.randrange(len(data))
+        data[at : at + random.choice((0, 1, 1, 1, 9))] = random.randbytes(random.choice((0, 1, 1, 1, 9, 200)))
+        data = data or bytearray(1)
+    return bytes(data[:LONGEST])
 
 
 def resident() -> int:
-    """Return the most memory that this process had, in bytes."""
+    """Return how many bytes of memory this process took at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def main(seconds: float, number: int) -> None:
-    """Go on for some seconds; any failure is shown with the example, and ends it."""
-    everything: Any = list(HealthCheck)
-    patient = settings(
-        max_examples=2000,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=everything,
-    )
-    end, rounds, before = time.monotonic() + seconds, 0, 0
-    while time.monotonic() < end:
-
-        def listened(calls: list[Call], damages: list[Damage], cut: int, tar: bool) -> None:
-            session(calls, damages, cut, tar)
-
-        seed(number + rounds)(patient(EXAMPLES(listened)))()
-        rounds += 1
-        before = before or resident()
-    print(f"{rounds * 2000} sessions; memory grew by {(resident() - before) / MEBIBYTE:.1f} MiB")  # noqa: T201
+def main(what: str, corpus: str = "fuzz-corpus") -> None:
+    """Fuzz for some seconds, or play what a file has."""
+    warnings.simplefilter("ignore")  # an output may have devices, which are not made
+    if not what.isdecimal():
+        importlib.import_module("tests.hostile_engine").play(Path(what).read_bytes())
+    elif importlib.util.find_spec("atheris") is None:
+        unguided(int(what))
+    else:
+        guided(importlib.import_module("atheris"), int(what), Path(corpus))
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else time.time_ns())
+    main(*sys.argv[1:])

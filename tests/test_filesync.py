@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import stat
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from dockerproto_local.directory import Directory
 from dockerproto_local.output import DirectoryOutput
 from tests.feeding import any_cuts
 from tests.filesync import ALL, MemoryOutput, copy, feed, packets, seen
+from tests.recorded_sessions import RECORDED, answers, sent_by
 
 names = st.text(st.sampled_from("ab.-\u00e4\udcff"), min_size=1, max_size=3).filter(
     lambda name: name not in (".", "..")
@@ -147,11 +146,7 @@ def test_whatever_comes_ends_in_our_own_errors(script: list[Packet]) -> None:
     assert output.parts == {}
 
 
-VECTORS = Path(__file__).parent / "vectors"
-DATA_FRAME = 0
-
-
-@pytest.mark.parametrize("engine", ["docker-20.10", "docker-26.1"])
+@pytest.mark.parametrize("engine", RECORDED)
 def test_recorded_calls(engine: str) -> None:
     client, theirs = recorded(engine, "client"), recorded(engine, "engine")
     calls = [stream for stream in client if theirs.get(stream, [])[-1:] == [Packet(type=Kind.FIN)]]
@@ -182,24 +177,6 @@ def recorded_tree(sent: list[Packet]) -> Tree:
 
 
 def recorded(engine: str, side: str) -> dict[int, list[Packet]]:
-    """Return the packets of a side of a recorded session, by stream."""
-    events: list[tuple[str, str]] = json.loads((VECTORS / engine / "session.json").read_text())
-    wire = b"".join(base64.b64decode(data) for who, data in events if who == side)
-    wire = wire.removeprefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    streams: dict[int, bytes] = {}
-    while wire:
-        length, kind, stream = int.from_bytes(wire[:3]), wire[3], int.from_bytes(wire[5:9])
-        if kind == DATA_FRAME:
-            streams[stream] = streams.get(stream, b"") + wire[9 : 9 + length]
-        wire = wire[9 + length :]
-    return {stream: messages(data) for stream, data in streams.items()}
-
-
-def messages(data: bytes) -> list[Packet]:
-    """Return the packets of a call; of another service's call something else."""
-    found: list[Packet] = []
-    while data:
-        length = int.from_bytes(data[1:5])
-        found.append(Packet.decode(data[5 : 5 + length]))
-        data = data[5 + length :]
-    return found
+    """Return the packets of a side of a recorded session, by stream; of other services something else."""
+    messages = answers(sent_by(side, engine)).messages
+    return {stream: list(map(Packet.decode, each)) for stream, each in messages.items()}

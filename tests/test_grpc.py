@@ -96,6 +96,14 @@ class TestACall:
         assert isinstance(called, Called)
         assert called.metadata["followpaths"] == ("\udcff/é",)
 
+    def test_keeps_all_values_of_a_header(self) -> None:
+        pair = Pair()
+        values = tuple(str(number) for number in range(20_000))
+        pair.calling.call(PATH, [("followpaths", value) for value in values])
+        _, (called,) = pair.exchange()
+        assert isinstance(called, Called)
+        assert called.metadata["followpaths"] == values
+
     @pytest.mark.parametrize("message", ["", "plain", "ö %41 \n\t 100%", "x" * 5000, "\udcff"])
     def test_ends_with_a_status_and_its_reason(self, message: str) -> None:
         pair = Pair()
@@ -257,6 +265,21 @@ class TestWhatAPeerDoesWrong:
             grpc.feed(data)
         assert grpc.ended
         assert grpc.feed(data) == []
+
+    @pytest.mark.parametrize("ask", ["ping", "settings"])
+    def test_in_asking_for_answers_that_it_does_not_take_ends_the_connection(self, ask: str) -> None:
+        caller = Caller()
+        for _ in range(3):
+            for _ in range(10_000):
+                caller.h2.ping(bytes(8)) if ask == "ping" else caller.h2.update_settings({})
+            caller.exchange()
+        caller.h2.update_settings({})
+        for _ in range(2**14):
+            caller.h2.ping(bytes(8))
+        with pytest.raises(ProtocolViolated, match=r"^more than 16384 pings and settings came at once$"):
+            caller.grpc.feed(caller.h2.data_to_send())
+        assert caller.grpc.ended
+        assert caller.grpc.feed(b"anything") == []
 
     def test_after_it_said_goodbye_is_not_heard(self) -> None:
         caller = Caller()

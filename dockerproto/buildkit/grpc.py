@@ -34,6 +34,9 @@ _STREAM_WINDOW: Final = MESSAGE_LIMIT + 2**20
 _CONNECTION_WINDOW: Final = 8 * _STREAM_WINDOW
 # Among a call's headers are the lines of the program's .dockerignore.
 _METADATA_LIMIT: Final = 2**20
+_MOST_OWED: Final = 2**14
+"""How many pings and settings may be answered without a look at whether the peer takes the answers."""
+_OWED: Final = (h2.events.PingReceived, h2.events.RemoteSettingsChanged)
 _SETTINGS: Final = {
     h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
     h2.settings.SettingCodes.ENABLE_PUSH: 0,
@@ -153,6 +156,7 @@ class GRPC:
             h2.events.StreamReset: self._reset,
             h2.events.ConnectionTerminated: self._terminated,
         }
+        self._owed = 0
         self.ended: bool = False
         """Whether the peer will say no more."""
 
@@ -160,7 +164,7 @@ class GRPC:
         """Take bytes of the connection, and return what they mean.
 
         Raises:
-            ProtocolViolated: They are no HTTP/2.
+            ProtocolViolated: They are no HTTP/2, or ask for more answers than are taken.
         """
         if self.ended:
             return []
@@ -169,11 +173,16 @@ class GRPC:
         except h2.exceptions.H2Error as error:
             self.ended = True
             raise ProtocolViolated(0, f"this is no HTTP/2: {error}") from error
+        self._owed += sum(isinstance(event, _OWED) for event in events)
+        if self._owed > _MOST_OWED:
+            self.ended = True
+            raise ProtocolViolated(0, f"more than {_MOST_OWED} pings and settings came at once")
         known = ((self._reads.get(type(event)), event) for event in events)
         return [each for read, event in known if read is not None for each in read(event)]
 
     def take(self) -> bytes:
         """Return the bytes that are to be sent now."""
+        self._owed = 0
         for stream in () if self.ended else list(self._streams):
             self._flush(stream)
         return self._h2.data_to_send()
@@ -344,11 +353,11 @@ def _bytes(text: str) -> bytes:
 
 
 def _metadata(headers: Iterable[tuple[bytes, bytes]]) -> Metadata:
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for raw_name, raw_value in headers:
-        name = raw_name.decode("latin-1").lower()
-        found[name] = (*found.get(name, ()), raw_value.decode(errors="surrogateescape"))
-    return found
+        values = found.setdefault(raw_name.decode("latin-1").lower(), [])
+        values.append(raw_value.decode(errors="surrogateescape"))
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def _first(metadata: Metadata, name: str, default: str = "") -> str:

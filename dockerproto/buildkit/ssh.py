@@ -17,6 +17,7 @@ from dockerproto.buildkit.fsutil import BytesMessage
 from dockerproto.buildkit.handler import OK, Code, Handler, Metadata, RpcError, Services, Step, Unary, Wait
 from dockerproto.buildkit.messages import CheckAgentRequest
 from dockerproto.endpoint import UnixSocket
+from dockerproto.errors import ProtocolViolated
 from dockerproto.network import ByteStream, Network
 
 DEFAULT_ID: Final = "default"
@@ -59,13 +60,13 @@ class Frames:
         """Take bytes, and yield the messages that they complete.
 
         Raises:
-            ValueError: A message is longer than agents take.
+            ProtocolViolated: A message is longer than agents take.
         """
         self._rest.extend(data)
         while len(self._rest) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._rest)
             if length > _LONGEST:
-                raise ValueError(f"a message of {length} bytes is too long for an ssh agent")
+                raise ProtocolViolated(0, f"a message of {length} bytes is too long for an ssh agent")
             end = _LENGTH.size + length
             if len(self._rest) < end:
                 return
