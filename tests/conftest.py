@@ -131,7 +131,7 @@ def closed_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regist
     yield from _registry(tmp_path_factory.mktemp("registry"), user=USER, password=PASSWORD)
 
 
-def _registry(directory: Path, **credentials: str) -> Iterator[Registry]:
+def _registry(directory: Path, **credentials: Any) -> Iterator[Registry]:
     if reason := registry.available():
         pytest.fail(f'there is no registry to test with; deselect by -m "not engine": {reason}')
     with Registry(directory, **credentials) as server:

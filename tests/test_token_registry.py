@@ -61,7 +61,7 @@ async def pushed(
     ask(engine.socket, "DELETE", f"/images/{name}?force=1")
 
 
-def of_anybody(kind: str) -> Any:
+def of_anybody(kind: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("pushed", [kind], indirect=True)
 
 

@@ -78,7 +78,7 @@ def read_output(text: str) -> Path | Tar:
 def _fields(text: str, known: Collection[str]) -> dict[str, str]:
     """Read NAME=VALUE, and more after commas; a field with a comma is quoted, as in CSV."""
     fields: dict[str, str] = {}
-    for field in next(csv.reader([text]), []):
+    for field in next(csv.reader([text]), list[str]()):
         name, equals, value = field.partition("=")
         if not equals or name.lower() not in known:
             raise ArgumentTypeError(f"not one of {', '.join(known)} with a value: {field!r}")
