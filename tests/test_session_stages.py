@@ -161,7 +161,7 @@ class TestLeaving:
         self, engine: PrivateEngine, connect: Connect, stage: Stage, how: str
     ) -> None:
         before = sockets()
-        async with connect(engine.url) as docker, connect(engine.url) as another:
+        async with connect(engine.url) as docker:
             with suppress(KeyError):
                 async with begin(docker, stage, stream=True) as stream:
                     await read_until_reached(stream, stage)
@@ -169,8 +169,9 @@ class TestLeaving:
                         raise KeyError
                     if how.startswith("close"):
                         await (stream if how == "close" else docker).close()
-                        await nothing_is_left(another, stage)
-            await until(lambda: sockets() <= before + 2)  # each client keeps one
+                        await until(stage.left, 2)
+            await until(lambda: sockets() <= before + 1)  # the one that is kept
+        async with connect(engine.url) as another:
             await nothing_is_left(another, stage)
 
     @pytest.mark.parametrize("stream", [True, False])
