@@ -63,7 +63,7 @@ class AsyncStream(Generic[T]):
                     raise StopAsyncIteration
                 await self._read()
         except DockerError as error:
-            self._fail(error, list(self._kept))
+            await self._fail(error, list(self._kept))
             raise
 
     async def rest(self) -> list[T]:
@@ -75,7 +75,7 @@ class AsyncStream(Generic[T]):
                 await self._read()
                 items.extend(self._items)
         except DockerError as error:
-            self._fail(error, items)
+            await self._fail(error, items)
             raise
         return items
 
@@ -138,8 +138,8 @@ class AsyncStream(Generic[T]):
         self._ended = not data
         self._items = iter(self._decoder.feed(data))
 
-    def _fail(self, error: DockerError, before: list[T]) -> None:
-        self.abort()
+    async def _fail(self, error: DockerError, before: list[T]) -> None:
+        await self.close()
         if self._answer is not None and error.__cause__ is None:
             error.__cause__ = self._answer.cause
         if self.kept:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -142,6 +145,16 @@ def repository(engine: PrivateEngine, closed_registry: Registry) -> Any:
     assert ask(engine.socket, "POST", f"/images/busybox/tag?repo={name}&tag=latest").status == 201
     yield name
     ask(engine.socket, "DELETE", f"/images/{name}?force=1")
+
+
+@pytest.fixture
+def command(engine: PrivateEngine) -> Iterator[str]:
+    """A command that is unlike that of any other test, and ends with it."""
+    command = f"sleep 4321.{time.time_ns()}"
+    yield command
+    for pid in engine.processes(command):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

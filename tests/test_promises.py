@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +22,16 @@ from dockerproto import InvalidReference
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
 from tests.bench.processes import NotInTimeError
-from tests.bench.scripted import wait_until
 from tests.bench.unix_http import ask
 from tests.conftest import Connect
 from tests.differences import Difference
 from tests.facade import Transport
+from tests.waiting import sockets, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 
 builds_stop = pytest.mark.differs(Difference.BUILDS_GO_ON, raises=NotInTimeError)
-
-
-@pytest.fixture
-def command(engine: PrivateEngine) -> Iterator[str]:
-    """A command that is unlike that of any other test, and ends with it."""
-    command = f"sleep 4321.{time.time_ns()}"
-    yield command
-    for pid in engine.processes(command):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def begin(docker: Any, command: str) -> Any:
@@ -52,10 +40,6 @@ def begin(docker: Any, command: str) -> Any:
     return docker.images.build(
         fileobj=context(dockerfile), network_mode="none", nocache=True, forcerm=True, stream=True
     )
-
-
-async def until(predicate: Callable[[], object], seconds: float = 20) -> None:
-    await anyio.to_thread.run_sync(wait_until, predicate, seconds)
 
 
 async def read_until_begun(stream: Any) -> None:
@@ -129,17 +113,17 @@ class TestLeavingEarlyStopsTheEngine:
         await until(lambda: not engine.processes(command), 2)
 
     async def test_a_hundred_exports(self, engine: PrivateEngine, connect: Connect) -> None:
-        before = _sockets()
+        before = sockets()
         async with connect(engine.url) as docker:
             for _ in range(100):
                 async with docker.images.export_image("busybox") as download:
                     assert len(await download.read(512)) == 512
             assert await docker.images.exists("busybox")
-            await until(lambda: _sockets() <= before + 1)  # the one that is kept
-        await until(lambda: _sockets() == before)
+            await until(lambda: sockets() <= before + 1)  # the one that is kept
+        await until(lambda: sockets() == before)
 
     async def test_twenty_builds(self, engine: PrivateEngine, connect: Connect, command: str) -> None:
-        before = _sockets()
+        before = sockets()
         async with connect(engine.url) as docker:
             for _ in range(20):
                 async with begin(docker, command) as stream:
@@ -147,8 +131,8 @@ class TestLeavingEarlyStopsTheEngine:
             if not Difference.BUILDS_GO_ON.on(engine):
                 await until(lambda: not engine.processes(command), 2)
             assert await docker.images.exists("busybox")
-            await until(lambda: _sockets() <= before + 1)  # the one that is kept
-        await until(lambda: _sockets() == before)
+            await until(lambda: sockets() <= before + 1)  # the one that is kept
+        await until(lambda: sockets() == before)
 
 
 class TestNamesStayInImages:
@@ -210,9 +194,3 @@ class TestMemoryStaysFlat:
         assert grown["exported"] > 2 * LAYER
         assert grown["export"] < 20 * MEBIBYTE
         assert grown["import"] < 20 * MEBIBYTE
-
-
-def _sockets() -> int:
-    """Count the sockets that this process has open."""
-    links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
-    return len([link for link in links if link.name.startswith("socket:")])

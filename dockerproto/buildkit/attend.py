@@ -68,7 +68,7 @@ class Attendance:
     @property
     def cause(self) -> Exception | None:
         """What went wrong first while the engine was served."""
-        return self._session.failure
+        return self._session.failure or self.failure
 
     async def send(self, message: Message, timer: Timer) -> Answer:
         """Send the request of the build, and return its answer."""

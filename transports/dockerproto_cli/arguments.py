@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from dockerproto import __version__
 from dockerproto_cli import store, transfer
+from dockerproto_cli.offers import read_agent, read_output, read_secret
 from dockerproto_cli.output import Invocation
 
 Run: TypeAlias = Callable[[Invocation], int | None]
@@ -90,6 +91,29 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
                 help="which builder; by default what DOCKER_BUILDKIT or else the engine says",
             ),
             _value("--network", metavar="MODE", help="the network of the steps"),
+            _value(
+                "--secret",
+                action="append",
+                type=read_secret,
+                default=[],
+                metavar="id=ID[,src=PATH|env=NAME]",
+                help="a secret: a file, or an environment variable",
+            ),
+            _value(
+                "--ssh",
+                action="append",
+                type=read_agent,
+                default=[],
+                metavar="default|ID=SOCKET",
+                help="an ssh agent: that of SSH_AUTH_SOCK, or another",
+            ),
+            _value(
+                "-o",
+                "--output",
+                type=read_output,
+                metavar="DIR|type=local,dest=DIR|type=tar,dest=FILE",
+                help="write what the build made, instead of making an image of it",
+            ),
             _flag("-q", "--quiet", help="no progress; write the id of the image"),
             _PROGRESS,
             _value(

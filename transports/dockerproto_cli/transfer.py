@@ -54,6 +54,9 @@ def build(invocation: Invocation) -> None:
         platform=arguments.platform,
         network_mode=arguments.network,
         builder=arguments.builder,
+        secrets=dict(arguments.secret),
+        ssh=dict(arguments.ssh),
+        output=arguments.output,
         on_upload=display.uploaded if arguments.builder == "classic" else None,  # BuildKit fetches
         stream=True,
     )
