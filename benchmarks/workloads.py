@@ -54,6 +54,10 @@ class Dockerproto:
     async def context(self, docker: Any, _amount: int, file: str) -> None:
         await docker.images.build(path=file, tag="bench")
 
+    async def rebuild(self, docker: Any, _amount: int, file: str) -> None:
+        change(file)
+        await docker.images.build(path=file, tag="bench", builder="buildkit")
+
     async def progress(self, docker: Any, amount: int, _file: str) -> None:
         count = 0
         async with docker.images.pull(IMAGE, stream=True) as stream:
@@ -77,6 +81,14 @@ class Asyncio(Dockerproto):
     async def concurrent(self, docker: Any, amount: int, _file: str) -> None:
         for _ in range(amount // 200):
             await asyncio.gather(*(docker.images.inspect(IMAGE) for _ in range(200)))
+
+
+class Classic(Asyncio):
+    """The same with the classic builder, which is sent a tar."""
+
+    async def rebuild(self, docker: Any, _amount: int, file: str) -> None:
+        change(file)
+        await docker.images.build(path=file, tag="bench", builder="classic")
 
 
 class Trio(Dockerproto):
@@ -164,6 +176,10 @@ class Httpx:
     def context(self, docker: Any, _amount: int, file: str) -> None:
         docker.images.build(path=file, tag="bench")
 
+    def rebuild(self, docker: Any, _amount: int, file: str) -> None:
+        change(file)
+        docker.images.build(path=file, tag="bench", builder="buildkit")
+
     def progress(self, docker: Any, amount: int, _file: str) -> None:
         with docker.images.pull(IMAGE, stream=True) as stream:
             assert sum(1 for _ in stream) == amount
@@ -176,7 +192,7 @@ class DockerPy:
         import docker  # type: ignore[import-untyped]  # it has no types
 
         client = docker.DockerClient(url, version="auto")
-        client.api.inspect_image(IMAGE)
+        self.inspect(client, 1, file)
         return timed(partial(getattr(self, work), client, amount, file))
 
     def inspect(self, docker: Any, amount: int, _file: str) -> None:
@@ -202,6 +218,10 @@ class DockerPy:
     def context(self, docker: Any, _amount: int, file: str) -> None:
         for _ in docker.api.build(path=file, tag="bench"):
             pass
+
+    def rebuild(self, docker: Any, amount: int, file: str) -> None:
+        change(file)
+        self.context(docker, amount, file)
 
     def progress(self, docker: Any, amount: int, _file: str) -> None:
         stream = docker.api.pull(IMAGE, tag="latest", stream=True, decode=True)
@@ -285,6 +305,11 @@ class Command:
         return {"seconds": seconds, "cpu": cpu, "memory": after.ru_maxrss * 1024}
 
 
+def change(directory: str) -> None:
+    """Give one file of a directory another content."""
+    Path(directory, "folder-0", "file-0").write_bytes(os.urandom(1024))
+
+
 async def measured(
     work: Callable[[], Awaitable[None]], warm_up: Callable[[str], Awaitable[Any]]
 ) -> dict[str, float]:
@@ -324,6 +349,7 @@ def resident(what: str) -> int:
 
 CONTESTANTS: dict[str, Any] = {
     "asyncio": Asyncio,
+    "classic": Classic,
     "trio": Trio,
     "httpx": Httpx,
     "aiodocker": Aiodocker,
