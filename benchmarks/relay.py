@@ -37,10 +37,14 @@ class Relay:
                 engine = socket.socket(socket.AF_UNIX)
                 engine.connect(self._engine)
                 Thread(target=_carry, args=(client, engine, self._count), daemon=True).start()
-                Thread(target=_carry, args=(engine, client, lambda _: None), daemon=True).start()
+                Thread(target=_carry, args=(engine, client, _ignore), daemon=True).start()
 
     def _count(self, size: int) -> None:
         self.sent += size
+
+
+def _ignore(_size: int) -> None:
+    pass
 
 
 def _carry(source: socket.socket, target: socket.socket, count: Callable[[int], None]) -> None:

@@ -179,6 +179,7 @@ INTRODUCTION = """\
 `make bench` has written this page.
 Each figure is the median of several runs, with the lowest and the highest.
 Each run is a process of its own, and all contestants run in turn.
+Before it is measured, it makes a call, and a small build if it is about contexts.
 
 The replay engine is a C program that sends prebuilt answers and discards what it gets.
 So the engine's own cost is not in the figures.
