@@ -7,7 +7,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +123,7 @@ def compiled() -> Path:
 
 
 @contextmanager
-def replaying(answers: dict[str, Answer]) -> Iterator[str]:
+def replaying(answers: dict[str, Answer]) -> Generator[str]:
     """Run an engine with these answers beside the common ones; give its URL."""
     with tempfile.TemporaryDirectory() as directory:
         routes = Path(directory, "routes")

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,11 +25,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.contexts import trees
+from benchmarks.relay import relayed
 from benchmarks.replay import replaying
 from benchmarks.rows import GIB, Row, Target, rows
 
 SECONDS = 40
 """How long a row may take; after this there are no more rounds of it than three."""
+DIRECTORIES = ("context", "rebuild")
+"""The work that is done on a directory."""
 MODULES = {
     "asyncio": "dockerproto_asyncio",
     "trio": "dockerproto_trio",
@@ -46,6 +49,7 @@ class Figures:
     values: list[float]
     cpu: float
     memory: float
+    sent: float
 
     @property
     def median(self) -> float:
@@ -71,12 +75,21 @@ def measure(row: Row, url: str, file: str, rounds: int) -> dict[str, Figures]:
             [row.figure(each["seconds"] / row.amount) for each in done],
             statistics.median(each["cpu"] for each in done),
             statistics.median(each["memory"] for each in done),
+            statistics.median(each["sent"] for each in done),
         )
         for name, done in runs.items()
     }
 
 
 def _run(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
+    """Run a piece of work once, through a relay if it is about what is sent."""
+    if row.work != "rebuild":
+        return {**_took(contestant, row, url, file), "sent": 0}
+    with relayed(url) as relay:
+        return {**_took(contestant, row, relay.url, file), "sent": relay.sent}
+
+
+def _took(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
     arguments = ["-m", "benchmarks.workloads", contestant, row.work, url, str(row.amount), file]
     if row.work == "importing":
         arguments = [str(Path(__file__).with_name("importing.py")), MODULES[contestant]]
@@ -105,12 +118,13 @@ def describe(row: Row, figures: dict[str, Figures]) -> Iterator[str]:
     yield f"## {row.title[0].upper()}{row.title[1:]}"
     yield ""
     memory = row.work in ("upload", "download", "context", "importing")
+    sent = row.work == "rebuild"
     scale = GIB / row.amount if row.amount % GIB == 0 else 1e6 / row.amount
     what = "CPU s/GiB" if row.amount % GIB == 0 else "CPU us each"
-    yield f"| | {row.unit} | {what} |{' memory, MiB |' if memory else ''}"
-    yield f"|---|---:|---:|{'---:|' if memory else ''}"
+    yield f"| | {row.unit} | {what} |{' memory, MiB |' * memory}{' sent, KiB |' * sent}"
+    yield f"|---|---:|---:|{'---:|' * (memory + sent)}"
     for name, each in figures.items():
-        more = f" {each.memory / 2**20:.1f} |" if memory else ""
+        more = f" {each.memory / 2**20:.1f} |" * memory + f" {each.sent / 2**10:,.1f} |" * sent
         yield f"| {name} | {each} | {each.cpu * scale:.3g} |{more}"
     yield ""
     yield from (f"- {judge(each, row, figures)}" for each in row.targets if each.peer in figures)
@@ -131,7 +145,7 @@ def machine() -> Iterator[str]:
 
 
 @contextmanager
-def real_engine() -> Iterator[str]:
+def real_engine() -> Generator[str]:
     """Run a private engine that has an image of the name."""
     from tests.bench.base_image import busybox_layer
     from tests.bench.dockerd import Dockerd
@@ -152,7 +166,7 @@ def run_all(only: str, rounds: int) -> Iterator[str]:
                 continue
             if row.work == "upload" and not file.exists():
                 file.write_bytes(os.urandom(2**20) * 1024)
-            source = str(trees(Path(directory), row.title)) if row.work == "context" else str(file)
+            source = str(trees(Path(directory), row.title)) if row.work in DIRECTORIES else str(file)
             with real_engine() if row.engine == "real" else replaying(dict(row.answers)) as url:
                 lines = list(describe(row, measure(row, url, source, rounds)))
             print("\n".join(lines), flush=True)
@@ -165,6 +179,7 @@ INTRODUCTION = """\
 `make bench` has written this page.
 Each figure is the median of several runs, with the lowest and the highest.
 Each run is a process of its own, and all contestants run in turn.
+Before it is measured, it makes a call, and a small build if it is about contexts.
 
 The replay engine is a C program that sends prebuilt answers and discards what it gets.
 So the engine's own cost is not in the figures.

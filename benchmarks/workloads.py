@@ -8,6 +8,7 @@ It warms up, does the work once, and prints what it took, as JSON.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -23,11 +24,18 @@ from typing import Any, TypeAlias
 Work: TypeAlias = Callable[[Any, int, str], Awaitable[None]]
 
 IMAGE = "bench"
+EMPTY = b"FROM scratch\n"
+"""The Dockerfile of a build that is only to load what builds need."""
 INSPECT = b"GET /v1.41/images/bench/json HTTP/1.1\r\nHost: docker\r\n\r\n"
 
 
 class Dockerproto:
     """This library, on an event loop."""
+
+    async def warm_up(self, docker: Any, work: str) -> None:
+        await docker.images.inspect(IMAGE)
+        if work == "context":
+            await docker.images.build(dockerfile=EMPTY, tag="bench")
 
     async def inspect(self, docker: Any, amount: int, _file: str) -> None:
         for _ in range(amount):
@@ -54,6 +62,10 @@ class Dockerproto:
     async def context(self, docker: Any, _amount: int, file: str) -> None:
         await docker.images.build(path=file, tag="bench")
 
+    async def rebuild(self, docker: Any, _amount: int, file: str) -> None:
+        change(file)
+        await docker.images.build(path=file, tag="bench", builder="buildkit")
+
     async def progress(self, docker: Any, amount: int, _file: str) -> None:
         count = 0
         async with docker.images.pull(IMAGE, stream=True) as stream:
@@ -72,11 +84,21 @@ class Asyncio(Dockerproto):
         from dockerproto_asyncio import Docker
 
         async with Docker(url) as docker:
-            return await measured(partial(getattr(self, work), docker, amount, file), docker.images.inspect)
+            return await measured(
+                partial(getattr(self, work), docker, amount, file), self.warm_up(docker, work)
+            )
 
     async def concurrent(self, docker: Any, amount: int, _file: str) -> None:
         for _ in range(amount // 200):
             await asyncio.gather(*(docker.images.inspect(IMAGE) for _ in range(200)))
+
+
+class Classic(Asyncio):
+    """The same with the classic builder, which is sent a tar."""
+
+    async def rebuild(self, docker: Any, _amount: int, file: str) -> None:
+        change(file)
+        await docker.images.build(path=file, tag="bench", builder="classic")
 
 
 class Trio(Dockerproto):
@@ -91,7 +113,9 @@ class Trio(Dockerproto):
         from dockerproto_trio import Docker
 
         async with Docker(url) as docker:
-            return await measured(partial(getattr(self, work), docker, amount, file), docker.images.inspect)
+            return await measured(
+                partial(getattr(self, work), docker, amount, file), self.warm_up(docker, work)
+            )
 
     async def concurrent(self, docker: Any, amount: int, _file: str) -> None:
         import trio
@@ -112,11 +136,16 @@ class Aiodocker:
         import aiodocker
 
         async with aiodocker.Docker(url) as docker:
-            return await measured(partial(getattr(self, work), docker, amount, file), docker.images.inspect)
+            return await measured(
+                partial(getattr(self, work), docker, amount, file), self.warm_up(docker, work)
+            )
 
     inspect = Dockerproto.inspect
     list = Dockerproto.list
     concurrent = Asyncio.concurrent
+
+    async def warm_up(self, docker: Any, _work: str) -> None:
+        await docker.images.inspect(IMAGE)
 
     async def download(self, docker: Any, amount: int, _file: str) -> None:
         size = 0
@@ -144,6 +173,8 @@ class Httpx:
 
         with Docker(url) as docker:
             docker.images.inspect(IMAGE)
+            if work == "context":
+                docker.images.build(dockerfile=EMPTY, tag="bench")
             return timed(partial(getattr(self, work), docker, amount, file))
 
     def inspect(self, docker: Any, amount: int, _file: str) -> None:
@@ -164,6 +195,10 @@ class Httpx:
     def context(self, docker: Any, _amount: int, file: str) -> None:
         docker.images.build(path=file, tag="bench")
 
+    def rebuild(self, docker: Any, _amount: int, file: str) -> None:
+        change(file)
+        docker.images.build(path=file, tag="bench", builder="buildkit")
+
     def progress(self, docker: Any, amount: int, _file: str) -> None:
         with docker.images.pull(IMAGE, stream=True) as stream:
             assert sum(1 for _ in stream) == amount
@@ -176,7 +211,9 @@ class DockerPy:
         import docker  # type: ignore[import-untyped]  # it has no types
 
         client = docker.DockerClient(url, version="auto")
-        client.api.inspect_image(IMAGE)
+        self.inspect(client, 1, file)
+        if work == "context":
+            any(client.api.build(fileobj=io.BytesIO(EMPTY), tag="bench"))
         return timed(partial(getattr(self, work), client, amount, file))
 
     def inspect(self, docker: Any, amount: int, _file: str) -> None:
@@ -202,6 +239,10 @@ class DockerPy:
     def context(self, docker: Any, _amount: int, file: str) -> None:
         for _ in docker.api.build(path=file, tag="bench"):
             pass
+
+    def rebuild(self, docker: Any, amount: int, file: str) -> None:
+        change(file)
+        self.context(docker, amount, file)
 
     def progress(self, docker: Any, amount: int, _file: str) -> None:
         stream = docker.api.pull(IMAGE, tag="latest", stream=True, decode=True)
@@ -285,11 +326,14 @@ class Command:
         return {"seconds": seconds, "cpu": cpu, "memory": after.ru_maxrss * 1024}
 
 
-async def measured(
-    work: Callable[[], Awaitable[None]], warm_up: Callable[[str], Awaitable[Any]]
-) -> dict[str, float]:
+def change(directory: str) -> None:
+    """Give one file of a directory another content."""
+    Path(directory, "folder-0", "file-0").write_bytes(os.urandom(1024))
+
+
+async def measured(work: Callable[[], Awaitable[None]], warm_up: Awaitable[None]) -> dict[str, float]:
     """Warm up, do the work, and return what it took."""
-    await warm_up(IMAGE)
+    await warm_up
     begin = Meter()
     await work()
     return begin.read()
@@ -324,6 +368,7 @@ def resident(what: str) -> int:
 
 CONTESTANTS: dict[str, Any] = {
     "asyncio": Asyncio,
+    "classic": Classic,
     "trio": Trio,
     "httpx": Httpx,
     "aiodocker": Aiodocker,

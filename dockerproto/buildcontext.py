@@ -7,15 +7,13 @@ file lists. A Dockerfile that is no file of the directory gets a name that no fi
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from os import PathLike, fspath
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
-from dockerproto.ignore import PatternLine, Patterns, read_ignore_file
-from dockerproto.tree import Entry
+from dockerproto.tree import Choice, Entry
 
 Compression: TypeAlias = Literal["gzip"]
 """How a context is compressed."""
@@ -95,13 +93,22 @@ class Found:
     """Whether the directory has something of a name."""
 
 
+class Excluded(Protocol):
+    """What is left out of a directory: `dockerproto.ignore.Patterns`, which are loaded for a plan only."""
+
+    @property
+    def root(self) -> Choice:
+        """Which entries of the directory are taken, asked from its root down."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is sent as a context."""
 
     dockerfile: str
     """The path of the Dockerfile in it."""
-    patterns: Patterns
+    patterns: Excluded
     """What is left out of the directory."""
     kept: tuple[str, ...] = ()
     """Paths of the directory that are sent all the same."""
@@ -137,6 +144,8 @@ def plan(found: Found, *, classic: bool = True) -> Plan:
     Raises:
         InvalidPattern: The ignore file has a pattern that is none.
     """
+    from dockerproto.ignore import PatternLine, Patterns, read_ignore_file  # noqa: PLC0415  # see `Excluded`
+
     lines = [] if found.ignore is None else read_ignore_file(found.ignore[1], found.ignore[0])
     patterns = Patterns(lines, classic=classic)
     kept: list[str] = []
@@ -161,7 +170,9 @@ def plan(found: Found, *, classic: bool = True) -> Plan:
 
 def _unused(found: Found) -> str:
     """Return a name for the Dockerfile that the directory does not have: the same for the same content."""
-    digest = hashlib.sha256(found.content)
+    from hashlib import sha256  # noqa: PLC0415  # only for a Dockerfile from elsewhere
+
+    digest = sha256(found.content)
     while found.names(name := f".dockerfile.{digest.hexdigest()[:_DIGITS]}"):
         digest.update(b"another")
     return name

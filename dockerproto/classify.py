@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from dockerproto.errors import (
@@ -67,7 +68,6 @@ _TEXTS: Final[tuple[tuple[type[DockerError], str], ...]] = (
         r"connection refused|no such host|i/o timeout|unexpected http status: 5|server gave http response",
     ),
 )
-_KNOWN: Final = tuple((cause, re.compile(text, re.IGNORECASE)) for cause, text in _TEXTS)
 
 # The classic builder of Docker sends it as a number; BuildKit and Podman have it in their text only.
 _EXIT_CODE: Final = re.compile(
@@ -123,7 +123,13 @@ def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
 
 
 def _cause(message: str) -> type[DockerError] | None:
-    return next((cause for cause, text in _KNOWN if text.search(message)), None)
+    return next((cause for cause, text in _known() if text.search(message)), None)
+
+
+@cache
+def _known() -> tuple[tuple[type[DockerError], re.Pattern[str]], ...]:
+    """Return the texts, compiled: once, and not before there is an error."""
+    return tuple((cause, re.compile(text, re.IGNORECASE)) for cause, text in _TEXTS)
 
 
 def _by_status(status: int) -> type[DockerError]:

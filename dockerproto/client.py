@@ -14,13 +14,13 @@ from dockerproto.auth import Credentials
 from dockerproto.buildcontext import BuildContext
 from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
-from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
 from dockerproto.offer import BUILDKIT_VARIABLE, Offer, wants_buildkit
+from dockerproto.recipe import DOCKERFILE, Recipe
 from dockerproto.request import Parameter, Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
 from dockerproto.uploads import SlicedUpload

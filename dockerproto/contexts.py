@@ -7,8 +7,6 @@ Described at https://docs.docker.com/engine/manage-resources/contexts/.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -63,8 +61,10 @@ def context_id(name: str) -> str:
     Raises:
         ContextError: No file can have the name.
     """
+    from hashlib import sha256  # noqa: PLC0415  # only where contexts are used
+
     try:
-        return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+        return sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
     except UnicodeEncodeError:
         raise ContextError(0, f"not the name of a context: {name!r}") from None
 
@@ -121,9 +121,11 @@ def _read_meta(text: str) -> Stored:
 
 def _document(text: str, *, whole: bool) -> Any:
     """Return the JSON document that a text begins with, or that is the whole of it."""
+    from json import JSONDecoder  # noqa: PLC0415  # only if there is such a file
+
     text = text.strip(_SPACE)
     try:
-        document, end = _DECODER.raw_decode(text)
+        document, end = JSONDecoder(object_pairs_hook=_Object, parse_constant=_constant).raw_decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if whole and end != len(text):
@@ -143,6 +145,3 @@ def _typed(value: Any, name: str, kind: type[Any]) -> Any:
 
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
-
-
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_Object, parse_constant=_constant)

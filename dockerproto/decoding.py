@@ -6,7 +6,6 @@ to its end did end properly. That the HTTP framing is complete is checked before
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
@@ -28,7 +27,6 @@ _LONG: Final = 4096
 _BLOCK: Final = 512
 _TAIL: Final = 8 * _BLOCK
 _json: Final = msgspec.json.Decoder()
-_documents: Final = json.JSONDecoder()
 
 
 class Decoder(Protocol[T_co]):
@@ -268,11 +266,18 @@ def _several(line: bytes) -> Iterator[Any]:
     end = _skip(text, 0)
     while end < len(text):
         try:
-            document, end = _documents.raw_decode(text, end)
+            document, end = _document(text, end)
         except (ValueError, RecursionError) as error:
             raise ProtocolViolated(0, f"a message that is no JSON: {text[end : end + 200]!r}") from error
         yield document
         end = _skip(text, end)
+
+
+def _document(text: str, start: int) -> tuple[Any, int]:
+    """Return the document that begins there, and where it ends; raise ValueError or RecursionError."""
+    from json import JSONDecoder  # noqa: PLC0415  # msgspec's does not tell the end
+
+    return JSONDecoder().raw_decode(text, start)
 
 
 def _skip(text: str, start: int) -> int:
@@ -292,7 +297,7 @@ def _message(body: bytes) -> str:
     """Return the message of an error's body: JSON with one, else the text."""
     text = body.decode(errors="replace").strip()
     try:
-        document: Any = _documents.raw_decode(text)[0]
+        document: Any = _document(text, 0)[0]
     except (ValueError, RecursionError):
         return text
     if not isinstance(document, dict):

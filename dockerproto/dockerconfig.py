@@ -10,7 +10,6 @@ Documented at https://docs.docker.com/reference/cli/docker/login/#credential-sto
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, cast
@@ -112,6 +111,8 @@ def with_credentials(
     Raises:
         CredentialsError: The file's ``auths`` is not an object.
     """
+    from json import dumps  # noqa: PLC0415  # only to store a login
+
     auths = dict(_section(config, "auths"))
     outdated = _key(auths, registry)
     key = server_of(registry)
@@ -119,7 +120,7 @@ def with_credentials(
     renamed = {key if each == outdated else each: value for each, value in auths.items()}
     name = _name(config.document, "auths") or "auths"
     document = {**config.document, name: {**renamed, key: entry}}
-    return json.dumps(document, indent="\t", ensure_ascii=False).encode()
+    return dumps(document, indent="\t", ensure_ascii=False).encode()
 
 
 def _written(credentials: Credentials) -> dict[str, str]:

@@ -7,21 +7,15 @@ The syntax is that of https://docs.docker.com/reference/dockerfile/, read as the
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import takewhile
-from types import MappingProxyType
 from typing import Final
 
 from dockerproto.errors import InvalidReference
 from dockerproto.expansion import ESCAPES, LONGEST, expand, flags, words
 from dockerproto.reference import Reference, parse_reference
-
-DOCKERFILE: Final = "Dockerfile"
-"""The path of the Dockerfile, unless another is named."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _DIRECTIVE: Final = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(\S.*)")
@@ -29,30 +23,6 @@ _HEREDOC: Final = re.compile(r"\d*<<(-?)([^<]+)", re.ASCII)
 _WITH_SOURCES: Final = frozenset({"copy", "run"})
 _WITH_HEREDOCS: Final = frozenset({"add", "copy", "run"})
 _NO_IMAGE: Final = "scratch"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Which Dockerfile of a context is built, and with what."""
-
-    path: str = DOCKERFILE
-    """Where it is in the context."""
-    arguments: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
-    """The build arguments; None leaves the Dockerfile's default alone."""
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Where the classic builder looks for it, in that order."""
-        usual = posixpath.normpath(self.path) == DOCKERFILE
-        return (self.path, DOCKERFILE.lower()) if usual else (self.path,)
-
-    def registries(self, dockerfile: bytes) -> list[str]:
-        r"""Return the registries of the images that it names, each once.
-
-        >>> Recipe().registries(b"FROM r.example/app\nCOPY --from=busybox /bin/sh /\n")
-        ['r.example', 'docker.io']
-        """
-        return list(dict.fromkeys(each.registry for each in images_of(dockerfile, self.arguments)))
 
 
 def images_of(dockerfile: bytes, arguments: Mapping[str, str | None]) -> list[Reference]:

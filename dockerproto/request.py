@@ -18,9 +18,9 @@ import msgspec
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
 from dockerproto.buildcontext import BuildContext
-from dockerproto.dockerfile import Recipe
 from dockerproto.errors import UnsupportedEngine
 from dockerproto.offer import Offer
+from dockerproto.recipe import Recipe
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
 

@@ -16,7 +16,6 @@ from dockerproto.errors import UploadFailed
 from dockerproto.http11 import Buffer
 from dockerproto.network import Network
 from dockerproto.request import AsyncSource, Readable, Source
-from dockerproto.untar import Memory, Seekable, find_file
 
 PIECE: Final = 2**20
 """The longest piece that is sent at once, in bytes; each is one call of a worker thread."""
@@ -231,6 +230,8 @@ def _read_file(file: Readable) -> Generator[Buffer]:
 
 def _find(source: _Readable, path: str) -> bytes | None:
     """Return a file of a tar that is in memory or in a file, which then is where it was."""
+    from dockerproto.untar import Memory, Seekable, find_file  # noqa: PLC0415  # with all that decompresses
+
     if isinstance(source, bytes | bytearray | memoryview):
         return find_file(Memory(memoryview(source).cast("B")), path)
     seekable: Callable[[], bool] | None = getattr(source, "seekable", None)

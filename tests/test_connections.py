@@ -6,6 +6,7 @@ import io
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from dockerproto import (
     Timeout,
     UploadFailed,
 )
+from dockerproto.connection import Connection
+from dockerproto.pool import Pool
 from tests.bench.scripted import (
     Close,
     DontReadBody,
@@ -67,7 +70,11 @@ class TestKept:
             assert scripted.connections_opened == 1
         await until(lambda: scripted.connections_open == 0)
 
-    async def test_no_more_than_ten_are_kept(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_no_more_than_the_limit_are_kept(
+        self, scripted: ScriptedEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pools = {Connection: partial(Pool[Connection], limit=10)}  # Pool[Connection]() is called
+        monkeypatch.setattr("dockerproto.connection.Pool", pools)
         everyone = threading.Event()
         scripted.script(*LIST, [WaitFor(everyone), json_response([])])
         async with connect(scripted.url) as docker:

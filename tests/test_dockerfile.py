@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerproto.dockerfile import Recipe, images_of
+from dockerproto.dockerfile import images_of
 from dockerproto.expansion import ESCAPES, LONGEST, expand, flags, words
+from dockerproto.recipe import Recipe
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

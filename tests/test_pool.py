@@ -8,8 +8,8 @@ from dockerproto.pool import KEPT, KEPT_SECONDS, Pool
 
 
 def test_what_is_kept_by_default() -> None:
-    assert (KEPT, KEPT_SECONDS) == (10, 60)
-    assert Pool[str]() == Pool[str](limit=10, seconds=60, closed=False)
+    assert (KEPT, KEPT_SECONDS) == (100, 60)
+    assert Pool[str]() == Pool[str](limit=100, seconds=60, closed=False)
 
 
 def test_the_one_that_was_used_last_is_taken_first() -> None:

@@ -11,11 +11,11 @@ from dockerproto.answers import progress
 from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
 from dockerproto.buildcontext import BuildContext, Compression, read_context
 from dockerproto.decoding import BuildMessages
-from dockerproto.dockerfile import DOCKERFILE, Recipe
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.models import Message
 from dockerproto.offer import Offer, Output, SecretLike, read_output, read_secrets, read_ssh
 from dockerproto.operation import Call, Reported
+from dockerproto.recipe import DOCKERFILE, Recipe
 from dockerproto.reference import parse_reference
 from dockerproto.request import (
     AsyncSource,

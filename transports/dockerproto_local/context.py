@@ -16,8 +16,8 @@ from dockerproto.buildcontext import (
     Plan,
     plan,
 )
-from dockerproto.dockerfile import DOCKERFILE
 from dockerproto.errors import UploadFailed
+from dockerproto.recipe import DOCKERFILE
 from dockerproto.tree import Entry
 from dockerproto_local.pack import compress, pack
 from dockerproto_local.walk import cannot_read, entry_at, walk

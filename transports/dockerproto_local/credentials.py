@@ -7,9 +7,7 @@ another program makes is seen.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -101,7 +99,9 @@ class StoredCredentials:
 
     def _run(self, helper: CredentialHelper, action: str, told: bytes) -> tuple[int, bytes]:
         """Run a helper, and return its exit status and what it said. Its standard error is nobody's."""
-        program = shutil.which(helper.program, path=self._environment.get("PATH"))
+        from shutil import which  # noqa: PLC0415  # loaded when it is needed, as is `mkstemp`
+
+        program = which(helper.program, path=self._environment.get("PATH"))
         if program is None:
             raise helper.error("there is no such program on the PATH")
         try:
@@ -124,9 +124,11 @@ class StoredCredentials:
 
 def _replace(path: Path, text: bytes) -> None:
     """Replace a file, or what a symlink points to, at once: a reader sees the old one or the new one."""
+    from tempfile import mkstemp  # noqa: PLC0415
+
     target = Path(os.path.realpath(path))
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)  # its mode is 0600
+    descriptor, name = mkstemp(prefix=f"{target.name}.", dir=target.parent)  # its mode is 0600
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a path has no open for descriptors
             file.write(text)

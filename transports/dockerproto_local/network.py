@@ -1,4 +1,7 @@
-"""What the networks of the transports share: how a connection to any kind of address is made."""
+"""What the networks of the transports share: how a connection to any kind of address is made.
+
+What only some programs need is loaded where it is needed: ssh, directories as contexts, files.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,6 @@ from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.disk import Disk
 from dockerproto.endpoint import SSH, TCP, Address, NamedPipe, UnixSocket
 from dockerproto.network import ByteStream
-from dockerproto_local.context import open_context
-from dockerproto_local.ssh import SSHStream, start_ssh
 from dockerproto_local.tls import TLSStream
 
 Dialled: TypeAlias = UnixSocket | TCP | socket.socket
@@ -31,6 +32,8 @@ class LocalNetwork(ABC):
     async def connect(self, address: Address, timeout: float | None) -> ByteStream:
         """Connect to any kind of address; raise OSError or TimeoutError."""
         if isinstance(address, SSH):
+            from dockerproto_local.ssh import SSHStream, start_ssh  # noqa: PLC0415
+
             connection, process, complaints = start_ssh(address.arguments)
             return SSHStream(await self.dial(connection, timeout), process, complaints)
         if isinstance(address, NamedPipe):
@@ -53,6 +56,8 @@ class LocalNetwork(ABC):
 
     def open_context(self, context: BuildContext) -> ContextSource:
         """Look at the directory of a context, and return what can be sent of it."""
+        from dockerproto_local.context import open_context  # noqa: PLC0415
+
         return open_context(context)
 
     def variable(self, name: str) -> str | None:
@@ -60,7 +65,7 @@ class LocalNetwork(ABC):
         return os.environ.get(name)
 
     def disk(self) -> Disk:
-        """Return the files of this machine; what they need is loaded only then."""
+        """Return the files of this machine."""
         from dockerproto_local.disk import LocalDisk  # noqa: PLC0415
 
         return LocalDisk()

@@ -1,0 +1,67 @@
+"""A relay before an engine that counts what clients send: it is the same for programs of any kind."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+
+class Relay:
+    """What carries bytes between clients and the engine behind a socket."""
+
+    def __init__(self, path: Path, engine: str) -> None:
+        self.sent = 0
+        """Bytes that clients have sent."""
+        self.url: Final = f"unix://{path}"
+        """Where clients connect to."""
+        self._engine: Final = engine.removeprefix("unix://")
+        self._listener: Final = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(100)
+        Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more clients."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client = self._listener.accept()[0]
+                engine = socket.socket(socket.AF_UNIX)
+                engine.connect(self._engine)
+                Thread(target=_carry, args=(client, engine, self._count), daemon=True).start()
+                Thread(target=_carry, args=(engine, client, _ignore), daemon=True).start()
+
+    def _count(self, size: int) -> None:
+        self.sent += size
+
+
+def _ignore(_size: int) -> None:
+    pass
+
+
+def _carry(source: socket.socket, target: socket.socket, count: Callable[[int], None]) -> None:
+    with suppress(OSError):
+        while data := source.recv(2**18):
+            count(len(data))
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def relayed(engine: str) -> Generator[Relay]:
+    """Put a relay before an engine."""
+    with tempfile.TemporaryDirectory() as directory:
+        relay = Relay(Path(directory, "relay.sock"), engine)
+        try:
+            yield relay
+        finally:
+            relay.close()
