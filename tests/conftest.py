@@ -75,11 +75,13 @@ def connect(transport: Transport) -> Iterator[Connect]:
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the machine's own settings out."""
     for name in (
-        *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "DOCKER_BUILDKIT", "SSH_AUTH_SOCK"),
+        *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
         *("DOCKER_AUTH_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", f"{os.devnull}/docker")
+    # What an engine recommends is for the tests of that.
+    monkeypatch.setenv("DOCKER_BUILDKIT", "0")
 
 
 @pytest.fixture

@@ -282,7 +282,10 @@ class TestOutputs:
 
 
 class TestTheDefaultBuilder:
-    async def test_is_what_the_engine_recommends(self, docker: Any, engine: PrivateEngine) -> None:
+    async def test_is_what_the_engine_recommends(
+        self, docker: Any, engine: PrivateEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("DOCKER_BUILDKIT")
         recommended = (await docker.ping()).builder_version
         messages = await docker.images.build(fileobj=context("FROM busybox\n"), network_mode="none")
         assert any("trace" in message for message in messages) == (recommended == "2")

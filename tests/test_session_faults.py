@@ -324,7 +324,10 @@ class TestALookup:
             assert left == [True]
 
 
-async def test_pings_tell_the_default(scripted: ScriptedEngine, connect: Connect) -> None:
+async def test_pings_tell_the_default(
+    scripted: ScriptedEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_BUILDKIT")
     headers = {"Api-Version": "1.45", "Builder-Version": "2"}
     scripted.script("GET", "/_ping", response(200, b"OK", headers))
     scripted.script("POST", "/session", (Speak(), UntilClosed()))
