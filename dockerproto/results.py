@@ -202,7 +202,8 @@ class BuildFold:
                 self._tags.clear()
         if trace := message.get("trace"):
             names = (_NAMING.fullmatch(status.id) for status in trace.statuses)
-            self._tags |= {_familiar(name[1]): None for name in names if name}
+            # An engine that keeps its images in containerd names one without a name by its digest.
+            self._tags |= {_familiar(name[1]): None for name in names if name and "@" not in name[1]}
             self._warnings += map(_warning, trace.warnings)
         else:
             self._read(_text(message, "stream"))

@@ -118,7 +118,10 @@ def test_what_a_step_prints_is_not_what_came_of_the_build() -> None:
 
 
 def test_a_build_without_an_image_has_none() -> None:
-    names = ("naming to docker.io/library/a:1 done", "naming to r.example/b:1", "naming to ?", "exporting")
+    names = (
+        *("naming to docker.io/library/a:1 done", "naming to r.example/b:1", "naming to ?", "exporting"),
+        f"naming to moby-dangling@{DIGEST} done",
+    )
     trace = StatusResponse(statuses=tuple(VertexStatus(id=name) for name in names))
     assert build_result([{"trace": trace}]) == BuildResult(None, ("a:1", "r.example/b:1", "?"))
 

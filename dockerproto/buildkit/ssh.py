@@ -150,7 +150,9 @@ class _Agent:
     async def send(self, data: bytes) -> None:
         if self._stream is None:
             self._stream = await self._network.connect(self._address, _CONNECT_SECONDS)
-        await self._stream.send(data, _CONNECT_SECONDS)
+        # An agent that speaks before it has heard all is none: what it says is then no answer.
+        while sent := await self._stream.send(data, _CONNECT_SECONDS):
+            data = data[sent:]
 
     async def receive(self) -> bytes | None:
         if self._stream is None:

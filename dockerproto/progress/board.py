@@ -23,7 +23,7 @@ class Board:
         self._log = log
         self._parts: dict[tuple[Kind, str], Part] = {}
         self._counts: Counter[Kind] = Counter()
-        self.bytes = 0
+        self.bytes: int = 0
         """All bytes that were transferred while somebody looked."""
 
     def count(self, kind: Kind) -> int:
