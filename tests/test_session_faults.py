@@ -59,9 +59,13 @@ async def until(predicate: Callable[[], object]) -> None:
     await anyio.to_thread.run_sync(wait_until, predicate)
 
 
+def threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == "dockerproto session"]
+
+
 async def nothing_is_left(scripted: ScriptedEngine, idle: int = 0) -> None:
     await until(lambda: scripted.connections_open <= idle)
-    assert not [each for each in threading.enumerate() if each.name == "dockerproto session"]
+    assert not threads()
 
 
 @pytest.fixture
@@ -223,6 +227,7 @@ class TestABuildThatIsLeft:
                 assert await anext(stream) == {"stream": "a"}
                 del stream
                 gc.collect()
+            await until(lambda: not threads())  # which nobody waited for
             await nothing_is_left(begun, idle=1)
 
     async def test_with_its_client_closes_both_connections(
