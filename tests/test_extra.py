@@ -35,7 +35,8 @@ def test_nothing_is_loaded_before_it_is_needed(package: str) -> None:
 
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Python in which the extra is not installed."""
+    """A Python in which the extra is not installed, and an environment that names no builder."""
+    monkeypatch.delenv("DOCKER_BUILDKIT")
     for name in [name for name in sys.modules if name.startswith(("dockerproto.buildkit.", "h2"))]:
         if name != "dockerproto.buildkit.trace":
             monkeypatch.delitem(sys.modules, name)

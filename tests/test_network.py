@@ -9,6 +9,7 @@ from collections.abc import Generator
 import pytest
 
 from dockerproto.network import run
+from dockerproto_asyncio import _expire
 
 
 async def answer(value: object) -> object:
@@ -71,3 +72,13 @@ def test_no_event_loop_is_there() -> None:
         return True
 
     assert run(running())
+
+
+def test_a_wait_that_is_over_does_not_expire() -> None:
+    async def over() -> bool:
+        waiter = asyncio.get_running_loop().create_future()
+        waiter.set_result(None)
+        _expire(waiter)
+        return waiter.result() is None
+
+    assert asyncio.run(over())

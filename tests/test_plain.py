@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from dockerproto.buildkit.trace import VertexStatus
 from dockerproto.progress import Tracker
 from dockerproto_cli.plain import Plain
+from dockerproto_cli.words import duration
 from tests.following import followed, layer
 from tests.test_progress_builds import trace, vertex
 
@@ -55,3 +58,10 @@ def test_what_never_began_took_no_time() -> None:
     tracker.finish(5.0, "it")
     (step,) = tracker.snapshot(5.0).parts
     assert (step.started, step.completed, step.seconds(9.0)) == (None, 5.0, None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.26, "0.3s"), (59, "59.0s"), (83, "1:23"), (3725, "1:02:05")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -79,6 +80,7 @@ class TestLeavingEarlyStopsTheEngine:
         async with connect(engine.url) as docker:
             with pytest.warns(ResourceWarning, match="was not closed"):
                 await read_until_begun(begin(docker, command))
+                gc.collect()
             await until(lambda: not engine.processes(command), 2)
 
     @pytest.mark.parametrize("stream", [True, False])

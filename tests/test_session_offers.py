@@ -7,11 +7,13 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from struct import pack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dockerproto import BadRequest, Secret, UploadFailed
+from dockerproto.buildkit.attend import Attendance
 from dockerproto.buildkit.fsutil import BytesMessage
 from dockerproto.buildkit.handler import OK, Code
 from dockerproto.buildkit.ssh import ssh
@@ -165,3 +167,21 @@ def test_a_directory_is_the_same_each_time(tmp_path: Path, machine_without_a_nam
     disk = LocalDisk()
     assert disk.identity(str(tmp_path)) == disk.identity(f"{tmp_path}/.")
     assert disk.identity(str(tmp_path)) != disk.identity(str(tmp_path.parent))
+
+
+def test_what_comes_while_something_is_sent_is_heard() -> None:
+    """The rest is sent after what the engine said, which may wait for that."""
+    events: list[bytes] = []
+
+    class Stream:
+        async def send(self, data: bytes, timeout: float | None) -> int:
+            events.append(data)
+            return min(3, len(data))
+
+        async def receive(self, timeout: float | None) -> bytes:
+            return b"heard"
+
+    attendance: Any = SimpleNamespace(_session=SimpleNamespace(feed=events.append))
+    stream: Any = Stream()
+    run(Attendance._send(attendance, stream, b"abcdef"))
+    assert events == [b"abcdef", b"heard", b"def"]

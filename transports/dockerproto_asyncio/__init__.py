@@ -72,7 +72,7 @@ class _Task:
         self._task: Final = self._loop.create_task(coroutine)
 
     def cancel(self) -> None:
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed, and its tasks with it
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def wait(self) -> None:
