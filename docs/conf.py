@@ -57,7 +57,7 @@ nitpick_ignore_regex = [
     ("py:class", "Console"),  # rich's
     ("py:class", "Options"),  # how autodoc shows Unpack[Options]
     ("py:class", r"(dockerproto\.\w+\.)?[TR]"),  # type variables
-    ("py:class", "Default|Found"),  # parts of types whose values are documented
+    ("py:class", r"Default|Found|(dockerproto\.buildcontext\.)?Excluded"),  # parts of documented types
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 

@@ -9,7 +9,7 @@ from collections.abc import Generator
 import pytest
 
 from dockerproto.network import run
-from dockerproto_asyncio import _expire
+from dockerproto_asyncio import _expire  # pyright: ignore[reportPrivateUsage]  # no program sees it happen
 
 
 async def answer(value: object) -> object:

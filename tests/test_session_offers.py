@@ -183,5 +183,5 @@ def test_what_comes_while_something_is_sent_is_heard() -> None:
 
     attendance: Any = SimpleNamespace(_session=SimpleNamespace(feed=events.append))
     stream: Any = Stream()
-    run(Attendance._send(attendance, stream, b"abcdef"))
+    run(Attendance._send(attendance, stream, b"abcdef"))  # pyright: ignore[reportPrivateUsage]
     assert events == [b"abcdef", b"heard", b"def"]
