@@ -10,7 +10,7 @@ import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
 from dockerproto.buildcontext import BuildContext, ContextSource
-from dockerproto.connection import Connections
+from dockerproto.connection import Connection, Connections
 from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer, Message
@@ -19,7 +19,9 @@ from dockerproto.timeouts import Timer
 
 T = TypeVar("T")
 
+PIECE = bytes(20)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}"
 PING = Message("GET", "/_ping", [("Host", "docker")])
 DELETE = Message("DELETE", "/images/x", [("Host", "docker")])
 
@@ -30,17 +32,26 @@ class FakeStream:
     def __init__(self) -> None:
         self.broken = False
         self.closed = False
+        self.taken = 0
+        self.room: int | None = None
+        """How many bytes are taken before it speaks; None: all, and it speaks when it is asked."""
+        self.early = b""
+        """What it says when it has no more room."""
+        self.ended = False
 
     async def send(self, data: Buffer, timeout: float | None) -> int:
         if self.broken:
             raise BrokenPipeError("gone")
-        return len(data)
+        sent = len(data) if self.room is None else min(len(data), self.room - self.taken)
+        self.taken += sent
+        return sent
 
     async def receive(self, timeout: float | None) -> bytes:
-        return b"" if self.broken else OK
+        said, self.early = self.early, b""
+        return said or (b"" if self.broken or self.ended else OK)
 
     async def readable(self) -> bool:
-        return False
+        return self.ended or (self.taken == self.room and bool(self.early))
 
     def close(self) -> None:
         self.closed = True
@@ -85,6 +96,19 @@ class FakeNetwork:
         return self.time
 
 
+class Pieces:
+    """A body of three pieces."""
+
+    def __init__(self) -> None:
+        self._pieces = [PIECE] * 3
+
+    async def next(self) -> bytes:
+        return self._pieces.pop() if self._pieces else b""
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+
 def exchange(connections: Connections, network: FakeNetwork, message: Message) -> None:
     answer = run(connections.send(message, Timer(Timeout(), network.now)))
     assert run(answer.receive()) == b""
@@ -122,3 +146,24 @@ def test_what_could_not_be_sent_is_sent_again_if_it_may(
     with pytest.raises(ConnectionFailed, match="gone"):
         exchange(connections, network, DELETE)
     assert network.streams[1].closed
+
+
+def test_one_that_the_engine_has_closed_is_not_taken(network: FakeNetwork, connections: Connections) -> None:
+    exchange(connections, network, PING)
+    network.streams[0].ended = True
+    exchange(connections, network, DELETE)
+    assert [stream.closed for stream in network.streams] == [True, False]
+
+
+def test_an_engine_that_refuses_gets_no_more_wherever_it_does(network: FakeNetwork) -> None:
+    def post(stream: FakeStream) -> int:
+        upload = Message("POST", "/images/load", [("Host", "docker")], Pieces())
+        return run(Connection(stream).request(upload, Timer(Timeout(), network.now))).status
+
+    whole = FakeStream()
+    assert post(whole) == 200
+    body = 3 * len(b"14\r\n" + PIECE + b"\r\n") + len(b"0\r\n\r\n")
+    for room in range(whole.taken - body, whole.taken):
+        refusing = FakeStream()
+        refusing.room, refusing.early = room, REFUSAL
+        assert (post(refusing), refusing.taken) == (400, room)
