@@ -16,6 +16,7 @@ from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled
+from dockerproto.headers import Headers, joined
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
@@ -84,6 +85,8 @@ class Configuration:
     """The longest message of a stream, in bytes."""
     credentials: CredentialsLike | None = field(default=None, repr=False)
     """Where the credentials of registries are looked up; None: nowhere."""
+    headers: Headers = field(default=(), repr=False)
+    """Headers for every request, beside its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +189,9 @@ class Client:
         """Return a request as it goes over the wire, in the version that is negotiated."""
         spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
-        headers = [
-            ("Host", address.host),
-            ("User-Agent", "dockerproto"),
-            *request.all_headers(),
-        ]
+        own = [("Host", address.host), *request.all_headers()]
         target = request.target(spoken, podman=self._podman is True)
+        headers = joined(own, self.configuration.headers)
         return Message(request.method, address.prefix + target, headers, upload)
 
     async def _sent(self, message: Message, timer: Timer, send: Send) -> Answer:

@@ -1,7 +1,6 @@
 """The files of docker contexts: what they are called, and what is in them.
 
-They are read as the docker command reads them, which is written in Go: names of members in any case,
-null for what is absent, the last of several, and of config.json only the first document of the file.
+They are read as the docker command reads them: see `gojson`; of config.json, only the first document.
 Described at https://docs.docker.com/engine/manage-resources/contexts/.
 """
 
@@ -9,28 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from dockerproto.errors import ContextError
+from dockerproto.gojson import GoObject, read_go_json, read_go_object, typed
 
 DEFAULT_CONTEXT: Final = "default"
 """The name of the context that is not stored: ``DOCKER_HOST`` or the default socket."""
 CONFIG_FILE: Final = "config.json"
 TLS_FILES: Final = ("ca.pem", "cert.pem", "key.pem")
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]+")
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_SPACE: Final = " \t\r\n"
-
-
-class _Object(tuple[tuple[str, Any], ...]):
-    """An object of JSON: its members, in their order."""
-
-    __slots__ = ()
-
-    def member(self, name: str) -> Any:
-        """Return a member, None if there is none."""
-        found = [value for key, value in self if key.casefold() == name.casefold() and value is not None]
-        return found[-1] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +74,7 @@ def read_current_context(config: bytes) -> str | None:
     Raises:
         ValueError: It is no JSON object, or that member no text.
     """
-    text = config.decode(errors="replace").lstrip(_SPACE)
-    if not text:
-        return None
-    document = _document(text, whole=False)
-    if document is None:
-        return None
-    if not isinstance(document, _Object):
-        raise ValueError("it is no JSON object")  # noqa: TRY004  # of JSON, not of Python
-    return _member(document, "currentContext", str) or None
+    return read_go_object(config).member("currentContext", str) or None
 
 
 def read_meta(name: str, path: str, content: bytes) -> Stored:
@@ -105,43 +84,15 @@ def read_meta(name: str, path: str, content: bytes) -> Stored:
         ContextError: It cannot be read so, or says nothing of it.
     """
     try:
-        return _read_meta(content.decode(errors="replace"))
+        return _read_meta(content)
     except ValueError as error:
         raise ContextError(0, f"the context {name!r} cannot be read from {path}: {error}") from error
 
 
-def _read_meta(text: str) -> Stored:
-    meta = _typed(_document(text, whole=True), "the document", _Object) or _Object()
-    endpoints = _member(meta, "Endpoints", _Object) or _Object()
-    engine = _typed(dict(endpoints).get("docker"), "docker", _Object)
+def _read_meta(content: bytes) -> Stored:
+    meta = typed(read_go_json(content, whole=True), "the document", GoObject) or GoObject()
+    endpoints = meta.member("Endpoints", GoObject) or GoObject()
+    engine = typed(dict(endpoints).get("docker"), "docker", GoObject)
     if engine is None:
         raise ValueError("it has no docker endpoint")
-    return Stored(_member(engine, "Host", str) or "", _member(engine, "SkipTLSVerify", bool) or False)
-
-
-def _document(text: str, *, whole: bool) -> Any:
-    """Return the JSON document that a text begins with, or that is the whole of it."""
-    from json import JSONDecoder  # noqa: PLC0415  # only if there is such a file
-
-    text = text.strip(_SPACE)
-    try:
-        document, end = JSONDecoder(object_pairs_hook=_Object, parse_constant=_constant).raw_decode(text)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    if whole and end != len(text):
-        raise ValueError("something follows the JSON document")
-    return document
-
-
-def _member(document: _Object, name: str, kind: type[Any]) -> Any:
-    return _typed(document.member(name), name, kind)
-
-
-def _typed(value: Any, name: str, kind: type[Any]) -> Any:
-    if value is not None and not isinstance(value, kind):
-        raise ValueError(f"{name} is of another type")
-    return _SURROGATES.sub("\ufffd", value) if isinstance(value, str) else value
-
-
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    return Stored(engine.member("Host", str) or "", engine.member("SkipTLSVerify", bool) or False)

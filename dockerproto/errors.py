@@ -26,6 +26,7 @@
     ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
     ├── NotFinished                the result of a stream that was not read to its end
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
+    ├── InvalidHeader              a header for every request that cannot be sent (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
     ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
@@ -218,6 +219,10 @@ class NotFinished(DockerError):
 
 class InvalidHost(DockerError, ValueError):
     """This cannot be the address of an engine."""
+
+
+class InvalidHeader(DockerError, ValueError):
+    """This cannot be a header of every request."""
 
 
 class ContextError(DockerError):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,6 +29,9 @@ from tests.stored import PASSWORD, USER, Machine
 
 Connect: TypeAlias = Callable[..., Any]
 """Makes a client of an engine's URL, with an async face whatever the transport."""
+
+OLDEST_COMMAND = 28
+"""The first major version of the docker command whose rules are compared; Debian 12 has 20.10."""
 
 hypothesis.settings.register_profile(  # a loaded machine is no reason to fail
     "default", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -98,6 +104,16 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("DOCKER_CONFIG", str(directory))
     monkeypatch.setenv("PATH", str(directory))
     return Machine(directory)
+
+
+@pytest.fixture(scope="session")
+def docker_command() -> None:
+    """See that there is a docker command to compare with."""
+    if shutil.which("docker") is None:
+        pytest.fail('there is no docker command to compare with; deselect by -m "not engine"')
+    version = subprocess.run(["docker", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(re.findall(r"\d+", version)[0]) < OLDEST_COMMAND:
+        pytest.skip(f"the rules are those of the docker command from {OLDEST_COMMAND} on; here is {version}")
 
 
 @pytest.fixture(scope="session")

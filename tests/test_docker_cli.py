@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -22,8 +21,6 @@ from dockerproto_local import find_endpoint
 
 pytestmark = pytest.mark.engine
 
-OLDEST_COMMAND = 28
-"""The first major version whose rules are compared; Debian 12 has 20.10, which knew fewer."""
 CASES = 150
 HOSTS = [
     *(
@@ -126,13 +123,8 @@ def situations() -> Iterator[Situation]:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(docker_command: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with contexts of both kinds."""
-    if shutil.which("docker") is None:
-        pytest.fail('there is no docker command to compare with; deselect by -m "not engine"')
-    version = docker({}, "--version").stdout
-    if int(re.findall(r"\d+", version)[0]) < OLDEST_COMMAND:
-        pytest.skip(f"the rules are those of the docker command from {OLDEST_COMMAND} on; here is {version}")
     directory = tmp_path_factory.mktemp("store")
     for name, options in CONTEXTS.items():
         done = docker({"DOCKER_CONFIG": str(directory)}, "context", "create", name, *options)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import shutil
 import subprocess
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +20,11 @@ from dockerproto_local.context import open_context
 from tests.bench.scripted import ScriptedEngine, chunked
 from tests.context_trees import REFUSED, Case, make_case
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker_command")]
 
-OLDEST_COMMAND = 28
-"""The first major version whose rules are compared; Debian 12 has 20.10, which matched in another way."""
 BATCHES, CASES = 10, 40
 IGNORE = ".dockerignore"
 DOCKERFILE = "<Dockerfile>"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _command() -> None:
-    if shutil.which("docker") is None:
-        pytest.fail('there is no docker command to compare with; deselect by -m "not engine"')
-    version = subprocess.run(["docker", "--version"], capture_output=True, text=True, check=True).stdout
-    if int(re.findall(r"\d+", version)[0]) < OLDEST_COMMAND:
-        pytest.skip(f"the rules are those of the docker command from {OLDEST_COMMAND} on; here is {version}")
 
 
 def sent(root: Path, case: Case) -> tuple[str, bytes] | None:

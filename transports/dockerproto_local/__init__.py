@@ -19,7 +19,9 @@ from dockerproto.client import Configuration
 from dockerproto.contexts import CONFIG_FILE, DEFAULT_CONTEXT, TLS_FILES, meta_path, tls_path
 from dockerproto.decoding import MESSAGE_LIMIT
 from dockerproto.endpoint import DEFAULT_SOCKET, TLS, Endpoint
-from dockerproto.errors import ContextError
+from dockerproto.errors import ContextError, InvalidHeader
+from dockerproto.headers import VARIABLE as HEADERS_VARIABLE
+from dockerproto.headers import Headers, checked_headers, read_headers, read_variable
 from dockerproto.lookup import CredentialsLike
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_timeout
 from dockerproto.versions import Version, pinned_version
@@ -30,8 +32,8 @@ __all__ = ["Options", "StoredCredentials", "configure", "find_endpoint", "secure
 
 AUTO: Final = "auto"
 PODMAN_SOCKET: Final = "/run/podman/podman.sock"
-_CALLER: Final = 4
-"""How far from here a program's call of ``Docker`` is."""
+_CALLER: Final = 5
+"""How far from a warning here a program's call of ``Docker`` is."""
 
 
 class Options(TypedDict, total=False):
@@ -50,6 +52,8 @@ class Options(TypedDict, total=False):
     """Limits of short calls, 60 seconds by default; see `Timeout`."""
     message_limit: int
     """The longest message of a stream, in bytes; 16 MiB by default."""
+    headers: Mapping[str, str]
+    """Headers for every request; by default those that the docker command would send, with ``{}`` none."""
 
 
 def configure(url: str | None, options: Options) -> Configuration:
@@ -58,6 +62,7 @@ def configure(url: str | None, options: Options) -> Configuration:
     Raises:
         InvalidHost: The address is none.
         ContextError: The context is missing, or cannot be read.
+        InvalidHeader: A header for every request is none.
         ValueError: The API version is none, or not spoken here; or there are an address and a context.
     """
     asked = options.get("tls")
@@ -69,6 +74,7 @@ def configure(url: str | None, options: Options) -> Configuration:
         timeout=client_timeout(options.get("timeout", DEFAULT)),
         message_limit=options.get("message_limit", MESSAGE_LIMIT),
         credentials=StoredCredentials(os.environ) if credentials is DEFAULT else credentials,
+        headers=find_headers(options.get("headers"), os.environ),
     )
 
 
@@ -99,17 +105,38 @@ def find_endpoint(
     """
     if url is not None and context is not None:
         raise ValueError("url= and context= both name an engine")
-    home = environment.get("HOME") or _home()
-    directory = environment.get("DOCKER_CONFIG") or str(Path(home, ".docker"))
+    home, directory = _directories(environment)
     if url is not None:
         return default_endpoint(url, Choice(DEFAULT_CONTEXT), _machine(environment, home, directory), tls)
     choice = choose(context, environment, _config(directory))
     if choice.broken:
-        warnings.warn(f"{directory}/{CONFIG_FILE} was passed over: {choice.broken}", stacklevel=_CALLER)
+        _warn(directory, choice.broken)
     if choice.context == DEFAULT_CONTEXT:
         return default_endpoint(None, choice, _machine(environment, home, directory), tls)
     meta, tls_files = _stored(choice.context, directory)
     return stored_endpoint(choice, directory, meta, tls_files, tls)
+
+
+def find_headers(asked: Mapping[str, str] | None, environment: Mapping[str, str]) -> Headers:
+    """Return the headers for every request: the program's, else what the docker command would send.
+
+    Raises:
+        InvalidHeader: One of them cannot be sent.
+        TypeError: They are no mapping of str to str.
+    """
+    if asked is not None:
+        return checked_headers(asked)
+    if variable := environment.get(HEADERS_VARIABLE):
+        return read_variable(variable)
+    _, directory = _directories(environment)
+    config = _config(directory)
+    try:
+        return read_headers(config) if isinstance(config, bytes) else ()
+    except InvalidHeader:
+        raise
+    except ValueError as error:
+        _warn(directory, str(error))
+        return ()
 
 
 def find_version(api_version: str, environment: Mapping[str, str]) -> Version | None:
@@ -118,6 +145,16 @@ def find_version(api_version: str, environment: Mapping[str, str]) -> Version | 
         return pinned_version(api_version)
     pinned = environment.get("DOCKER_API_VERSION")
     return pinned_version(pinned) if pinned else None
+
+
+def _directories(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the home directory, and that of config.json."""
+    home = environment.get("HOME") or _home()
+    return home, environment.get("DOCKER_CONFIG") or str(Path(home, ".docker"))
+
+
+def _warn(directory: str, problem: str) -> None:
+    warnings.warn(f"{directory}/{CONFIG_FILE} was passed over: {problem}", stacklevel=_CALLER)
 
 
 def _config(directory: str) -> bytes | str | None:
