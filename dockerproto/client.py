@@ -190,7 +190,7 @@ class Client:
         spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
         own = [("Host", address.host), *request.all_headers()]
-        target = request.target(spoken, podman=self._podman is True)
+        target = request.target(spoken, podman=self._podman is True, environment=self.network.variable)
         headers = joined(own, self.configuration.headers)
         return Message(request.method, address.prefix + target, headers, upload)
 

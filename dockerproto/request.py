@@ -1,8 +1,8 @@
 """What to send: a request, as data, and how its values are put on the wire.
 
 A request is complete but for what the client knows: the version that is spoken, in which some
-parameters have another name or do not exist yet, and whether it is a Podman that it speaks to, which
-wants some in another form.
+parameters have another name or do not exist yet, whether it is a Podman that it speaks to, which
+wants some in another form, and the environment, which says what the program leaves open.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ _PLATFORM: Final = re.compile(
     r"(?P<os>[\w.-]+)/(?P<architecture>[\w.-]+)(?:/(?P<variant>[\w.-]+))?", re.ASCII
 )
 
+Environment: TypeAlias = Callable[[str], str | None]
+"""What returns a variable of the environment, None if there is none."""
+_EMPTY: Final[Environment] = dict[str, str]().get
 Value: TypeAlias = str | int | bool | Sequence[str] | None
 
 
@@ -69,6 +72,8 @@ class Parameter:
     """The name that it had before that."""
     for_podman: Value | NotOnPodman | msgspec.UnsetType = msgspec.UNSET
     """Its value for a Podman, if that wants another."""
+    variable: str | None = None
+    """The variable of the environment that has its value where the program gives none."""
 
     @property
     def differs(self) -> bool:
@@ -77,7 +82,9 @@ class Parameter:
             return False
         return _is_sent(self.value) or _is_sent(self.for_podman)
 
-    def pairs(self, spoken: Version, *, podman: bool = False) -> Iterator[tuple[str, str]]:
+    def pairs(
+        self, spoken: Version, *, podman: bool = False, environment: Environment = _EMPTY
+    ) -> Iterator[tuple[str, str]]:
         """Yield it as it goes over the wire.
 
         Raises:
@@ -85,6 +92,8 @@ class Parameter:
             UnsupportedVersion: It does not exist in the version that is spoken.
         """
         sent = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
+        if sent is None and self.variable is not None:
+            sent = environment(self.variable) or None
         if isinstance(sent, NotOnPodman):
             raise UnsupportedEngine(0, f"a Podman does not {sent.what}")
         if not _is_sent(sent):
@@ -147,8 +156,8 @@ class Request:
         """Whether a Podman is told something else than a Docker, so that it has to be known which it is."""
         return any(parameter.differs for parameter in self.query)
 
-    def target(self, spoken: Version, *, podman: bool = False) -> str:
-        """Return the request target in an API version, for Docker or for Podman.
+    def target(self, spoken: Version, *, podman: bool = False, environment: Environment = _EMPTY) -> str:
+        """Return the request target in an API version, for Docker or for Podman, in an environment.
 
         Raises:
             UnsupportedEngine: A Podman would ignore a part of it.
@@ -156,7 +165,11 @@ class Request:
         """
         require(self.since, f"{self.method} {self.path}", spoken)
         query = urlencode(
-            [pair for parameter in self.query for pair in parameter.pairs(spoken, podman=podman)],
+            [
+                pair
+                for parameter in self.query
+                for pair in parameter.pairs(spoken, podman=podman, environment=environment)
+            ],
             errors="surrogateescape",
         )
         prefix = f"/v{spoken}" if self.versioned else ""
@@ -276,6 +289,11 @@ def any_parameter(name: str, value: object) -> Parameter:
     if isinstance(value, int):
         return Parameter(name, str(int(value)))
     return Parameter(name, json_text(value))
+
+
+def default_platform(platform: str | None) -> Parameter:
+    """Return the parameter of a platform; ``DOCKER_DEFAULT_PLATFORM`` says it where the program does not."""
+    return replace(text("platform", platform, since=Version(1, 32)), variable="DOCKER_DEFAULT_PLATFORM")
 
 
 def platform_json(platform: str | None) -> str | None:

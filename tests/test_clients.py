@@ -128,6 +128,21 @@ class TestEngine:
         with pytest.raises(ValueError, match="url= and context="):
             connect(scripted.url, context="scripted")
 
+    async def test_the_environment_says_the_platform_where_the_program_does_not(
+        self, scripted: ScriptedEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DOCKER_DEFAULT_PLATFORM", "linux/arm64")
+        for path in ("/images/create", "/build", "/images/a/push"):
+            scripted.script("POST", path, chunked(b"{}"))
+        async with connect(scripted.url) as docker:
+            await docker.images.pull("a")
+            await docker.images.pull("a", platform="linux/s390x")
+            await docker.images.import_filesystem(b"tar")
+            await docker.images.build(fileobj=b"tar")
+            await docker.images.push("a")
+        sent = [each.query.get("platform") for each in scripted.requests[1:]]
+        assert sent == [["linux/arm64"], ["linux/s390x"], ["linux/arm64"], ["linux/arm64"], None]
+
     async def test_a_pipe_of_windows_cannot_be_opened_here(self, connect: Connect) -> None:
         async with connect("npipe://") as docker:
             with pytest.raises(ConnectionFailed, match="on Windows only"):

@@ -89,6 +89,23 @@ def test_a_parameter_that_podman_wants_in_another_form(value: Any) -> None:
     assert list(parameter.pairs(OLDEST, podman=True)) == list(Parameter("x", value).pairs(OLDEST))
 
 
+@pytest.mark.parametrize(
+    ("value", "variables", "pairs"),
+    [
+        (None, {"X": "b"}, [("x", "b")]),
+        ("a", {"X": "b"}, [("x", "a")]),
+        (None, {"X": ""}, []),
+        (None, {}, []),
+    ],
+)
+def test_a_parameter_that_the_environment_says(
+    value: str | None, variables: dict[str, str], pairs: list[tuple[str, str]]
+) -> None:
+    parameter = Parameter("x", value, variable="X")
+    assert list(parameter.pairs(OLDEST, environment=variables.get)) == pairs
+    assert list(parameter.pairs(OLDEST, podman=True, environment=variables.get)) == pairs
+
+
 def test_a_parameter_that_podman_wants_in_the_same_form() -> None:
     request = Request(method="GET", path="/x", query=(Parameter("a", True), Parameter("b", ("c", "d"))))
     assert request.target(V141, podman=True) == request.target(V141)

@@ -22,6 +22,7 @@ from dockerproto.request import (
     NotOnPodman,
     Parameter,
     Request,
+    default_platform,
     flag,
     json_text,
     mapping_json,
@@ -187,7 +188,7 @@ def build(
         rm: Remove the intermediate containers of a build that succeeds.
         forcerm: Remove them always.
         labels: Labels for the image.
-        platform: ``os[/arch[/variant]]``. Since API 1.32.
+        platform: ``os[/arch[/variant]]``; by default what ``DOCKER_DEFAULT_PLATFORM`` says. Since API 1.32.
         stream: Hand out the messages as they come, instead of a list of them.
         encoding: ``Content-Encoding`` of `fileobj`; engines do not need it.
         timeout: Limits of this call; unlimited by default.
@@ -250,7 +251,7 @@ def build(
         switch("rm", rm),
         flag("forcerm", forcerm),
         text("labels", mapping_json("labels", labels)),
-        text("platform", platform, since=Version(1, 32)),
+        default_platform(platform),
         text("target", target),
         text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
         _extra_hosts(_hosts(extra_hosts)),

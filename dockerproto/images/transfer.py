@@ -19,6 +19,7 @@ from dockerproto.request import (
     NotOnPodman,
     Parameter,
     Request,
+    default_platform,
     platform_json,
     strings,
     switch,
@@ -73,7 +74,7 @@ def pull(
         auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
         tag: The tag, or the digest, if `from_image` has none; ``""`` means all tags.
         repo: Passed on; it means something to an import only.
-        platform: ``os[/arch[/variant]]``. Since API 1.32.
+        platform: ``os[/arch[/variant]]``; by default what ``DOCKER_DEFAULT_PLATFORM`` says. Since API 1.32.
         stream: Hand out the messages as they come, instead of a list of them.
         timeout: Limits of this call; unlimited by default.
 
@@ -93,7 +94,7 @@ def pull(
             Parameter("fromImage", reference.name),
             _tag(chosen, "pull"),
             text("repo", repo),
-            text("platform", platform, since=Version(1, 32)),
+            default_platform(platform),
         ),
         timeout=timeout,
         long=True,
@@ -293,7 +294,7 @@ def import_filesystem(
         tag: The tag, if `repo` has none.
         message: The comment in the image's history.
         changes: Instructions of a Dockerfile to apply, such as ``CMD ["sh"]``.
-        platform: ``os[/arch[/variant]]``. Since API 1.32.
+        platform: ``os[/arch[/variant]]``; by default what ``DOCKER_DEFAULT_PLATFORM`` says. Since API 1.32.
         stream: Hand out the messages as they come, instead of a list of them.
         timeout: Limits of this call; unlimited by default.
 
@@ -312,7 +313,7 @@ def import_filesystem(
         text("repo", _new_name(repo, tag)),
         text("message", message),
         texts("changes", changes),
-        text("platform", platform, since=Version(1, 32)),
+        default_platform(platform),
     )
     body = None if url else uploadable("source", source)
     return progress(upload_request(_CREATE, query, body, timeout), stream, ImportFold)
