@@ -16,7 +16,7 @@ from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled
-from dockerproto.headers import Headers, joined
+from dockerproto.headers import joined
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
@@ -85,7 +85,7 @@ class Configuration:
     """The longest message of a stream, in bytes."""
     credentials: CredentialsLike | None = field(default=None, repr=False)
     """Where the credentials of registries are looked up; None: nowhere."""
-    headers: Headers = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Headers for every request, beside its own."""
 
 
