@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import gc
 import threading
+import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -232,6 +234,28 @@ FOREIGN: dict[str, tuple[Exception, type[DockerError]]] = {
     "timeout": (httpx.ReadTimeout(""), TimedOut),
     "protocol": (httpx.RemoteProtocolError("no"), ProtocolViolated),
 }
+
+
+def test_an_interrupt_that_does_not_end_a_wait_is_heeded(scripted: ScriptedEngine) -> None:
+    heeded, too_late = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        wait_until(lambda: scripted.requests[1:])
+        time.sleep(0.2)  # it waits by then; if not, it is heeded at once
+        _thread.interrupt_main()  # as a signal that came just before the wait
+        if not heeded.wait(30):
+            too_late.set()
+            docker.close()
+
+    scripted.script(*PULL, [stream_head(), UntilClosed()])
+    interrupter = threading.Thread(target=interrupt)
+    with dockerproto_httpx.Docker(scripted.url) as docker:
+        interrupter.start()
+        with pytest.raises(KeyboardInterrupt):
+            docker.images.pull("busybox")
+        heeded.set()
+    interrupter.join()
+    assert not too_late.is_set()
 
 
 class TestOtherTransports:

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 TIMER: Final = "dockerproto.timer"
 """The extension of a request that has the limits of an operation that has begun."""
+_HEED: Final = 1000
+"""After how many milliseconds a wait begins anew: a Ctrl-C that comes just before a wait does not end it."""
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
@@ -128,8 +130,11 @@ class _Stream(SocketStream):
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
-        if not poll.poll(None if timeout is None else math.ceil(timeout * 1000)):
-            raise TimeoutError("timed out")
+        left = math.inf if timeout is None else timeout * 1000
+        while not poll.poll(math.ceil(min(left, _HEED))):
+            left -= _HEED
+            if left <= 0:
+                raise TimeoutError("timed out")
 
 
 class Body(httpx.SyncByteStream):
