@@ -87,6 +87,8 @@ class Configuration:
     """Where the credentials of registries are looked up; None: nowhere."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Headers for every request, beside its own."""
+    proxies: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Arguments for every build, beside its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ class Client:
         timer = Timer(timeout, self.network.now)
         if request.for_buildkit is not None and await self._chooses_buildkit(request, timer):
             request = request.for_buildkit
+        if request.buildargs is not None:
+            request = replace(request, buildargs={**self.configuration.proxies, **request.buildargs})
         if request.registry is not None:
             found = await self.credentials.find(request.registry)
             request = request if found is None else replace(request, auth=found)

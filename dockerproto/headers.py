@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from dockerproto.errors import InvalidHeader
 from dockerproto.gojson import GoObject, read_go_object, typed
+from dockerproto.request import strings_by_name
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values."""
@@ -51,9 +52,7 @@ def checked_headers(headers: Mapping[str, str]) -> Headers:
         InvalidHeader: One of them cannot be sent, or is not a user's to choose.
         TypeError: They are no mapping of str to str.
     """
-    if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"headers are a mapping, not {type(headers).__name__}")
-    checked = _checked(headers.items(), "headers=")
+    checked = _checked(strings_by_name("headers", headers).items(), "headers=")
     for name, _ in checked:
         if name.lower() in _OURS:
             raise InvalidHeader(0, f"headers=: the header {name!r} is not a program's to choose")
@@ -101,8 +100,6 @@ def _users(pairs: Iterable[tuple[str, str]], where: str) -> Headers:
 def _checked(pairs: Iterable[tuple[str, str]], where: str) -> Headers:
     headers = dict[str, tuple[str, str]]()  # of several that differ in case only, the last counts
     for name, value in pairs:
-        if not all(isinstance(each, str) for each in (name, value)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{where} has names and values that are str")
         if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
             raise InvalidHeader(0, f"{where}: the header {name!r} cannot be sent")
         headers[name.lower()] = (name, value.strip())

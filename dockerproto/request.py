@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,6 +23,8 @@ from dockerproto.offer import Offer
 from dockerproto.recipe import Recipe
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
+
+V = TypeVar("V", bound=str | None)
 
 
 class Readable(Protocol):
@@ -144,6 +146,8 @@ class Request:
     """What to send instead, if the client chooses BuildKit."""
     since: Version = OLDEST
     """The API version that brought the operation."""
+    buildargs: Mapping[str, str | None] | None = field(default=None, repr=False)
+    """The arguments of a build, to which the client adds those of its proxies; None: it is no build."""
     timeout: TimeoutLike = DEFAULT
     """The caller's limits."""
     long: bool = False
@@ -154,7 +158,7 @@ class Request:
     @property
     def differs(self) -> bool:
         """Whether a Podman is told something else than a Docker, so that it has to be known which it is."""
-        return any(parameter.differs for parameter in self.query)
+        return any(each.differs for each in (*self.query, *_build_args(self.buildargs or {})))
 
     def target(self, spoken: Version, *, podman: bool = False, environment: Environment = _EMPTY) -> str:
         """Return the request target in an API version, for Docker or for Podman, in an environment.
@@ -167,7 +171,7 @@ class Request:
         query = urlencode(
             [
                 pair
-                for parameter in self.query
+                for parameter in (*self.query, *_build_args(self.buildargs or {}))
                 for pair in parameter.pairs(spoken, podman=podman, environment=environment)
             ],
             errors="surrogateescape",
@@ -186,6 +190,13 @@ class Request:
         if auth is None:
             return replace(self, registry=registry)
         return replace(self, auth=read_auth(auth).for_registry(registry))
+
+
+def _build_args(arguments: Mapping[str, str | None]) -> Iterator[Parameter]:
+    if arguments:
+        given = {name: value for name, value in arguments.items() if value is not None}
+        # Podman takes null for an empty value.
+        yield Parameter("buildargs", json_text(arguments), for_podman=json_text(given))
 
 
 def _is_sent(value: object) -> bool:
@@ -313,15 +324,16 @@ def platform_json(platform: str | None) -> str | None:
     return json_text({name: part for name, part in match.groupdict().items() if part})
 
 
-def mapping_json(
-    argument: str, values: Mapping[str, str | None] | None, *, optional: bool = False
-) -> str | None:
-    """Return a mapping of strings as JSON, None if there is none; its values may be None if `optional`."""
-    if values is None:
-        return None
+def mapping_json(argument: str, values: Mapping[str, str] | None) -> str | None:
+    """Return a mapping of strings as JSON, None if there is none."""
+    return None if values is None else json_text(strings_by_name(argument, values))
+
+
+def strings_by_name(argument: str, values: Mapping[str, V], *, optional: bool = False) -> dict[str, V]:
+    """Return a mapping of strings as it is now; its values may be None if `optional`."""
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"{argument} is a mapping, not {type(values).__name__}")
     given = [each for each in values.values() if not (optional and each is None)]
     if not all(isinstance(each, str) for each in (*values, *given)):
         raise TypeError(f"{argument} is a mapping of str to str")
-    return json_text(dict(values))
+    return dict(values)

@@ -162,8 +162,12 @@ class TestLookingFor:
     ) -> None:
         assert await built(options={"credentials": Sparse(True)}) == MINE
         machine.write("broken")
-        assert await built(context("FROM scratch\n")) is None
-        with pytest.raises(CredentialsError, match="is no JSON"):
+        with pytest.warns(UserWarning, match="was passed over"):
+            assert await built(context("FROM scratch\n")) is None
+        with (
+            pytest.warns(UserWarning, match="was passed over"),
+            pytest.raises(CredentialsError, match="is no JSON"),
+        ):
             await built()
         machine.write({})
         monkeypatch.setenv("DOCKER_AUTH_CONFIG", json.dumps({"auths": {OTHER: ENTRY}}))

@@ -28,6 +28,7 @@ from dockerproto.request import (
     mapping_json,
     number,
     strings,
+    strings_by_name,
     switch,
     text,
     texts,
@@ -183,7 +184,8 @@ def build(
         tag: A name for the image, or several; without a tag it gets ``latest``.
         quiet: Answer with the id of the image only.
         nocache: Do not use the cache of earlier builds.
-        buildargs: Build arguments; None leaves the Dockerfile's default alone.
+        buildargs: Build arguments; None leaves the Dockerfile's default alone. The client adds those of
+            its proxies, see `dockerproto_local.Options`.
         pull: Look for newer base images.
         rm: Remove the intermediate containers of a build that succeeds.
         forcerm: Remove them always.
@@ -246,7 +248,6 @@ def build(
         texts("t", _names(tag)),
         flag("q", quiet, "quiet"),
         flag("nocache", nocache),
-        _build_args(buildargs),
         flag("pull", pull),
         switch("rm", rm),
         flag("forcerm", forcerm),
@@ -265,7 +266,9 @@ def build(
     request = upload_request(
         "/build", query, body, timeout, *_encoding(encoding, fileobj), on_upload=on_upload
     )
-    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), dict(buildargs or {}))
+    arguments = strings_by_name("buildargs", {} if buildargs is None else buildargs, optional=True)
+    request = replace(request, buildargs=arguments)
+    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), arguments)
     offer = _offer(secrets, ssh, output, auth)
     made = for_builder(builder, _authorised(request, auth, recipe), offer)
     return progress(made, stream, BuildFold, BuildMessages)
@@ -327,15 +330,6 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
 def _remote(remote: str | None) -> Parameter:
     parameter = text("remote", remote)
     return parameter if remote is None else replace(parameter, for_podman=NotOnPodman("fetch contexts"))
-
-
-def _build_args(arguments: Mapping[str, str | None] | None) -> Parameter:
-    value = mapping_json("buildargs", arguments, optional=True)
-    # Podman takes null for an empty value.
-    given = (
-        None if arguments is None else {name: each for name, each in arguments.items() if each is not None}
-    )
-    return Parameter("buildargs", value, for_podman=mapping_json("buildargs", given))
 
 
 def _extra_hosts(hosts: tuple[str, ...]) -> Parameter:

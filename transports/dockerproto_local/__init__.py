@@ -11,18 +11,21 @@ import pwd
 import ssl
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final, TypedDict, TypeVar
 
 from dockerproto.choice import Choice, Machine, choose, default_endpoint, stored_endpoint
 from dockerproto.client import Configuration
 from dockerproto.contexts import CONFIG_FILE, DEFAULT_CONTEXT, TLS_FILES, meta_path, tls_path
 from dockerproto.decoding import MESSAGE_LIMIT
-from dockerproto.endpoint import DEFAULT_SOCKET, TLS, Endpoint
+from dockerproto.endpoint import DEFAULT_SOCKET, TLS, Address, Endpoint
 from dockerproto.errors import ContextError, InvalidHeader
 from dockerproto.headers import VARIABLE as HEADERS_VARIABLE
 from dockerproto.headers import Headers, checked_headers, read_headers, read_variable
 from dockerproto.lookup import CredentialsLike
+from dockerproto.proxies import read_proxies
+from dockerproto.request import strings_by_name
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_timeout
 from dockerproto.versions import Version, pinned_version
 from dockerproto_local.credentials import StoredCredentials
@@ -30,10 +33,12 @@ from dockerproto_local.tls import ssl_context
 
 __all__ = ["Options", "StoredCredentials", "configure", "find_endpoint", "secure"]
 
+T = TypeVar("T")
+
 AUTO: Final = "auto"
 PODMAN_SOCKET: Final = "/run/podman/podman.sock"
-_CALLER: Final = 5
-"""How far from a warning here a program's call of ``Docker`` is."""
+_CALLER: Final = 4
+"""How far from `find_endpoint` and its like a program's call of ``Docker`` is."""
 
 
 class Options(TypedDict, total=False):
@@ -54,6 +59,9 @@ class Options(TypedDict, total=False):
     """The longest message of a stream, in bytes; 16 MiB by default."""
     headers: Mapping[str, str]
     """Headers for every request; by default those that the docker command would send, with ``{}`` none."""
+    proxies: Mapping[str, str]
+    """Proxies as arguments for every build, such as ``HTTP_PROXY``; by default those that the docker command
+    would add, with ``{}`` none."""
 
 
 def configure(url: str | None, options: Options) -> Configuration:
@@ -68,13 +76,15 @@ def configure(url: str | None, options: Options) -> Configuration:
     asked = options.get("tls")
     tls = TLS() if isinstance(asked, ssl.SSLContext) else asked
     credentials = options.get("credentials", DEFAULT)
+    endpoint = find_endpoint(url, os.environ, context=options.get("context"), tls=tls)
     return Configuration(
-        endpoint=find_endpoint(url, os.environ, context=options.get("context"), tls=tls),
+        endpoint=endpoint,
         version=find_version(options.get("api_version", AUTO), os.environ),
         timeout=client_timeout(options.get("timeout", DEFAULT)),
         message_limit=options.get("message_limit", MESSAGE_LIMIT),
         credentials=StoredCredentials(os.environ) if credentials is DEFAULT else credentials,
         headers=find_headers(options.get("headers"), os.environ),
+        proxies=find_proxies(options.get("proxies"), os.environ, endpoint.address),
     )
 
 
@@ -110,7 +120,7 @@ def find_endpoint(
         return default_endpoint(url, Choice(DEFAULT_CONTEXT), _machine(environment, home, directory), tls)
     choice = choose(context, environment, _config(directory))
     if choice.broken:
-        _warn(directory, choice.broken)
+        warnings.warn(_passed_over(directory, choice.broken), stacklevel=_CALLER)
     if choice.context == DEFAULT_CONTEXT:
         return default_endpoint(None, choice, _machine(environment, home, directory), tls)
     meta, tls_files = _stored(choice.context, directory)
@@ -128,15 +138,33 @@ def find_headers(asked: Mapping[str, str] | None, environment: Mapping[str, str]
         return checked_headers(asked)
     if variable := environment.get(HEADERS_VARIABLE):
         return read_variable(variable)
+    return _configured(environment, read_headers, ())
+
+
+def find_proxies(
+    asked: Mapping[str, str] | None, environment: Mapping[str, str], address: Address
+) -> Mapping[str, str]:
+    """Return the arguments for every build: the program's, else those that the docker command would add.
+
+    Raises:
+        TypeError: They are no mapping of str to str.
+    """
+    if asked is not None:
+        return strings_by_name("proxies", asked)
+    return _configured(environment, partial(read_proxies, host=str(address)), dict[str, str]())
+
+
+def _configured(environment: Mapping[str, str], read: Callable[[bytes], T], without: T) -> T:
+    """Return what config.json says; if it cannot be read, warn."""
     _, directory = _directories(environment)
     config = _config(directory)
     try:
-        return read_headers(config) if isinstance(config, bytes) else ()
+        return read(config) if isinstance(config, bytes) else without
     except InvalidHeader:
         raise
     except ValueError as error:
-        _warn(directory, str(error))
-        return ()
+        warnings.warn(_passed_over(directory, str(error)), stacklevel=_CALLER + 1)
+        return without
 
 
 def find_version(api_version: str, environment: Mapping[str, str]) -> Version | None:
@@ -153,8 +181,8 @@ def _directories(environment: Mapping[str, str]) -> tuple[str, str]:
     return home, environment.get("DOCKER_CONFIG") or str(Path(home, ".docker"))
 
 
-def _warn(directory: str, problem: str) -> None:
-    warnings.warn(f"{directory}/{CONFIG_FILE} was passed over: {problem}", stacklevel=_CALLER)
+def _passed_over(directory: str, problem: str) -> str:
+    return f"{directory}/{CONFIG_FILE} was passed over: {problem}"
 
 
 def _config(directory: str) -> bytes | str | None:
