@@ -43,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=list(ENGINES), default=DEFAULT, help="the engine to test with")
 
 
+def pytest_configure() -> None:
+    """Heed Ctrl-C, and have the programs that are started heed it, even if the tests run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def engine_name(config: pytest.Config) -> str:
     name: str = config.option.engine
     return name

@@ -89,7 +89,9 @@ class TestSent:
     ) -> None:
         machine.write("no JSON")
         scripted.script("GET", "/images/json", json_response([]))
-        async with connect(scripted.url) as docker:
+        with pytest.warns(UserWarning, match="was passed over"):
+            connecting = connect(scripted.url)
+        async with connecting as docker:
             assert await docker.images.list() == []
             with pytest.raises(CredentialsError, match=r"config\.json is no JSON"):
                 await docker.images.pull("busybox")

@@ -35,8 +35,12 @@ CONFIGS: list[tuple[str, Any, dict[str, str]]] = [
         "all",
         {"proxies": {"default": {"httpsProxy": "a", "ftpProxy": "b", "allProxy": "c"}}},
         {
-            "HTTPS_PROXY": "a", "https_proxy": "a", "FTP_PROXY": "b", "ftp_proxy": "b",
-            "ALL_PROXY": "c", "all_proxy": "c",
+            "HTTPS_PROXY": "a",
+            "https_proxy": "a",
+            "FTP_PROXY": "b",
+            "ftp_proxy": "b",
+            "ALL_PROXY": "c",
+            "all_proxy": "c",
         },
     ),
 ]

@@ -267,10 +267,9 @@ def build(
         "/build", query, body, timeout, *_encoding(encoding, fileobj), on_upload=on_upload
     )
     arguments = strings_by_name("buildargs", {} if buildargs is None else buildargs, optional=True)
-    request = replace(request, buildargs=arguments)
     recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), arguments)
-    offer = _offer(secrets, ssh, output, auth)
-    made = for_builder(builder, _authorised(request, auth, recipe), offer)
+    authorised = replace(_authorised(request, auth, recipe), buildargs=arguments)
+    made = for_builder(builder, authorised, _offer(secrets, ssh, output, auth))
     return progress(made, stream, BuildFold, BuildMessages)
 
 
