@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Heed Ctrl-C, and have the programs that are started heed it, even if the tests run in the background."""
+    """Heed Ctrl-C, and have the programs that are started heed it, even where tests run in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
