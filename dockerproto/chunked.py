@@ -55,16 +55,16 @@ class Chunks:
     def _read(self, data: Buffer) -> bytes:
         view, end, at = memoryview(data), len(data), self._left
         pieces = [view[:at]]
-        match, size = self._following[0].match, b""
-        while at < end and (found := match(data, at)) and (length := int(found[1], 16)):
-            if size == found[1] and length < _SHORT and (run := _run(found[0], length).match(data, at)):
+        match, following, size = self._following[0].match, _NEXT[0].match, b""
+        while at < end and (found := match(data, at)) and (length := int(digits := found[1], 16)):
+            if length < _SHORT and digits == size and (run := _run(found[0], length).match(data, at)):
                 pieces.append(memoryview(_joined(run[0], len(found[0]), length)))
                 at = run.end()
                 continue
             start = found.end()
             at = start + length
             pieces.append(view[start:at])
-            match, size = _NEXT[0].match, found[1]
+            match, size = following, digits
         if at:
             self._following = _NEXT
         self._left = max(0, at - end)
