@@ -16,7 +16,7 @@ from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled
-from dockerproto.http11 import Head, Message, Upload
+from dockerproto.http11 import AGENT, Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
 from dockerproto.network import Network
 from dockerproto.offer import BUILDKIT_VARIABLE, Offer, wants_buildkit
@@ -186,11 +186,7 @@ class Client:
         """Return a request as it goes over the wire, in the version that is negotiated."""
         spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
         address = self.configuration.endpoint.address
-        headers = [
-            ("Host", address.host),
-            ("User-Agent", "dockerproto"),
-            *request.all_headers(),
-        ]
+        headers = [("Host", address.host), AGENT, *request.all_headers()]
         target = request.target(spoken, podman=self._podman is True)
         return Message(request.method, address.prefix + target, headers, upload)
 
