@@ -191,7 +191,7 @@ class AsyncDownload(AsyncStream[bytes]):
 
     def _put_back(self, data: bytes) -> None:
         if data:
-            self.ready = chain((data,), self.ready)
+            self.ready: Iterator[bytes] = chain((data,), self.ready)
 
 
 class Stream(Generic[T]):
