@@ -1,6 +1,6 @@
-"""What the import of a library takes, in a process that has imported nothing else.
+"""What the import of a library takes, or of several, in a process that has imported nothing else.
 
-python benchmarks/importing.py MODULE
+python benchmarks/importing.py MODULE...
 """
 
 import sys
@@ -15,6 +15,7 @@ def resident() -> int:
 
 before = resident()
 seconds, cpu = time.perf_counter(), time.process_time()
-__import__(sys.argv[1])
+for name in sys.argv[1:]:
+    __import__(name)
 seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
 print(f'{{"seconds": {seconds}, "cpu": {cpu}, "memory": {resident() - before}}}')

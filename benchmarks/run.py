@@ -28,10 +28,11 @@ from benchmarks.contexts import trees
 from benchmarks.relay import relayed
 from benchmarks.replay import replaying
 from benchmarks.rows import GIB, Row, Target, rows
+from benchmarks.workloads import CONTEXTS
 
-SECONDS = 40
+SECONDS = 30
 """How long a row may take; after this there are no more rounds of it than three."""
-DIRECTORIES = ("context", "rebuild")
+DIRECTORIES = (*CONTEXTS, "rebuild")
 """The work that is done on a directory."""
 MODULES = {
     "asyncio": "dockerproto_asyncio",
@@ -39,7 +40,9 @@ MODULES = {
     "httpx": "dockerproto_httpx",
     "aiodocker": "aiodocker",
     "docker-py": "docker",
+    "needed": "asyncio msgspec h11",
 }
+"""What is imported; the last is what this library cannot be without on asyncio."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,14 @@ class Figures:
     """What one contestant took in all rounds."""
 
     values: list[float]
-    cpu: float
+    cpu: list[float]
+    """Seconds for each unit of the amount."""
     memory: float
     sent: float
 
     @property
     def median(self) -> float:
         return statistics.median(self.values)
-
-    def __str__(self) -> str:
-        return f"{_short(self.median)} ({_short(min(self.values))} to {_short(max(self.values))})"
 
 
 def measure(row: Row, url: str, file: str, rounds: int) -> dict[str, Figures]:
@@ -73,7 +74,7 @@ def measure(row: Row, url: str, file: str, rounds: int) -> dict[str, Figures]:
     return {
         name: Figures(
             [row.figure(each["seconds"] / row.amount) for each in done],
-            statistics.median(each["cpu"] for each in done),
+            [each["cpu"] / row.amount for each in done],
             statistics.median(each["memory"] for each in done),
             statistics.median(each["sent"] for each in done),
         )
@@ -92,7 +93,7 @@ def _run(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
 def _took(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
     arguments = ["-m", "benchmarks.workloads", contestant, row.work, url, str(row.amount), file]
     if row.work == "importing":
-        arguments = [str(Path(__file__).with_name("importing.py")), MODULES[contestant]]
+        arguments = [str(Path(__file__).with_name("importing.py")), *MODULES[contestant].split()]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, *arguments], stdout=subprocess.PIPE, check=True, timeout=300, env=environment
@@ -101,31 +102,41 @@ def _took(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
     return result
 
 
+def _spread(values: list[float]) -> str:
+    """Show the median, the lowest and the highest."""
+    return f"{_short(statistics.median(values))} ({_short(min(values))} to {_short(max(values))})"
+
+
 def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def judge(target: Target, row: Row, figures: dict[str, Figures]) -> str:
-    """Say by which factor a contestant is faster, and whether that was the aim."""
-    ours, peer = figures[target.ours].median, figures[target.peer].median
-    factor = peer / ours if row.faster_is_less else ours / peer
-    verdict = "" if factor >= target.factor else ", **missed**"
-    return f"{target.ours} is {factor:.2f} times as fast as {target.peer} (aim {target.factor:.2g}{verdict})"
+    """Say by which factor a contestant is faster, and whether that was the aim; and the same of CPU time."""
+    ours, peer = figures[target.ours], figures[target.peer]
+    factor = peer.median / ours.median if row.faster_is_less else ours.median / peer.median
+    cpu = statistics.median(ours.cpu) / statistics.median(peer.cpu)
+    aim = ""
+    if target.factor is not None:
+        aim = f" (aim {target.factor:.2g}{'' if factor >= target.factor else ', **missed**'})"
+    return (
+        f"{target.ours} is {factor:.2f} times as fast as {target.peer}{aim}, with {cpu:.2f} of its CPU time"
+    )
 
 
 def describe(row: Row, figures: dict[str, Figures]) -> Iterator[str]:
     """Yield the lines of a row of the page."""
     yield f"## {row.title[0].upper()}{row.title[1:]}"
     yield ""
-    memory = row.work in ("upload", "download", "context", "importing")
+    memory = row.work in ("upload", "tar", "download", *CONTEXTS, "importing")
     sent = row.work == "rebuild"
-    scale = GIB / row.amount if row.amount % GIB == 0 else 1e6 / row.amount
-    what = "CPU s/GiB" if row.amount % GIB == 0 else "CPU us each"
+    scale, what = (GIB, "CPU s/GiB") if row.amount % GIB == 0 else (1e6, "CPU us each")
     yield f"| | {row.unit} | {what} |{' memory, MiB |' * memory}{' sent, KiB |' * sent}"
     yield f"|---|---:|---:|{'---:|' * (memory + sent)}"
     for name, each in figures.items():
         more = f" {each.memory / 2**20:.1f} |" * memory + f" {each.sent / 2**10:,.1f} |" * sent
-        yield f"| {name} | {each} | {each.cpu * scale:.3g} |{more}"
+        cpu = _spread([seconds * scale for seconds in each.cpu])
+        yield f"| {name} | {_spread(each.values)} | {cpu} |{more}"
     yield ""
     yield from (f"- {judge(each, row, figures)}" for each in row.targets if each.peer in figures)
     yield ""
@@ -164,7 +175,7 @@ def run_all(only: str, rounds: int) -> Iterator[str]:
         for row in rows():
             if only not in row.title:
                 continue
-            if row.work == "upload" and not file.exists():
+            if row.work in ("upload", "tar") and not file.exists():
                 file.write_bytes(os.urandom(2**20) * 1024)
             source = str(trees(Path(directory), row.title)) if row.work in DIRECTORIES else str(file)
             with real_engine() if row.engine == "real" else replaying(dict(row.answers)) as url:
@@ -180,12 +191,27 @@ INTRODUCTION = """\
 Each figure is the median of several runs, with the lowest and the highest.
 Each run is a process of its own, and all contestants run in turn.
 Before it is measured, it makes a call, and a small build if it is about contexts.
+The factors are of the medians; where other programs run at the same time, that of CPU time tells more.
 
 The replay engine is a C program that sends prebuilt answers and discards what it gets.
 So the engine's own cost is not in the figures.
 `asyncio`, `trio` and `httpx` are this library.
-`asyncio-bare` and `trio-bare` send and receive the same bytes without any library.
 Memory is by how much the peak grew during the work; of a command, all that it took.
+
+Some contestants are no libraries, and show what the work takes in any case:
+
+- `socket` is a socket that blocks, `asyncio-bare` and `trio-bare` are the event loops.
+  They send and receive the same bytes, and do not look at them.
+  What a real engine takes for an inspect is more than what any library adds.
+  Its work also drives the library out of the caches of the CPU, so that the same call takes more CPU time.
+- `msgspec` decodes the same documents, which are in memory.
+  Of messages of 64 KiB, that and receiving them is more than a quarter of what other libraries take in all.
+- `needed` is asyncio, msgspec and h11, whose import is a part of that of this library.
+
+The rows of chunks of 1 KiB are one curve: the same bytes, as fewer and longer messages.
+The cost of a byte is to stay the same; docker-py's grows with the length of the message, as it joins and
+searches anew with each chunk.
+Its list of images as objects asks for each of them: of 1,000 it would take a second.
 """
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -24,9 +25,12 @@ from typing import Any, TypeAlias
 Work: TypeAlias = Callable[[Any, int, str], Awaitable[None]]
 
 IMAGE = "bench"
+CONTEXTS = ("context", "contexts")
+"""Builds of a directory: one, and several."""
 EMPTY = b"FROM scratch\n"
 """The Dockerfile of a build that is only to load what builds need."""
 INSPECT = b"GET /v1.41/images/bench/json HTTP/1.1\r\nHost: docker\r\n\r\n"
+EXPORT = b"GET /v1.41/images/bench/get HTTP/1.1\r\nHost: docker\r\n\r\n"
 
 
 class Dockerproto:
@@ -34,7 +38,7 @@ class Dockerproto:
 
     async def warm_up(self, docker: Any, work: str) -> None:
         await docker.images.inspect(IMAGE)
-        if work == "context":
+        if work in CONTEXTS:
             await docker.images.build(dockerfile=EMPTY, tag="bench")
 
     async def inspect(self, docker: Any, amount: int, _file: str) -> None:
@@ -59,8 +63,15 @@ class Dockerproto:
     async def upload(self, docker: Any, _amount: int, file: str) -> None:
         await docker.images.import_image(file)
 
+    async def tar(self, docker: Any, _amount: int, file: str) -> None:
+        await docker.images.build(fileobj=file, tag="bench", builder="classic")
+
     async def context(self, docker: Any, _amount: int, file: str) -> None:
         await docker.images.build(path=file, tag="bench")
+
+    async def contexts(self, docker: Any, amount: int, file: str) -> None:
+        for _ in range(amount):
+            await docker.images.build(path=file, tag="bench")
 
     async def rebuild(self, docker: Any, _amount: int, file: str) -> None:
         change(file)
@@ -158,6 +169,10 @@ class Aiodocker:
         with Path(file).open("rb") as data:
             await docker.images.import_image(data)
 
+    async def tar(self, docker: Any, _amount: int, file: str) -> None:
+        with Path(file).open("rb") as data:
+            await docker.images.build(fileobj=data, encoding="identity", tag="bench")
+
     async def progress(self, docker: Any, amount: int, _file: str) -> None:
         count = 0
         async for _ in docker.images.pull(IMAGE, stream=True):
@@ -173,7 +188,7 @@ class Httpx:
 
         with Docker(url) as docker:
             docker.images.inspect(IMAGE)
-            if work == "context":
+            if work in CONTEXTS:
                 docker.images.build(dockerfile=EMPTY, tag="bench")
             return timed(partial(getattr(self, work), docker, amount, file))
 
@@ -192,8 +207,15 @@ class Httpx:
     def upload(self, docker: Any, _amount: int, file: str) -> None:
         docker.images.import_image(file)
 
+    def tar(self, docker: Any, _amount: int, file: str) -> None:
+        docker.images.build(fileobj=file, tag="bench", builder="classic")
+
     def context(self, docker: Any, _amount: int, file: str) -> None:
         docker.images.build(path=file, tag="bench")
+
+    def contexts(self, docker: Any, amount: int, file: str) -> None:
+        for _ in range(amount):
+            docker.images.build(path=file, tag="bench")
 
     def rebuild(self, docker: Any, _amount: int, file: str) -> None:
         change(file)
@@ -212,7 +234,7 @@ class DockerPy:
 
         client = docker.DockerClient(url, version="auto")
         self.inspect(client, 1, file)
-        if work == "context":
+        if work in CONTEXTS:
             any(client.api.build(fileobj=io.BytesIO(EMPTY), tag="bench"))
         return timed(partial(getattr(self, work), client, amount, file))
 
@@ -236,9 +258,18 @@ class DockerPy:
             for _ in docker.api.load_image(data):
                 pass
 
+    def tar(self, docker: Any, _amount: int, file: str) -> None:
+        with Path(file).open("rb") as data:
+            for _ in docker.api.build(fileobj=data, custom_context=True, tag="bench"):
+                pass
+
     def context(self, docker: Any, _amount: int, file: str) -> None:
         for _ in docker.api.build(path=file, tag="bench"):
             pass
+
+    def contexts(self, docker: Any, amount: int, file: str) -> None:
+        for _ in range(amount):
+            self.context(docker, 1, file)
 
     def rebuild(self, docker: Any, amount: int, file: str) -> None:
         change(file)
@@ -247,6 +278,26 @@ class DockerPy:
     def progress(self, docker: Any, amount: int, _file: str) -> None:
         stream = docker.api.pull(IMAGE, tag="latest", stream=True, decode=True)
         assert sum(1 for _ in stream) == amount
+
+
+class Socket:
+    """A socket that blocks, without any library."""
+
+    def run(self, url: str, work: str, amount: int, _file: str) -> dict[str, float]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(url.removeprefix("unix://"))
+            return timed(partial(getattr(self, work), connection, amount))
+
+    def inspect(self, connection: socket.socket, amount: int) -> None:
+        for _ in range(amount):
+            connection.sendall(INSPECT)
+            connection.recv(65536)
+
+    def download(self, connection: socket.socket, amount: int) -> None:
+        buffer, size = bytearray(131072), 0
+        connection.sendall(EXPORT)
+        while size < amount:
+            size += connection.recv_into(buffer)
 
 
 class AsyncioBare:
@@ -289,38 +340,50 @@ class TrioBare:
 
 
 class Msgspec:
-    """The decoding of the answer alone."""
+    """The decoding of the answer alone: of a list again and again, of messages each once."""
 
-    def run(self, url: str, _work: str, amount: int, _file: str) -> dict[str, float]:
+    def run(self, url: str, work: str, amount: int, _file: str) -> dict[str, float]:
         import httpx
         import msgspec
 
         with httpx.Client(transport=httpx.HTTPTransport(uds=url.removeprefix("unix://"))) as client:
-            body = client.get("http://docker/images/json").content
+            if work == "list":
+                documents = [client.get("http://docker/images/json").content] * amount
+            else:
+                documents = client.post("http://docker/images/create", timeout=60).content.splitlines()
+        assert len(documents) == amount
+        decode = msgspec.json.Decoder().decode
 
-        def work() -> None:
-            for _ in range(amount):
-                msgspec.json.decode(body)
+        def decoding() -> None:
+            for each in documents:
+                decode(each)
 
-        return timed(work)
+        return timed(decoding)
 
 
 class Command:
     """A program that does the same work."""
 
-    def run(self, url: str, work: str, _amount: int, file: str) -> dict[str, float]:
+    def run(self, url: str, work: str, amount: int, file: str) -> dict[str, float]:
         path = url.removeprefix("unix://")
         curl = ["curl", "--silent", "--fail", "--output", "/dev/null", "--unix-socket", path]
+        build = ["docker", "--host", url, "build", "--quiet", "--tag", "bench", file]
         commands = {
             "download": [*curl, "http://docker/v1.41/images/bench/get"],
             "upload": [*curl, "-X", "POST", "-H", "Expect:", "-T", file, "http://docker/v1.41/images/load"],
-            "context": ["docker", "--host", url, "build", "--quiet", "--tag", "bench", file],
+            "context": build,
+            "contexts": build,
         }
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         environment = {**os.environ, "DOCKER_BUILDKIT": "0", "DOCKER_API_VERSION": "1.41"}
-        subprocess.run(
-            commands[work], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        for _ in range(amount if work == "contexts" else 1):
+            subprocess.run(
+                commands[work],
+                check=True,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return {"seconds": seconds, "cpu": cpu, "memory": after.ru_maxrss * 1024}
@@ -373,6 +436,7 @@ CONTESTANTS: dict[str, Any] = {
     "httpx": Httpx,
     "aiodocker": Aiodocker,
     "docker-py": DockerPy,
+    "socket": Socket,
     "asyncio-bare": AsyncioBare,
     "trio-bare": TrioBare,
     "msgspec": Msgspec,

@@ -38,6 +38,14 @@ class Chars:
     negated: bool = False
     """Whether it is all but those."""
 
+    @property
+    def only(self) -> int | None:
+        """The number of the one character that is in it, None if there are others, or none."""
+        if self.negated or self.letters or len(self.ranges) != 1:
+            return None
+        first, last = self.ranges[0]
+        return first if first == last else None
+
     def has(self, char: str) -> bool:
         """Whether a character is in it; a byte that is no UTF-8 is also the replacement character."""
         code = ord(char)
@@ -88,6 +96,32 @@ _START, _WORD, _OTHER = range(3)
 """What is beside a place: the start or the end, a character of a word, another character."""
 
 
+class Places:
+    """The places whose sets have a character: one look for all sets of one, as most of them are."""
+
+    def __init__(self) -> None:
+        self._ones: Final = dict[int, int]()
+        self._sets: Final = dict[Chars, int]()
+
+    def add(self, chars: Chars, place: int) -> None:
+        """Add a place."""
+        if (only := chars.only) is not None:
+            self._ones[only] = self._ones.get(only, 0) | place
+        else:
+            self._sets[chars] = self._sets.get(chars, 0) | place
+
+    def taking(self, char: str) -> int:
+        """Return the places that take a character."""
+        code = ord(char)
+        taking = self._ones.get(code, 0)
+        if code in _UNDECODED:
+            taking |= self._ones.get(_REPLACEMENT, 0)
+        for chars, places in self._sets.items():
+            if chars.has(char):
+                taking |= places
+        return taking
+
+
 class State(dict[str, "State"]):
     """How far the patterns have got after some characters; indexed by the next one."""
 
@@ -112,8 +146,8 @@ class Machine:
     """Patterns, ready to be matched."""
 
     def __init__(self, patterns: Iterable[Sequence[Item]]) -> None:
-        self._ones: Final = dict[Chars, int]()
-        self._manys: Final = dict[Chars, int]()
+        self._ones: Final = Places()
+        self._manys: Final = Places()
         self._masks: Final = dict[str, tuple[int, int]]()
         self._wants: Final = dict[Kind, int].fromkeys(Kind, 0)
         self._starts = self._ends = 0
@@ -161,9 +195,9 @@ class Machine:
         self._places.append((at, at + len(items)))
         for bit, item in enumerate(items, at):
             self._wants[item.kind] |= 1 << bit
-            sets = {Kind.ONE: self._ones, Kind.MANY: self._manys}.get(item.kind)
-            if sets is not None:
-                sets[item.chars] = sets.get(item.chars, 0) | 1 << bit
+            places = {Kind.ONE: self._ones, Kind.MANY: self._manys}.get(item.kind)
+            if places is not None:
+                places.add(item.chars, 1 << bit)
         return at + len(items) + 1
 
     def _closed(self, bits: int, before: int, after: int) -> int:
@@ -183,7 +217,7 @@ class Machine:
         """Return the places of single items, and of repeated ones, that take a character."""
         masks = self._masks.get(char)
         if masks is None:
-            masks = self._masks[char] = _taking(self._ones, char), _taking(self._manys, char)
+            masks = self._masks[char] = self._ones.taking(char), self._manys.taking(char)
         return masks
 
     def _state(self, bits: int, last: int) -> State:
@@ -199,15 +233,6 @@ class Machine:
         self._states.clear()
         self._masks.clear()
         self._steps = 0
-
-
-def _taking(sets: dict[Chars, int], char: str) -> int:
-    """Return the places whose sets have a character."""
-    taking = 0
-    for chars, places in sets.items():
-        if chars.has(char):
-            taking |= places
-    return taking
 
 
 def _is_word(char: str) -> bool:

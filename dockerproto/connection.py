@@ -61,9 +61,14 @@ class Connection:
         """Whether no byte of an answer to the last request has come."""
         return self._exchange.untouched
 
-    async def reusable(self) -> bool:
-        """Whether another request can follow: nothing came after the answer, not even the end."""
-        return self._exchange.reusable and not await self._stream.readable()
+    @property
+    def finished(self) -> bool:
+        """Whether the last exchange ended properly, so that another may follow."""
+        return self._exchange.reusable
+
+    async def quiet(self) -> bool:
+        """Whether nothing came after the answer, not even the end."""
+        return not await self._stream.readable()
 
     def close(self) -> None:
         """Close the connection, at once."""
@@ -136,7 +141,7 @@ class Answer:
             raise
         if not data:
             self._done = True
-            await self._owner.give(self._connection)
+            self._owner.give(self._connection)
         return data
 
     def close(self) -> None:
@@ -181,9 +186,9 @@ class Connections:
         """Return a connection that is the caller's until it gives it back or drops it."""
         return await self._take() or await self._connect(timer)
 
-    async def give(self, connection: Connection) -> None:
+    def give(self, connection: Connection) -> None:
         """Take back a connection whose answer has been read."""
-        if not (await connection.reusable() and self._pool.give(connection, self._network.now())):
+        if not (connection.finished and self._pool.give(connection, self._network.now())):
             self.drop(connection)
 
     def drop(self, connection: Connection) -> None:
@@ -208,7 +213,7 @@ class Connections:
         for expired in self._pool.expired(self._network.now()):
             self.drop(expired)
         while (connection := self._pool.take()) is not None:
-            if await connection.reusable():
+            if await connection.quiet():
                 return connection
             self.drop(connection)
         return None

@@ -55,8 +55,18 @@ class Folding(Generic[R]):
             raise NotFinished(0, "the stream was not read to its end: there is no result")
         return self._fold.result()
 
-    def pass_on(self, messages: Iterable[Message], *, last: bool) -> Iterator[Message]:
-        """Hand out messages, and fold them; `last` says that none will follow."""
+    def pass_on(self, messages: Iterable[Message], *, last: bool) -> Iterable[Message]:
+        """Hand out messages, and fold them; `last` says that none will follow.
+
+        Those of a list are decoded already, and are folded at once.
+        """
+        if not isinstance(messages, list):
+            return self._folded(messages, last=last)
+        for message in messages:
+            self._fold.add(message)
+        return messages
+
+    def _folded(self, messages: Iterable[Message], *, last: bool) -> Iterator[Message]:
         add = self._fold.add
         try:
             for message in messages:

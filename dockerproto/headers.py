@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from dockerproto.errors import InvalidHeader
 from dockerproto.gojson import GoObject, read_go_object, typed
+from dockerproto.http11 import AGENT
 from dockerproto.request import strings_by_name
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -25,8 +26,6 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 _OURS: Final = frozenset({"connection", "content-length", "host", "trailer", "transfer-encoding", "upgrade"})
 """What frames requests; the docker command drops these too."""
-_PROGRAM: Final = ("User-Agent", "dockerproto")
-"""What every request has; the docker command's users cannot choose it, programs can."""
 
 
 def joined(own: Iterable[tuple[str, str]], users: Headers) -> list[tuple[str, str]]:
@@ -36,7 +35,7 @@ def joined(own: Iterable[tuple[str, str]], users: Headers) -> list[tuple[str, st
     [('Host', 'docker'), ('X-Team', 'blue'), ('User-Agent', 'dockerproto')]
     """
     headers = [*own]
-    for name, value in (*users, _PROGRAM):
+    for name, value in (*users, AGENT):
         if not any(each.lower() == name.lower() for each, _ in headers):
             headers.append((name, value))
     return headers
@@ -92,8 +91,11 @@ def read_headers(config: bytes) -> Headers:
 
 
 def _users(pairs: Iterable[tuple[str, str]], where: str) -> Headers:
-    """Return the headers that a user has for the docker command, but for those that it drops."""
-    dropped = {*_OURS, _PROGRAM[0].lower()}
+    """Return the headers that a user has for the docker command, but for those that it drops.
+
+    One of them is what it is called, which programs can choose.
+    """
+    dropped = {*_OURS, AGENT[0].lower()}
     return _checked([(name, value) for name, value in pairs if name.lower() not in dropped], where)
 
 

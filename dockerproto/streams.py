@@ -42,6 +42,8 @@ class AsyncStream(Generic[T]):
         self._decoders: Final = decoders
         self._answer: Answer | None = None
         self._decoder: Decoder[T] | None = None
+        self.ready: Iterator[T] = iter(())
+        """Items that are here already: to take one neither waits nor fails."""
         self._items: Iterator[T] = iter(())
         self._kept: Final[deque[T]] = deque(maxlen=self.kept)
         self._reading = False
@@ -54,6 +56,8 @@ class AsyncStream(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        for item in self.ready:
+            return item
         try:
             while True:
                 for item in self._items:
@@ -62,17 +66,20 @@ class AsyncStream(Generic[T]):
                 if self._ended:
                     raise StopAsyncIteration
                 await self._read()
+                for item in self.ready:
+                    return item
         except DockerError as error:
             await self._fail(error, list(self._kept))
             raise
 
     async def rest(self) -> list[T]:
         """Return all items that are left, in a list; an exception has those that came before it."""
-        items: list[T] = []
+        items = list(self.ready)
         try:
             items.extend(self._items)
             while not self._ended:
                 await self._read()
+                items.extend(self.ready)
                 items.extend(self._items)
         except DockerError as error:
             await self._fail(error, items)
@@ -91,7 +98,7 @@ class AsyncStream(Generic[T]):
     def abort(self) -> None:
         """Close the stream without waiting for anything."""
         self._ended = True
-        self._items = iter(())
+        self.ready = self._items = iter(())
         if self._answer is not None:
             self._answer.close()
 
@@ -136,7 +143,12 @@ class AsyncStream(Generic[T]):
             self._decoder.feed(data)
             data = await self._answer.receive()
         self._ended = not data
-        self._items = iter(self._decoder.feed(data))
+        items = self._decoder.feed(data)
+        if isinstance(items, list | tuple):
+            self._kept.extend(items)
+            self.ready = iter(items)
+        else:
+            self._items = iter(items)
 
     async def _fail(self, error: DockerError, before: list[T]) -> None:
         await self.close()
@@ -179,7 +191,7 @@ class AsyncDownload(AsyncStream[bytes]):
 
     def _put_back(self, data: bytes) -> None:
         if data:
-            self._items = chain((data,), self._items)
+            self.ready: Iterator[bytes] = chain((data,), self.ready)
 
 
 class Stream(Generic[T]):
@@ -199,6 +211,8 @@ class Stream(Generic[T]):
         return self
 
     def __next__(self) -> T:
+        for item in self._stream.ready:
+            return item
         try:
             return run(self._stream.__anext__())
         except StopAsyncIteration:

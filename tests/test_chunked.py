@@ -87,6 +87,7 @@ FRAGMENTS = st.sampled_from(
         *(b"ffffffffffffffff\r\n", b"1\nx\n", b"\0", b"\t", b"HTTP/1.1 200 OK\r\n"),
     ]
 )
+LINE = b"40\r\n" + b"x" * 64 + b"\r\n"
 PROPER = st.lists(st.binary(min_size=1, max_size=40), max_size=6).map(
     lambda pieces: b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
 )
@@ -97,8 +98,15 @@ RUNS = st.tuples(st.sampled_from([1, 2, 7, 63, 64]), st.binary(min_size=1, max_s
     )
 )
 """Chunks of one size, but for the last."""
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from([63, 64, 65, 100, 4095, 4096]), st.sampled_from([b"{}\r\n", b"\r\n40\r\n", b"\r"])
+    ),
+    max_size=6,
+).map(lambda lines: b"".join(b"%x\r\n%s\r\n" % (size, (text * size)[:size]) for size, text in lines))
+"""Chunks as long as lines of text, some of which look like the frames of others."""
 BODIES = st.tuples(
-    st.one_of(PROPER, RUNS), st.lists(st.one_of(FRAGMENTS, RUNS), max_size=8).map(b"".join)
+    st.one_of(PROPER, RUNS, LINES), st.lists(st.one_of(FRAGMENTS, RUNS, LINES), max_size=8).map(b"".join)
 ).map(b"".join)
 
 
@@ -133,6 +141,11 @@ def test_we_agree_byte_by_byte(body: bytes) -> None:
         pytest.param(b"5\r\nhello\r\n5\r", b"hello", None, id="cut in a size"),
         pytest.param(b"4\r\nhello\r\n", b"hell", b"\r\no\r\n", id="too long"),
         pytest.param(b"5\r\nhello\r", b"hello", None, id="cut after data"),
+        pytest.param(LINE * 3 + b"40\r", LINE[4:-2] * 3, None, id="lines, cut in a size"),
+        pytest.param(LINE * 3 + b"40", LINE[4:-2] * 3, None, id="lines, cut before the end of a size"),
+        pytest.param(LINE * 3 + b"0\r\n\r\n", LINE[4:-2] * 3, b"0\r\n\r\n", id="lines, and the last chunk"),
+        pytest.param(LINE * 3 + b"2\r\nok\r\n", LINE[4:-2] * 3 + b"ok", None, id="lines, and a short one"),
+        pytest.param(LINE * 2 + b"x", LINE[4:-2] * 2, b"x", id="lines, and no size"),
     ],
 )
 def test_what_is_taken_and_what_is_left(body: bytes, data: bytes, rest: bytes | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeVar, Unpack
@@ -51,7 +52,7 @@ class _AsyncioNetwork(LocalNetwork):
         return _Task(coroutine)
 
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return time.monotonic()
 
 
 class _Lock:
@@ -80,19 +81,24 @@ class _Task:
 
 
 class _Stream(SocketStream):
-    """A connection: once waited for, the socket is watched until it says something unasked."""
+    """A connection: once waited for, the socket is watched until it says something unasked.
+
+    The loop reports once more what it has woken somebody for, before that could be received. That is passed
+    over: each wait was a wait in vain otherwise. If it was news, the loop reports it again.
+    """
 
     _watching: asyncio.AbstractEventLoop | None = None
     _waiter: asyncio.Future[None] | None = None
+    _reported: bool = False
 
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         if self._watching is not loop:
-            loop.add_reader(self.descriptor, self._wake)
+            loop.add_reader(self.descriptor, self._report, loop)
             self._watching = loop
         if writing:
-            loop.add_writer(self.descriptor, self._wake)
+            loop.add_writer(self.descriptor, self._report, loop)
         expiry = None if timeout is None else loop.call_later(timeout, _expire, self._waiter)
         try:
             await self._waiter
@@ -113,12 +119,19 @@ class _Stream(SocketStream):
             self.socket.shutdown(socket.SHUT_RDWR)
         loop.call_soon_threadsafe(self._forget, loop)
 
+    def _report(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._reported:
+            self._reported = False
+        elif self._waiter is not None:
+            self._reported = True
+            self._wake()
+        else:
+            loop.remove_reader(self.descriptor)
+            self._watching = None
+
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-        elif self._waiter is None and self._watching is not None:
-            self._watching.remove_reader(self.descriptor)
-            self._watching = None
 
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.socket.fileno() >= 0:  # else the descriptor may be another's already

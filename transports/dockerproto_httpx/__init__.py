@@ -106,7 +106,7 @@ class _Answer:
         # The stream itself, as httpx refuses to iterate over a response that was made complete.
         stream = cast("httpx.SyncByteStream", response.stream)
         self._receive: Final = stream.receive if isinstance(stream, Body) else _receiver(iter(stream))
-        self.head: Final = Head(response.status_code, dict(response.headers))
+        self.head: Final = Head(response.status_code, dict(response.headers.items()))
 
     async def receive(self) -> bytes:
         self._timer.left("idle")

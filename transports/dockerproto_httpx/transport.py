@@ -182,11 +182,17 @@ class _Upload:
 
 
 def _message(request: httpx.Request) -> Message:
-    headers = [(name, value) for name, value in request.headers.multi_items() if name not in _FRAMING]
-    has_body = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+    pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    headers = [each for each in pairs if each[0].lower() not in _FRAMING]
+    return Message(request.method, request.url.raw_path.decode("ascii"), headers, _upload(request))
+
+
+def _upload(request: httpx.Request) -> Upload | None:
     body = cast("httpx.SyncByteStream", request.stream)  # a request of a blocking client has no other
-    upload = body.upload if isinstance(body, Content) else _Upload(iter(body)) if has_body else None
-    return Message(request.method, request.url.raw_path.decode("ascii"), headers, upload)
+    if isinstance(body, Content):
+        return body.upload
+    has_body = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+    return _Upload(iter(body)) if has_body else None
 
 
 def _timeout(request: httpx.Request) -> Timeout:

@@ -125,9 +125,9 @@ class _Stream(SocketStream):
 def _edge(timeout: float | None) -> Generator[None]:
     """Limit a wait, and turn trio's exceptions into those that the core expects."""
     try:
-        with trio.fail_after(math.inf if timeout is None else timeout):
+        with trio.CancelScope(relative_deadline=math.inf if timeout is None else timeout) as scope:
             yield
-    except trio.TooSlowError as error:
-        raise TimeoutError from error
     except trio.ClosedResourceError as error:
         raise ConnectionAbortedError("closed here") from error
+    if scope.cancelled_caught:
+        raise TimeoutError("timed out")
