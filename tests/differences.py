@@ -24,6 +24,10 @@ class Difference(Enum):
     # Images and their names
     FULL_NAMES = _PODMAN, "names are shown in full, with docker.io and library"
     FILTER_KEEPS_NAMES = _PODMAN, "an image that the filter `reference` finds is listed with all its names"
+    FILTERS_OF_ONE_VALUE = (
+        _PODMAN,
+        "several values of a filter are alternatives or nothing, so they are refused",
+    )
     ID_IS_OF_MANIFEST = _CONTAINERD, "the id of an image is the digest of its manifest"
     PRUNE_OF_DANGLING_ONLY = _PODMAN, "images with a name are not pruned: 500"
     NO_BUILD_CACHE = _PODMAN, "there is no build cache to prune: 404"
@@ -55,6 +59,10 @@ class Difference(Enum):
         "what it pushes has an OCI manifest, of which no platform is told",
     )
     LOGIN_OVER_TLS = _PODMAN, "a login is tried over TLS only, but at localhost: 500"
+    SEARCH_OF_CATALOGUE = (
+        _PODMAN,
+        "a registry without a search is searched by its catalogue, with keys of its own",
+    )
     NO_DISTRIBUTION = _PODMAN, "a registry cannot be asked for an image: 404"
 
     def __init__(self, engines: tuple[type[PrivateEngine], ...], reason: str) -> None:

@@ -175,6 +175,9 @@ class TestVersion:
                 await docker.images.push("busybox", tag="")
             with pytest.raises(UnsupportedEngine, match="does not fetch contexts"):
                 await docker.images.build(remote="https://r.example/a.git")
+            for call in (docker.images.list, docker.images.prune):
+                with pytest.raises(UnsupportedEngine, match="does not combine values of the filter 'label'"):
+                    await call(filters={"label": ["a", "b"]})
         assert [each.path for each in scripted.requests] == ["/_ping"]
 
     async def test_a_router_that_answers_by_itself_tells_nothing(

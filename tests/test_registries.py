@@ -137,6 +137,18 @@ class TestRegistries:
         with pytest.raises(ServerError, match="connection refused"):
             await docker.images.pull(f"127.0.0.1:{free_port()}/x")
 
-    async def test_search_of_a_registry_that_cannot(self, docker: Any, open_registry: Registry) -> None:
+    async def test_search_of_a_registry_that_cannot(
+        self, docker: Any, engine: PrivateEngine, open_registry: Registry
+    ) -> None:
+        repository = f"{open_registry.host}/team/searched"
+        await docker.images.tag("busybox", repository)
+        await docker.images.push(repository)
+        await docker.images.delete(repository)
+        if Difference.SEARCH_OF_CATALOGUE.on(engine):
+            (found,) = await docker.images.search(repository, limit=5)
+            assert (found["Name"], found["Stars"]) == (repository, 0)
+            with pytest.raises(NotFound):
+                await docker.images.search(repository, filters={"stars": 1})
+            return
         with pytest.raises(DockerError):
-            await docker.images.search(f"{open_registry.host}/busybox", limit=5, filters={"stars": 1})
+            await docker.images.search(repository, limit=5, filters={"stars": 1})
