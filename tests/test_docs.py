@@ -34,7 +34,7 @@ import trio
 import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
-from dockerproto import NotFound, ServerError, UnsupportedEngine
+from dockerproto import ServerError, UnsupportedEngine
 from tests.bench.private import PrivateEngine
 from tests.bench.registry import Registry
 from tests.bench.scripted import ScriptedEngine, json_response
@@ -168,9 +168,9 @@ def test_scripted_fragments(page: str, transport: Transport, scripted: ScriptedE
 
 
 REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
-    ".prune_builds(": (Difference.NO_BUILD_CACHE, NotFound),
+    ".prune_builds(": (Difference.NO_BUILD_CACHE, UnsupportedEngine),
     '.prune(filters={"dangling": False': (Difference.PRUNE_OF_DANGLING_ONLY, ServerError),
-    ".distribution(": (Difference.NO_DISTRIBUTION, NotFound),
+    ".distribution(": (Difference.NO_DISTRIBUTION, UnsupportedEngine),
     ".login(": (Difference.LOGIN_OVER_TLS, ServerError),
     'builder="buildkit"': (Difference.NO_BUILDKIT, UnsupportedEngine),
     "secrets={": (Difference.NO_BUILDKIT, UnsupportedEngine),

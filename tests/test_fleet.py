@@ -60,7 +60,8 @@ def test_of_real_engines(loop: list[str], engine: PrivateEngine, open_registry: 
     with dockerproto_httpx.Docker(engine.url) as docker:
         docker.images.tag("busybox", image)
         docker.images.push(image)
-    code, lines = fleet(*loop, image, engine.url, engine.url)
+        code, lines = fleet(*loop, image, engine.url, engine.url)
+        docker.images.delete(image)
     assert code == 0
     said = "Download complete" if Difference.PULL_OF_LAYERS_ONLY.on(engine) else "Status: Image is up to date"
     assert len(lines) == 2

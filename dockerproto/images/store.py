@@ -247,7 +247,7 @@ def prune_builds(
 
     Raises:
         UnsupportedVersion: The engine does not have a parameter.
-        NotFound: It is a Podman, which has no such cache.
+        UnsupportedEngine: It is a Podman, which has no such cache.
 
     Since API 1.31.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/BuildPrune.
