@@ -44,6 +44,12 @@ def shown(engine: PrivateEngine, name: str) -> str:
     return f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
 
 
+def loaded(engine: PrivateEngine, name: str) -> list[dict[str, str]]:
+    """What the engine says of a load of one image."""
+    line_end = "" if Difference.LOAD_WITHOUT_LINE_END.on(engine) else "\n"
+    return [{"stream": f"Loaded image: {shown(engine, name)}{line_end}"}]
+
+
 def log(messages: list[Any]) -> str:
     return "".join(message.get("stream", "") for message in messages)
 
@@ -287,16 +293,15 @@ class TestArchives:
                 async for data in download:
                     file.write(data)
         await docker.images.delete(name)
-        line_end = "" if Difference.LOAD_WITHOUT_LINE_END.on(engine) else "\n"
-        loaded = [{"stream": f"Loaded image: {shown(engine, name)}{line_end}"}]
-        assert await docker.images.import_image(path) == loaded
+        assert await docker.images.import_image(path) == loaded(engine, name)
         assert await docker.images.exists(name)
         compressed = gzip.compress(path.read_bytes())
         if Difference.LOAD_OF_PLAIN_TAR.on(engine):
             with pytest.raises(BadRequest):
                 await docker.images.import_image(compressed)
             return
-        assert [message async for message in docker.images.import_image(compressed, stream=True)] == loaded
+        messages = [message async for message in docker.images.import_image(compressed, stream=True)]
+        assert messages == loaded(engine, name)
 
     async def test_several_images_in_one_archive(self, docker: Any, name: str) -> None:
         data = await docker.images.export_image([name, "busybox:latest"]).read()
