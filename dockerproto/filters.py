@@ -46,7 +46,8 @@ def combined(encoded: str) -> str | None:
     given: set[str] = set()
     for name, values in msgspec.json.decode(encoded, type=dict[str, object]).items():
         filtered = name.removesuffix("!")
-        if filtered in given or (isinstance(values, Sized) and len(values) > 1):
+        several = isinstance(values, Sized) and not isinstance(values, str) and len(values) > 1
+        if several or filtered in given:
             return filtered
         given.add(filtered)
     return None

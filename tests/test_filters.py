@@ -74,7 +74,12 @@ def test_filters_that_have_several_values(filters: Any, name: str | None) -> Non
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("{}", None), ('{"a":{"x":true}}', None), ('{"a":{"x":true,"y":true}}', "a"), ('{"a":5}', None)],
+    [
+        ("{}", None),
+        ('{"a":{"x":true}}', None),
+        ('{"a":{"x":true,"y":true}}', "a"),
+        ('{"a":5,"b":"xy"}', None),
+    ],
 )
 def test_the_old_shape_of_filters_has_several_values_too(text: str, name: str | None) -> None:
     assert combined(text) == name
