@@ -15,7 +15,7 @@ from dockerproto.buildcontext import BuildContext
 from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
 from dockerproto.endpoint import Endpoint
-from dockerproto.errors import ClientClosed, NotInstalled
+from dockerproto.errors import ClientClosed, NotInstalled, UnsupportedEngine
 from dockerproto.headers import joined
 from dockerproto.http11 import Head, Message, Upload
 from dockerproto.lookup import CredentialsLike, Lookup
@@ -28,6 +28,7 @@ from dockerproto.uploads import SlicedUpload
 from dockerproto.versions import OLDEST, Version, negotiate
 
 _OK: Final = 200
+_NOT_FOUND: Final = 404
 _BUILDKIT: Final = "2"
 _PODMAN: Final = "libpod-api-version"
 _PING: Final = Request(method="GET", path="/_ping", versioned=False)
@@ -202,6 +203,10 @@ class Client:
         answer = await send(message, timer)
         if "api-version" in answer.head.headers:  # not in what a router says by itself
             self._podman = _PODMAN in answer.head.headers
+        elif self._podman and answer.head.status == _NOT_FOUND:
+            answer.close()
+            path, _, _ = message.target.partition("?")
+            raise UnsupportedEngine(_NOT_FOUND, f"a Podman does not serve {message.method} {path}")
         return answer
 
     async def _opened(self, request: Request, context: BuildContext) -> Request:

@@ -5,7 +5,7 @@
     DockerError                    status, message, messages, step
     ├── BadRequest                 the engine refuses what it was asked: a parameter, a Dockerfile, an archive
     │   ├── UnsupportedVersion     the API version, or a parameter in it, is not to be had from this engine
-    │   └── UnsupportedEngine      a Podman would ignore what it was asked; it was not asked
+    │   └── UnsupportedEngine      a Podman would ignore what it was asked, or does not have it
     ├── Unauthorized               a registry wants other credentials, or any
     │   └── NotFoundOrUnauthorized a registry does not tell the two apart (a NotFound too)
     ├── NotFound                   no such image, tag, manifest
@@ -96,7 +96,10 @@ class UnsupportedVersion(BadRequest):
 
 
 class UnsupportedEngine(BadRequest):
-    """The engine is a Podman, which would ignore a part of what it was asked; nothing was sent."""
+    """The engine is a Podman, which would ignore a part of what it was asked, or has no such operation.
+
+    What it would ignore is not sent.
+    """
 
 
 class Unauthorized(DockerError):

@@ -6,7 +6,7 @@ That shape is a JSON object of lists of strings, booleans being ``"true"`` and `
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import TypeAlias
 
 import msgspec
@@ -36,6 +36,21 @@ def encode_filters(filters: Filters | str | None) -> str | None:
     if not filters:
         return None
     return msgspec.json.encode({name: _values(name, value) for name, value in filters.items()}).decode()
+
+
+def combined(encoded: str) -> str | None:
+    """Return the name of a filter that has several values, of filters that are encoded; None if none has.
+
+    A filter and its negation are one: ``label`` and ``label!``.
+    """
+    given: set[str] = set()
+    for name, values in msgspec.json.decode(encoded, type=dict[str, object]).items():
+        filtered = name.removesuffix("!")
+        several = isinstance(values, Sized) and not isinstance(values, str) and len(values) > 1
+        if several or filtered in given:
+            return filtered
+        given.add(filtered)
+    return None
 
 
 def _values(name: str, value: FilterValue | Iterable[FilterValue]) -> list[str]:

@@ -12,9 +12,10 @@ from typing import Final
 
 from tests.bench.podman import Podman
 from tests.bench.private import PrivateEngine
-from tests.bench.trixie import DockerdWithContainerdStore
+from tests.bench.trixie import DockerdOfTrixie, DockerdWithContainerdStore
 
 _PODMAN: Final = (Podman,)
+_TRIXIE: Final = (DockerdOfTrixie,)
 _CONTAINERD: Final = (DockerdWithContainerdStore,)
 
 
@@ -24,9 +25,13 @@ class Difference(Enum):
     # Images and their names
     FULL_NAMES = _PODMAN, "names are shown in full, with docker.io and library"
     FILTER_KEEPS_NAMES = _PODMAN, "an image that the filter `reference` finds is listed with all its names"
+    FILTERS_OF_ONE_VALUE = (
+        _PODMAN,
+        "several values of a filter are alternatives or nothing, so they are refused",
+    )
     ID_IS_OF_MANIFEST = _CONTAINERD, "the id of an image is the digest of its manifest"
     PRUNE_OF_DANGLING_ONLY = _PODMAN, "images with a name are not pruned: 500"
-    NO_BUILD_CACHE = _PODMAN, "there is no build cache to prune: 404"
+    NO_BUILD_CACHE = _PODMAN, "there is no build cache to prune, so it is refused"
 
     # Builds
     BUILDER_IN_LABELS = _PODMAN, "the builder adds its version to the labels"
@@ -36,6 +41,7 @@ class Difference(Enum):
     SQUASH_ALWAYS = _PODMAN, "`squash` needs no experimental engine"
     BUILDS_GO_ON = _PODMAN, "a build goes on when its connection is closed"
 
+    BUILDKIT_BY_DEFAULT = (*_TRIXIE, *_CONTAINERD), "BuildKit is the builder that is recommended"
     NO_BUILDKIT = _PODMAN, "there is no BuildKit, and who asks for it gets Podman's own builder"
     BUILDKIT_WITHOUT_TAR = _CONTAINERD, "BuildKit does not take the context as a tar"
 
@@ -49,13 +55,21 @@ class Difference(Enum):
     # Registries
     PUSH_WITHOUT_AUX = (*_CONTAINERD, *_PODMAN), "a push says the digest in its last status only"
     PULL_OF_LAYERS_ONLY = _PODMAN, "a pull speaks of layers only, not of the digest and of what came of it"
+    PULL_WITHOUT_UNPACKING = (
+        _CONTAINERD,
+        "a pull says of a layer that it is downloaded, but not that it is unpacked",
+    )
     ONE_TAG_AT_A_TIME = _PODMAN, "all tags would mean `latest`, so they are refused"
     DISTRIBUTION_WITHOUT_PLATFORM = (
         _CONTAINERD,
         "what it pushes has an OCI manifest, of which no platform is told",
     )
     LOGIN_OVER_TLS = _PODMAN, "a login is tried over TLS only, but at localhost: 500"
-    NO_DISTRIBUTION = _PODMAN, "a registry cannot be asked for an image: 404"
+    SEARCH_OF_CATALOGUE = (
+        _PODMAN,
+        "a registry without a search is searched by its catalogue, with keys of its own",
+    )
+    NO_DISTRIBUTION = _PODMAN, "a registry cannot be asked for an image, so it is refused"
 
     def __init__(self, engines: tuple[type[PrivateEngine], ...], reason: str) -> None:
         self.engines: Final = tuple(engine.name for engine in engines)

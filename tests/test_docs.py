@@ -34,7 +34,7 @@ import trio
 import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
-from dockerproto import DockerError, NotFound, ServerError
+from dockerproto import ServerError, UnsupportedEngine
 from tests.bench.private import PrivateEngine
 from tests.bench.registry import Registry
 from tests.bench.scripted import ScriptedEngine, json_response
@@ -54,7 +54,7 @@ KEPT: Final = re.compile(r"^[ +]", re.MULTILINE)
 KINDS: Final = {"python program", "python fragment", "python scripted", "diff"}
 SEARCH: Final = [{"name": "busybox", "description": "", "star_count": 3000, "is_official": True}]
 MIRRORED: Final = "registry.example/library/busybox"
-Refused: TypeAlias = dict[str, type[DockerError]]
+Refused: TypeAlias = dict[str, type[Exception]]
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,15 @@ def test_scripted_fragments(page: str, transport: Transport, scripted: ScriptedE
     run_fragments(_fragments("python scripted")[page], transport, "", scripted.url, {})
 
 
-REFUSED: Final[dict[str, tuple[Difference, type[DockerError]]]] = {
-    ".prune_builds(": (Difference.NO_BUILD_CACHE, NotFound),
+REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
+    ".prune_builds(": (Difference.NO_BUILD_CACHE, UnsupportedEngine),
     '.prune(filters={"dangling": False': (Difference.PRUNE_OF_DANGLING_ONLY, ServerError),
-    ".distribution(": (Difference.NO_DISTRIBUTION, NotFound),
+    ".distribution(": (Difference.NO_DISTRIBUTION, UnsupportedEngine),
+    ".login(": (Difference.LOGIN_OVER_TLS, ServerError),
+    'builder="buildkit"': (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "secrets={": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "output=": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "downloaded is False": (Difference.PULL_OF_LAYERS_ONLY, AssertionError),
 }
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dockerproto import AsyncImages, DockerError, Images
 from dockerproto.client import Client
-from dockerproto.filters import encode_filters
+from dockerproto.filters import combined, encode_filters
 
 
 class Kind(StrEnum):
@@ -54,6 +54,35 @@ def _values() -> Iterator[str]:
 )
 def test_the_shape_on_the_wire(filters: Any, encoded: str | None) -> None:
     assert encode_filters(filters) == encoded
+
+
+@pytest.mark.parametrize(
+    ("filters", "name"),
+    [
+        ({"label": "a"}, None),
+        ({"label": ["a"], "dangling": True, "until": []}, None),
+        ({"dangling": True, "label": ["a", "b"]}, "label"),
+        ({"label": "a", "label!": "b"}, "label"),
+        ({"label!": ("a", "b")}, "label"),
+        ({"reference": {"a", "b"}}, "reference"),
+    ],
+    ids=str,
+)
+def test_filters_that_have_several_values(filters: Any, name: str | None) -> None:
+    assert combined(encode_filters(filters) or "") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("{}", None),
+        ('{"a":{"x":true}}', None),
+        ('{"a":{"x":true,"y":true}}', "a"),
+        ('{"a":5,"b":"xy"}', None),
+    ],
+)
+def test_the_old_shape_of_filters_has_several_values_too(text: str, name: str | None) -> None:
+    assert combined(text) == name
 
 
 ONE_VALUE = st.one_of(st.booleans(), st.integers(), st.text(st.characters(exclude_categories=["Cs"])))

@@ -175,7 +175,26 @@ class TestVersion:
                 await docker.images.push("busybox", tag="")
             with pytest.raises(UnsupportedEngine, match="does not fetch contexts"):
                 await docker.images.build(remote="https://r.example/a.git")
+            for call in (docker.images.list, docker.images.prune):
+                with pytest.raises(UnsupportedEngine, match="does not combine values of the filter 'label'"):
+                    await call(filters={"label": ["a", "b"]})
         assert [each.path for each in scripted.requests] == ["/_ping"]
+
+    async def test_what_podman_does_not_have_is_not_taken_for_missing(
+        self, scripted: ScriptedEngine, connect: Connect
+    ) -> None:
+        headers = {"Api-Version": "1.41", **PODMAN}
+        scripted.script("GET", "/_ping", response(200, b"OK", headers))
+        scripted.script(
+            "GET", "/images/absent/json", json_response({"message": "No such image"}, 404, headers)
+        )
+        async with connect(scripted.url) as docker:
+            with pytest.raises(UnsupportedEngine) as raised:
+                await docker.images.distribution("busybox")
+            assert raised.value.status == 404
+            assert raised.value.message == "a Podman does not serve GET /v1.41/distribution/busybox/json"
+            with pytest.raises(NotFound):
+                await docker.images.inspect("absent")
 
     async def test_a_router_that_answers_by_itself_tells_nothing(
         self, scripted: ScriptedEngine, connect: Connect
@@ -183,8 +202,8 @@ class TestVersion:
         scripted.script("GET", "/_ping", response(200, b"OK", {"Api-Version": "1.41", **PODMAN}))
         scripted.script("GET", "/images/json", response(404, b"Not Found\n"))
         async with connect(scripted.url, api_version="1.41") as docker:
-            for _ in range(2):
-                with pytest.raises(NotFound):
+            for error in (NotFound, UnsupportedEngine):  # it is not known yet that it is a Podman; it is
+                with pytest.raises(error):
                     await docker.images.list()
                 with pytest.raises(UnsupportedEngine):
                     await docker.images.pull("busybox", tag="")

@@ -62,7 +62,7 @@ class TestRegistries:
         pushed = await docker.images.push(repository, tag="1")
         await docker.images.delete(f"{repository}:1")
         if Difference.NO_DISTRIBUTION.on(engine):
-            with pytest.raises(NotFound):
+            with pytest.raises(UnsupportedEngine, match="does not serve GET"):
                 await docker.images.distribution(f"{repository}:1")
             return
         described = await docker.images.distribution(f"{repository}:1")
@@ -122,21 +122,35 @@ class TestRegistries:
             for call in (docker.images.push, docker.images.pull):
                 with pytest.raises(Unauthorized):
                     await call(repository, auth=auth)
-            with pytest.raises(NotFound if Difference.NO_DISTRIBUTION.on(engine) else Unauthorized):
+            with pytest.raises(UnsupportedEngine if Difference.NO_DISTRIBUTION.on(engine) else Unauthorized):
                 await docker.images.distribution(repository, auth=auth)
         await docker.images.delete(repository)
 
     async def test_what_a_registry_does_not_have_is_not_found(
-        self, docker: Any, open_registry: Registry
+        self, docker: Any, engine: PrivateEngine, open_registry: Registry
     ) -> None:
-        for call in (docker.images.pull, docker.images.distribution):
-            with pytest.raises(NotFound):
-                await call(f"{open_registry.host}/team/absent:1")
+        absent = f"{open_registry.host}/team/absent:1"
+        with pytest.raises(NotFound):
+            await docker.images.pull(absent)
+        with pytest.raises(UnsupportedEngine if Difference.NO_DISTRIBUTION.on(engine) else NotFound):
+            await docker.images.distribution(absent)
 
     async def test_a_registry_that_is_not_there(self, docker: Any) -> None:
         with pytest.raises(ServerError, match="connection refused"):
             await docker.images.pull(f"127.0.0.1:{free_port()}/x")
 
-    async def test_search_of_a_registry_that_cannot(self, docker: Any, open_registry: Registry) -> None:
+    async def test_search_of_a_registry_that_cannot(
+        self, docker: Any, engine: PrivateEngine, open_registry: Registry
+    ) -> None:
+        repository = f"{open_registry.host}/team/searched"
+        await docker.images.tag("busybox", repository)
+        await docker.images.push(repository)
+        await docker.images.delete(repository)
+        if Difference.SEARCH_OF_CATALOGUE.on(engine):
+            (found,) = await docker.images.search(repository, limit=5)
+            assert (found["Name"], found["Stars"]) == (repository, 0)
+            with pytest.raises(NotFound):
+                await docker.images.search(repository, filters={"stars": 1})
+            return
         with pytest.raises(DockerError):
-            await docker.images.search(f"{open_registry.host}/busybox", limit=5, filters={"stars": 1})
+            await docker.images.search(repository, limit=5, filters={"stars": 1})

@@ -10,11 +10,14 @@ import pytest
 from dockerproto import ConnectionFailed
 from tests.bench import sshd
 from tests.bench.base_image import context
-from tests.bench.dockerd import Dockerd
+from tests.bench.private import PrivateEngine
 from tests.bench.process_table import process_table
+from tests.bench.processes import NotInTimeError
 from tests.bench.scripted import wait_until
 from tests.bench.sshd import Sshd
 from tests.conftest import Connect
+from tests.differences import Difference
+from tests.test_images import loaded
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -28,7 +31,7 @@ def server() -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def url(server: Sshd, engine: Dockerd, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(server: Sshd, engine: PrivateEngine, monkeypatch: pytest.MonkeyPatch) -> str:
     """The engine behind ssh, for programs that find the ssh of the server's user."""
     monkeypatch.setenv("PATH", str(server.bin), prepend=":")
     server.config.write_text(server.configuration())
@@ -39,24 +42,29 @@ def clients(server: Sshd) -> list[int]:
     return [each.pid for each in process_table() if f"-p {server.port}" in each.command.replace("\0", " ")]
 
 
-async def test_everything_works_over_it(url: str, server: Sshd, connect: Connect) -> None:
+async def test_everything_works_over_it(
+    url: str, server: Sshd, engine: PrivateEngine, connect: Connect
+) -> None:
     async with connect(url) as docker:
         assert (await docker.ping()).api_version
         data = await docker.images.export_image("busybox").read()
-        assert await docker.images.import_image(data) == [{"stream": "Loaded image: busybox:latest\n"}]
+        assert await docker.images.import_image(data) == loaded(engine, "busybox:latest")
         assert len(clients(server)) == 1
     wait_until(lambda: not clients(server))
 
 
-async def test_leaving_a_build_stops_it(url: str, engine: Dockerd, connect: Connect) -> None:
-    data = context("FROM busybox\nRUN echo begun; sleep 4321.65\n")
+@pytest.mark.differs(Difference.BUILDS_GO_ON, raises=NotInTimeError)
+async def test_leaving_a_build_stops_it(
+    url: str, engine: PrivateEngine, connect: Connect, command: str
+) -> None:
+    data = context(f"FROM busybox\nRUN echo begun; {command}\n")
     async with connect(url) as docker:
         build = docker.images.build(fileobj=data, network_mode="none", nocache=True, stream=True)
         async with build as stream:
             async for message in stream:
                 if message.get("stream") == "begun\n":
                     break
-        wait_until(lambda: not engine.processes("sleep 4321.65"), 2)
+        wait_until(lambda: not engine.processes(command), 2)
 
 
 async def test_a_host_of_another_key(url: str, server: Sshd, connect: Connect) -> None:

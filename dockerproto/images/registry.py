@@ -53,8 +53,9 @@ def distribution(
         timeout: Limits of this call.
 
     Raises:
-        NotFound: The registry has no such image; or it is a Podman, which cannot ask.
+        NotFound: The registry has no such image.
         Unauthorized: The registry wants other credentials.
+        UnsupportedEngine: It is a Podman, which cannot ask.
 
     Since API 1.30.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Distribution/operation/DistributionInspect.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from dockerproto.answers import document, documents, found, made
-from dockerproto.filters import Filters, encode_filters
+from dockerproto.filters import Filters, combined, encode_filters
 from dockerproto.models import (
     BuildsPruned,
     DeletedImage,
@@ -21,6 +21,7 @@ from dockerproto.models import (
 from dockerproto.operation import Call
 from dockerproto.reference import path_of, repository
 from dockerproto.request import (
+    NotOnPodman,
     Parameter,
     Request,
     any_parameter,
@@ -62,11 +63,12 @@ def list(
     Raises:
         NotFound: The image of a filter does not exist.
         BadRequest: A filter is unknown or its value malformed.
+        UnsupportedEngine: A filter has several values, and it is a Podman.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageList.
     """
     query = (
-        text("filters", encode_filters(filters)),
+        _filters(encode_filters(filters)),
         flag("all", all),
         replace(flag("digests", digests), for_podman=None),  # Podman 4.3 answers it with nothing
         flag("shared-size", shared_size, "shared_size", since=Version(1, 42)),
@@ -205,11 +207,12 @@ def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> 
 
     Raises:
         Conflict: Another prune is running.
+        UnsupportedEngine: There are several labels, and it is a Podman, which deletes what has any of them.
 
     Since API 1.25.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImagePrune.
     """
-    query = (text("filters", encode_filters(filters)),)
+    query = (_filters(encode_filters(filters)),)
     return document(
         Request(
             method="POST",
@@ -244,7 +247,7 @@ def prune_builds(
 
     Raises:
         UnsupportedVersion: The engine does not have a parameter.
-        NotFound: It is a Podman, which has no such cache.
+        UnsupportedEngine: It is a Podman, which has no such cache.
 
     Since API 1.31.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/BuildPrune.
@@ -262,3 +265,12 @@ def prune_builds(
             method="POST", path="/build/prune", query=query, since=Version(1, 31), timeout=timeout, long=True
         )
     )
+
+
+def _filters(encoded: str | None) -> Parameter:
+    """Return the parameter of filters."""
+    # Of several values, Podman 4.3 makes a single one when it lists, and alternatives when it prunes.
+    parameter = text("filters", encoded)
+    if encoded is None or (name := combined(encoded)) is None:
+        return parameter
+    return replace(parameter, for_podman=NotOnPodman(f"combine values of the filter {name!r}"))
