@@ -141,7 +141,7 @@ class Served:
         tree = context()
         return {
             **health(),
-            **auth(find),
+            **auth(find, bytes(32)),
             **secrets({"token": b"hush", "": bytes(70_000)}),
             **file_sync({"context": tree, "dockerfile": Tree.of({"Dockerfile": b"FROM x"})}),
             **file_send(self._receiver),

@@ -16,6 +16,7 @@ from dockerproto import (
     DockerStreamError,
     OutputFailed,
     Secret,
+    StepFailed,
     Tar,
     Unauthorized,
     UnsupportedEngine,
@@ -230,6 +231,13 @@ class TestCredentials:
         shown = await run(docker, f"FROM {private}\nRUN {unique()}; echo begun\n", pull=True, auth=auth)
         assert "begun" in shown
 
+    async def test_are_no_bearer_token_where_a_password_is_wanted(
+        self, docker: Any, closed_registry: Registry, private: str
+    ) -> None:
+        auth = {closed_registry.host: {"registrytoken": "t"}}
+        with pytest.raises(DockerStreamError, match="the registry takes no bearer token"):
+            await run(docker, f"FROM {private}\n", pull=True, auth=auth)
+
     async def test_are_missed(self, docker: Any, private: str) -> None:
         with pytest.raises(Unauthorized):
             await run(docker, f"FROM {private}\n", pull=True, nocache=True)
@@ -279,6 +287,14 @@ class TestOutputs:
             async for _ in stream:
                 pass
         assert stream.result.image is None
+
+
+async def test_a_step_that_fails_has_no_cause_here(docker: Any) -> None:
+    with pytest.raises(StepFailed) as raised:
+        await run(docker, f"FROM busybox\nRUN {unique()}; exit 7\n", secrets={"token": b"hush"})
+    assert raised.value.step is not None
+    assert raised.value.step.exit_code == 7
+    assert raised.value.__cause__ is None
 
 
 class TestTheDefaultBuilder:

@@ -47,7 +47,7 @@ class _AsyncioNetwork(LocalNetwork):
     def lock(self) -> _Lock:
         return _Lock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:  # noqa: ARG002  # a task can be cancelled
         return _Task(coroutine)
 
     def now(self) -> float:
@@ -102,6 +102,10 @@ class _Stream(SocketStream):
                 expiry.cancel()
             if writing and self.socket.fileno() >= 0:
                 loop.remove_writer(self.descriptor)
+
+    def interrupt(self) -> None:
+        if self._waiter is not None:
+            self._wake()
 
     def close(self) -> None:
         loop = self._watching
