@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import tarfile
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -198,6 +200,16 @@ class TestSecrets:
     async def test_have_to_be_readable(self, docker: Any, tmp_path: Path) -> None:
         with pytest.raises(UploadFailed, match=r"secret 'token' cannot be read: .*No such file"):
             await run(docker, "FROM busybox\n", secrets={"token": tmp_path / "absent"})
+
+    async def test_may_come_from_a_pipe(self, docker: Any, tmp_path: Path) -> None:
+        """As those of a shell do, ``<(pass show token)``; it is waited for."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(b"hush\n",))
+        writer.start()
+        dockerfile = f"FROM busybox\n{self.MOUNT} {unique()}; cat /run/secrets/token\n"
+        assert "hush\n" in await run(docker, dockerfile, secrets={"token": pipe})
+        writer.join()
 
     async def test_have_a_limit(self, docker: Any, tmp_path: Path) -> None:
         (tmp_path / "long").write_bytes(bytes(500 * 2**10 + 1))

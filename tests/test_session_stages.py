@@ -18,9 +18,11 @@ from dockerproto_local.directory import Directory
 from dockerproto_local.output import PartialFile
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
+from tests.bench.registry import Registry
 from tests.bench.relay import Relay
 from tests.conftest import Connect
 from tests.differences import Difference
+from tests.stored import Machine
 from tests.waiting import sockets, until
 
 pytestmark = [
@@ -45,6 +47,8 @@ class Stage:
     """Whether it has begun."""
     left: Callable[[], object]
     """Whether nothing of it is left."""
+    release: Callable[[], object] = int
+    """Lets go what the client may leave to itself."""
 
 
 class SlowDisk:
@@ -108,19 +112,32 @@ def receiving_a_tar(disk: SlowDisk, root: Path) -> Stage:
     return Stage(options, "sending tarball", lambda: disk.used, lambda: not list(root.iterdir()))
 
 
+def looking_up(helper: Machine, registry: str, root: Path) -> Stage:
+    """A stage in which a credential helper runs, until a file is there."""
+    end = root / "end"
+    helper.write({"credHelpers": {registry: "slow"}})
+    helper.helper("slow", f"while not Path({str(end)!r}).exists(): time.sleep(0.01)", NOT="here")
+    options = {"fileobj": context(f"FROM {registry}/a\n"), "pull": True}
+    return Stage(options, "[internal] load metadata", lambda: helper.asked, lambda: True, end.touch)
+
+
 STAGES: Final = {each.__name__: each for each in (sending, receiving, receiving_a_tar)}
 
 
-@pytest.fixture(params=["running", *STAGES])
-def stage(
+@pytest.fixture(params=["running", "looking_up", *STAGES])
+def stage(  # noqa: PLR0917  # pytest passes them by name
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     engine: PrivateEngine,
+    closed_registry: Registry,
+    machine: Machine,
     command: str,
 ) -> Stage:
     if request.param in STAGES:
         return STAGES[request.param](SlowDisk(monkeypatch), tmp_path)
+    if request.param == "looking_up":
+        return looking_up(machine, closed_registry.host, tmp_path)
     build = {"fileobj": context(f"FROM busybox\nRUN echo begun; {command}\n")}
     return Stage(build, "begun", lambda: engine.processes(command), lambda: not engine.processes(command))
 
@@ -142,6 +159,7 @@ async def read_until_reached(stream: Any, stage: Stage) -> None:
         trace = message.get("trace")
         said = [] if trace is None else [each.id for each in trace.statuses]
         said += [] if trace is None else [each.msg.decode() for each in trace.logs]
+        said += [] if trace is None else [each.name for each in trace.vertexes]
         if any(each.startswith(stage.said) for each in said):
             await until(stage.reached)
             return
@@ -153,6 +171,7 @@ async def nothing_is_left(docker: Any, stage: Stage) -> None:
     await until(stage.left, 2)
     assert not [each for each in threading.enumerate() if each.name == "dockerproto session"]
     await docker.images.build(fileobj=context("FROM busybox\n"), builder="buildkit")
+    stage.release()
 
 
 class TestLeaving:
