@@ -151,7 +151,7 @@ class TestACall:
         assert stream not in made.statuses
 
     def test_that_is_over_has_no_failure_any_more(self) -> None:
-        handler = Scripted(Work(failing(OSError("nobody waits for it")), print))
+        handler = Scripted(Work(int, print))
         made = engine(handler)
         stream = made.begin(PATH)
         made.carry()
@@ -159,9 +159,9 @@ class TestACall:
         assert following is not None
         made.grpc.reset(stream)
         made.carry()
-        made.do(*following)
-        assert made.session.failure is None
         call, work = following
+        made.session.fail(call, OSError("nobody waits for it"))
+        assert made.session.failure is None
         assert isinstance(work, Work)
         assert call.run(work) is None  # it does not begin what is over
 
