@@ -134,10 +134,12 @@ def stage(  # noqa: PLR0917  # pytest passes them by name
     machine: Machine,
     command: str,
 ) -> Stage:
+    root = tmp_path / "root"
+    root.mkdir()
     if request.param in STAGES:
-        return STAGES[request.param](SlowDisk(monkeypatch), tmp_path)
+        return STAGES[request.param](SlowDisk(monkeypatch), root)
     if request.param == "looking_up":
-        return looking_up(machine, closed_registry.host, tmp_path)
+        return looking_up(machine, closed_registry.host, root)
     build = {"fileobj": context(f"FROM busybox\nRUN echo begun; {command}\n")}
     return Stage(build, "begun", lambda: engine.processes(command), lambda: not engine.processes(command))
 
