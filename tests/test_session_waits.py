@@ -288,6 +288,13 @@ class TestAConnection:
         stream.close()
         stream.wake()
 
+    async def test_that_is_closed_is_not_waited_for(self, pair: tuple[Any, socket.socket]) -> None:
+        stream, _ = pair
+        stream._moved = 2**30  # so much that the event loop is to have its turn
+        stream.close()
+        with pytest.raises(ConnectionAbortedError, match="closed here"):
+            await stream.receive(5)
+
 
 async def ready(stream: ByteStream, transport: Transport) -> None:
     if transport == "httpx":
