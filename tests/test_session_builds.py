@@ -307,3 +307,22 @@ async def test_a_step_that_fails_has_no_cause_here(docker: Any) -> None:
     assert raised.value.step is not None
     assert raised.value.step.exit_code == 7
     assert raised.value.__cause__ is None
+
+
+class TestTheDefaultBuilder:
+    async def test_is_what_the_engine_recommends(
+        self, docker: Any, engine: PrivateEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("DOCKER_BUILDKIT")
+        recommended = (await docker.ping()).builder_version
+        messages = await docker.images.build(fileobj=context("FROM busybox\n"), network_mode="none")
+        assert any("trace" in message for message in messages) == (recommended == "2")
+        assert (recommended == "2") == (engine.name != "docker-20.10")
+
+    @pytest.mark.parametrize("said", ["0", "1"])
+    async def test_is_what_the_environment_says(
+        self, docker: Any, said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DOCKER_BUILDKIT", said)
+        messages = await docker.images.build(fileobj=context("FROM busybox\n"), network_mode="none")
+        assert any("trace" in message for message in messages) == (said == "1")

@@ -144,12 +144,6 @@ def stage(  # noqa: PLR0917  # pytest passes them by name
     return Stage(build, "begun", lambda: engine.processes(command), lambda: not engine.processes(command))
 
 
-@pytest.fixture(autouse=True)
-async def with_buildkit(docker: Any) -> None:
-    """Ask for BuildKit first: an engine without it says so before anything is waited for."""
-    await docker.images.build(dockerfile="FROM busybox\n", builder="buildkit")
-
-
 @pytest.fixture
 def relay(engine: PrivateEngine) -> Iterator[Relay]:
     with Relay(engine.socket) as relay:

@@ -38,11 +38,6 @@ async def read_until_begun(stream: Any) -> None:
     pytest.fail("the build ended")
 
 
-async def ask_for_buildkit(docker: Any) -> None:
-    """Build something: an engine without BuildKit says so before anything is waited for."""
-    await docker.images.build(dockerfile="FROM busybox\n", builder="buildkit")
-
-
 @pytest.mark.parametrize("how", ["leave", "close", "error"])
 async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: str) -> None:
     with suppress(KeyError):
@@ -58,7 +53,6 @@ async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: 
 
 
 async def test_by_dropping_it(engine: PrivateEngine, docker: Any, command: str) -> None:
-    await ask_for_buildkit(docker)
     with pytest.warns(ResourceWarning, match="was not closed") as warned:
         await read_until_begun(begin(docker, command))
         # The thread that has called the blocking client may hold it a moment longer.
@@ -69,7 +63,6 @@ async def test_by_dropping_it(engine: PrivateEngine, docker: Any, command: str) 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("transport", ["asyncio", "trio"])  # a blocking call cannot be cancelled
 async def test_by_cancellation(engine: PrivateEngine, docker: Any, command: str, stream: bool) -> None:
-    await ask_for_buildkit(docker)
     data = context(f"FROM busybox\nRUN {command}\n")
 
     async def build() -> None:
