@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import hypothesis
 import pytest
 
+import dockerproto_httpx
 from tests.bench import registry
 from tests.bench.base_image import busybox_layer
 from tests.bench.engines import DEFAULT, ENGINES
@@ -119,6 +120,13 @@ def engine(
         answer = ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
         assert answer.status == 200, answer.body
         yield engine
+
+
+@pytest.fixture(scope="session")
+def buildkit(engine: PrivateEngine) -> None:
+    """Build with BuildKit, before tests that would wait for what cannot begin without."""
+    with dockerproto_httpx.Docker(engine.url, credentials=None) as docker:
+        docker.images.build(dockerfile="FROM busybox\n", builder="buildkit")
 
 
 @pytest.fixture(scope="session")

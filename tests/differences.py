@@ -12,9 +12,10 @@ from typing import Final
 
 from tests.bench.podman import Podman
 from tests.bench.private import PrivateEngine
-from tests.bench.trixie import DockerdWithContainerdStore
+from tests.bench.trixie import DockerdOfTrixie, DockerdWithContainerdStore
 
 _PODMAN: Final = (Podman,)
+_TRIXIE: Final = (DockerdOfTrixie,)
 _CONTAINERD: Final = (DockerdWithContainerdStore,)
 
 
@@ -36,6 +37,7 @@ class Difference(Enum):
     SQUASH_ALWAYS = _PODMAN, "`squash` needs no experimental engine"
     BUILDS_GO_ON = _PODMAN, "a build goes on when its connection is closed"
 
+    BUILDKIT_BY_DEFAULT = (*_TRIXIE, *_CONTAINERD), "BuildKit is the builder that is recommended"
     NO_BUILDKIT = _PODMAN, "there is no BuildKit, and who asks for it gets Podman's own builder"
     BUILDKIT_WITHOUT_TAR = _CONTAINERD, "BuildKit does not take the context as a tar"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dockerproto import BuildResult, DockerStreamError, OutputFailed, UnsupportedVersion, UploadFailed
+from dockerproto import BuildResult, DockerStreamError, OutputFailed, UnsupportedEngine, UploadFailed
 from dockerproto.offer import Tar
 from dockerproto_local.directory import Directory
 from tests.bench.private import PrivateEngine
@@ -21,7 +21,7 @@ from tests.filesync import listing, seen
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.engine,
-    pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedVersion),
+    pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine),
 ]
 
 NS = 1_700_000_000_123_456_789

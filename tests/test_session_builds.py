@@ -32,11 +32,8 @@ from tests.differences import Difference
 from tests.facade import Transport
 from tests.stored import PASSWORD, USER
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.engine,
-    pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine),
-]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+with_buildkit = pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine)
 
 
 @pytest.fixture
@@ -84,6 +81,7 @@ async def run(docker: Any, dockerfile: str, **options: Any) -> str:
     return printed(messages)
 
 
+@with_buildkit
 class TestContexts:
     async def test_a_directory(self, docker: Any, directory: Path) -> None:
         (directory / "Dockerfile").write_text(
@@ -169,6 +167,7 @@ class TestContexts:
         assert "became shorter" in str(raised.value.__cause__)
 
 
+@with_buildkit
 class TestSecrets:
     MOUNT = "RUN --mount=type=secret,id=token"
 
@@ -220,6 +219,7 @@ class TestSecrets:
         assert "512000" in await run(docker, dockerfile, secrets={"token": tmp_path / "long"})
 
 
+@with_buildkit
 class TestCredentials:
     @pytest.fixture
     async def private(self, docker: Any, closed_registry: Registry) -> str:
@@ -255,6 +255,7 @@ class TestCredentials:
             await run(docker, f"FROM {private}\n", pull=True, nocache=True)
 
 
+@with_buildkit
 class TestOutputs:
     DOCKERFILE = "FROM busybox AS made\nCOPY . /d\nFROM scratch\nCOPY --from=made /d /d\n"
 
@@ -301,6 +302,7 @@ class TestOutputs:
         assert stream.result.image is None
 
 
+@with_buildkit
 async def test_a_step_that_fails_has_no_cause_here(docker: Any) -> None:
     with pytest.raises(StepFailed) as raised:
         await run(docker, f"FROM busybox\nRUN {unique()}; exit 7\n", secrets={"token": b"hush"})
@@ -317,9 +319,9 @@ class TestTheDefaultBuilder:
         recommended = (await docker.ping()).builder_version
         messages = await docker.images.build(fileobj=context("FROM busybox\n"), network_mode="none")
         assert any("trace" in message for message in messages) == (recommended == "2")
-        assert (recommended == "2") == (engine.name != "docker-20.10")
+        assert (recommended == "2") == Difference.BUILDKIT_BY_DEFAULT.on(engine)
 
-    @pytest.mark.parametrize("said", ["0", "1"])
+    @pytest.mark.parametrize("said", ["0", pytest.param("1", marks=with_buildkit)])
     async def test_is_what_the_environment_says(
         self, docker: Any, said: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -20,6 +20,7 @@ from tests.waiting import sockets, until
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.engine,
+    pytest.mark.usefixtures("buildkit"),
     pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine),
 ]
 
