@@ -27,6 +27,7 @@ class Connection:
         self._exchange: Final = Exchange()
         self._head: Head | None = None
         self._ahead = 0
+        self._closed = False
 
     async def request(self, message: Message, timer: Timer) -> Head:
         """Send a request, and return the head of its answer."""
@@ -70,8 +71,14 @@ class Connection:
         """Whether nothing came after the answer, not even the end."""
         return not await self._stream.readable()
 
+    @property
+    def lost(self) -> bool:
+        """Whether the engine has closed it, however much of what came before is still unread."""
+        return not self._closed and self._stream.hung_up()
+
     def close(self) -> None:
         """Close the connection, at once."""
+        self._closed = True
         self._stream.close()
 
     async def _send_body(self, upload: Upload, timer: Timer) -> None:

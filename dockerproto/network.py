@@ -33,6 +33,18 @@ class ByteStream(Protocol):
         """Whether `receive` would return at once: bytes, the end, or an error."""
         ...
 
+    async def ready(self) -> None:
+        """Wait until `receive` would return at once, or until `wake` is called; it may be for nothing."""
+        ...
+
+    def wake(self) -> None:
+        """End the wait of `ready`, or the next one: by whatever runs beside it."""
+        ...
+
+    def hung_up(self) -> bool:
+        """Whether the other side has closed the connection, or lost it, however much is still unread."""
+        ...
+
     def close(self) -> None:
         """Close the connection, at once and without waiting; again does nothing."""
         ...
@@ -85,8 +97,11 @@ class Network(Protocol):
         """Return a new lock, free."""
         ...
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task:
-        """Run a coroutine beside the program: in a task, or in a thread of its own. It raises nothing."""
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> Task:
+        """Run a coroutine beside the program: in a task, or in a thread of its own. It raises nothing.
+
+        With `leave` a thread, which cannot be cancelled, is not waited for: it is left to itself.
+        """
         ...
 
     def variable(self, name: str) -> str | None:

@@ -93,20 +93,39 @@ class Speaking:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.grpc = GRPC(calls=True)
+        self.messages: dict[int, list[bytes]] = {}
+        self.statuses: dict[int, Status] = {}
 
     def ask(self, path: str, message: bytes = b"") -> tuple[list[bytes], Status]:
         """Call a method of one message; return the answers and how the call ended."""
-        stream = self.grpc.call(path)
-        self.grpc.send(stream, message)
+        stream = self.begin(path, message)
         self.grpc.finish(stream)
-        messages: list[bytes] = []
-        while True:
-            self.wire.send(self.grpc.take())
-            for event in self.grpc.feed(self.wire.some(2**16)):
-                if isinstance(event, Received):
-                    messages.append(event.message)
-                elif isinstance(event, Over):
-                    return messages, event.status
+        return self.end(stream)
+
+    def begin(self, path: str, *messages: bytes, metadata: Iterable[tuple[str, str]] = ()) -> int:
+        """Call a method; return the number of the call."""
+        stream = self.grpc.call(path, metadata)
+        self.messages[stream] = []
+        for message in messages:
+            self.grpc.send(stream, message)
+        self.wire.send(self.grpc.take())
+        return stream
+
+    def end(self, stream: int) -> tuple[list[bytes], Status]:
+        """Wait for the end of a call; return the answers and how the call ended."""
+        while stream not in self.statuses:
+            self.hear()
+        return self.messages[stream], self.statuses[stream]
+
+    def hear(self) -> None:
+        """Send what is to be sent, and take what comes then."""
+        self.wire.send(self.grpc.take())
+        for event in self.grpc.feed(self.wire.some(2**16)):
+            if isinstance(event, Received):
+                self.messages[event.stream].append(event.message)
+                self.grpc.consumed(event.stream, event.message)
+            elif isinstance(event, Over):
+                self.statuses[event.stream] = event.status
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ from dockerproto import DockerError
 from dockerproto.auth import Credentials
 from dockerproto.buildkit.filesystem import Tree
 from dockerproto.buildkit.fsutil import BytesMessage, Packet, stat_of
-from dockerproto.buildkit.handler import Services
+from dockerproto.buildkit.handler import Services, Wait, Work
 from dockerproto.buildkit.messages import GetSecretRequest
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.sender import file_sync
 from dockerproto.buildkit.services import auth, health, secrets
+from dockerproto.buildkit.session import Call
 from dockerproto.buildkit.ssh import ssh
 from dockerproto.buildkit.trace import StatusResponse, decode_trace
 from dockerproto.errors import ProtocolViolated
@@ -37,6 +38,8 @@ from tests.filesync import FIN, MemoryFile, MemoryOutput, data, directory, file,
 from tests.hostile_messages import Choices, framed, message, metadata
 from tests.recorded_sessions import PREFACE, RECORDED, sent_by
 
+KNOWN: Final = (Credentials(username="me", password="pw"), Credentials(registrytoken="t"), None)
+"""What is known of a registry, by the length of its name."""
 STEPS: Final = 2000
 """How many steps a session may take besides one for each byte that it was sent."""
 
@@ -110,11 +113,20 @@ class Served:
         """Do all steps, and return what is to be sent."""
         out, stepped, more = bytearray(), True, b""
         while stepped or more:
-            stepped, more = self._engine.step(), self.session.take()
+            stepped, more = self._step(), self.session.take()
             out += more
             self._budget -= 1
             assert self._budget > 0, "it does not come to an end"
         return bytes(out)
+
+    def _step(self) -> bool:
+        """Have a step of each call begun that has one, then do them: the last one is over first."""
+        begun: list[tuple[Call, Work | Wait]] = []
+        while (following := self.session.advance()) is not None:
+            begun.append(following)
+        for call, step in reversed(begun):
+            self._engine.do(call, step)
+        return bool(begun)
 
     def ask(self, path: str, *messages: bytes) -> None:
         """Call a method as engines do, and see that the call ends."""
@@ -135,13 +147,13 @@ class Served:
 
     def _services(self) -> Services:
         async def find(registry: str) -> Credentials | None:
-            return Credentials(username="me", password="pw") if "a" in registry else None
+            return KNOWN[len(registry) % len(KNOWN)]
 
         agent: Any = Agent()  # what is used of a network
         tree = context()
         return {
             **health(),
-            **auth(find),
+            **auth(find, bytes(32)),
             **secrets({"token": b"hush", "": bytes(70_000)}),
             **file_sync({"context": tree, "dockerfile": Tree.of({"Dockerfile": b"FROM x"})}),
             **file_send(self._receiver),

@@ -6,10 +6,13 @@ import gzip
 import io
 import json
 import tarfile
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from dockerproto import ConnectionFailed, DockerStreamError
+from dockerproto_cli.output import complain
 from tests.bench.base_image import context
 from tests.bench.scripted import ScriptedEngine, recorded
 from tests.commanding import Run, stdin
@@ -106,6 +109,18 @@ def test_a_quiet_build_that_fails_shows_what_the_step_wrote(
     *log, error = run.errors.splitlines()
     assert set(log) == {"out", "err"}
     assert error.startswith("dockerproto: [2/2] RUN echo out; echo err >&2; exit 3: process ")
+
+
+def test_a_cause_on_this_side_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    error = DockerStreamError("transport is closing")
+    error.__cause__ = ConnectionFailed(0, "the session of the build broke")
+    complain(error, Namespace(json=False, quiet=False))
+    error.__cause__ = OSError("no error of ours")
+    complain(error, Namespace(json=False, quiet=False))
+    assert capsys.readouterr().err.splitlines() == [
+        "dockerproto: transport is closing (the session of the build broke)",
+        "dockerproto: transport is closing",
+    ]
 
 
 def test_a_build_that_fails_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

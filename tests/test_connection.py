@@ -53,6 +53,15 @@ class FakeStream:
     async def readable(self) -> bool:
         return self.ended or (self.taken == self.room and bool(self.early))
 
+    async def ready(self) -> None:
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        raise NotImplementedError
+
+    def hung_up(self) -> bool:
+        raise NotImplementedError
+
     def close(self) -> None:
         self.closed = True
 
@@ -80,7 +89,7 @@ class FakeNetwork:
     def lock(self) -> Lock:
         raise NotImplementedError
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task:
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> Task:
         raise NotImplementedError
 
     def variable(self, name: str) -> str | None:

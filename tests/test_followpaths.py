@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.followpaths import MOST_LINKS, follow, name_pattern
+from dockerproto.buildkit.followpaths import MOST_LINKS, follow, name_matcher
+from dockerproto.errors import ProtocolViolated
 from tests.filesync import symlink
 
 FILES = [
@@ -131,6 +132,7 @@ NAMES: dict[str, tuple[list[str], list[str]]] = {
     r"[\^a]": (["^", "a"], ["b"]),
     r"[a\-c]": (["a", "-", "c"], ["b"]),
     "[c-a]": ([], ["a", "b", "c", "-"]),
+    "[^c-a]": (["a", "-"], ["", "ab"]),
     "[]a]": (["[]a]"], ["]", "a"]),
     "[a": (["[a"], ["a"]),
     r"\*\?\[\\": (["*?[\\"], ["a?[\\"]),
@@ -142,5 +144,15 @@ NAMES: dict[str, tuple[list[str], list[str]]] = {
 @pytest.mark.parametrize("pattern", NAMES)
 def test_patterns_of_names(pattern: str) -> None:
     matching, others = NAMES[pattern]
-    match = name_pattern(pattern).fullmatch
-    assert [name for name in (*matching, *others) if match(name)] == matching
+    assert [name for name in (*matching, *others) if name_matcher(pattern)(name)] == matching
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 2000 + "*b", "[" * 4096, "[^a]*" * 800 + "a"])
+def test_patterns_that_are_hostile(pattern: str) -> None:
+    """They would be tried in more ways than there is time for, if they were tried one after the other."""
+    assert not name_matcher(pattern)("a" * 255)
+
+
+def test_a_pattern_that_is_longer_than_any_path() -> None:
+    with pytest.raises(ProtocolViolated, match="a pattern of 4097 characters"):
+        name_matcher("*" * 4097)

@@ -13,8 +13,12 @@ from dockerproto.buildkit.handler import OK, Code, RpcError, Status, Step, Unary
 from dockerproto.buildkit.messages import (
     CredentialsRequest,
     CredentialsResponse,
+    FetchTokenRequest,
+    FetchTokenResponse,
     GetSecretRequest,
     GetSecretResponse,
+    GetTokenAuthorityRequest,
+    GetTokenAuthorityResponse,
     HealthCheckResponse,
 )
 from dockerproto.buildkit.services import auth, health, secrets
@@ -24,7 +28,10 @@ from tests.calling import Engine
 HEALTH = "/grpc.health.v1.Health/Check"
 SECRET = "/moby.buildkit.secrets.v1.Secrets/GetSecret"
 AUTH = "/moby.filesync.v1.Auth/Credentials"
+AUTHORITY = "/moby.filesync.v1.Auth/GetTokenAuthority"
+TOKEN = "/moby.filesync.v1.Auth/FetchToken"
 PATH = "/test/Call"
+KEY = bytes(range(32))
 
 
 class Scripted:
@@ -143,6 +150,21 @@ class TestACall:
         made.run()
         assert stream not in made.statuses
 
+    def test_that_is_over_has_no_failure_any_more(self) -> None:
+        handler = Scripted(Work(int, print))
+        made = engine(handler)
+        stream = made.begin(PATH)
+        made.carry()
+        following = made.session.advance()
+        assert following is not None
+        made.grpc.reset(stream)
+        made.carry()
+        call, work = following
+        made.session.fail(call, OSError("nobody waits for it"))
+        assert made.session.failure is None
+        assert isinstance(work, Work)
+        assert call.run(work) is None  # it does not begin what is over
+
     def test_that_is_refused_and_broken_off_at_once_is_over(self) -> None:
         made = Engine({})
         stream = made.begin(PATH)
@@ -198,6 +220,19 @@ class TestCallsAtOnce:
             made.step()
         made.carry()
         assert made.statuses[stream] == OK
+
+    def test_one_whose_step_lasts_holds_nobody_up(self) -> None:
+        handler = Scripted(Work(int, print), Work(int, print))
+        made = engine(handler)
+        made.begin(PATH, b"1")
+        made.carry()
+        first = made.session.advance()
+        assert first is not None
+        assert made.session.advance() is None
+        assert made.ask(HEALTH)[1] == OK
+        assert handler.told == []
+        made.do(*first)
+        assert made.session.advance() is not None
 
     def test_one_that_is_full_waits_for_the_engine_to_take_it(self) -> None:
         handler = Scripted()
@@ -285,14 +320,24 @@ class TestServices:
             asked.append(name)
             return found
 
-        assert Engine(auth(find)).ask(AUTH, CredentialsRequest(host).encode()) == ([told.encode()], OK)
-        assert asked == [registry]
+        made = Engine(auth(find, KEY))
+        assert made.ask(AUTH, CredentialsRequest(host).encode()) == ([told.encode()], OK)
+        status = Status(Code.UNAVAILABLE, "no bearer token is known: fetch one with the credentials")
+        assert made.ask(AUTHORITY, GetTokenAuthorityRequest(host).encode()) == ([], status)
+        assert made.ask(TOKEN, FetchTokenRequest(host=host).encode()) == ([], status)
+        assert asked == [registry] * 3
+        assert made.session.failure is None
 
-    def test_credentials_that_cannot_be_told(self) -> None:
+    def test_a_bearer_token(self) -> None:
         async def find(_: str) -> Credentials:
             return Credentials(registrytoken="t")
 
-        answers, status = Engine(auth(find)).ask(AUTH, CredentialsRequest("r.example").encode())
+        made = Engine(auth(find, KEY))
+        authority = GetTokenAuthorityRequest("r.example", b"salt").encode()
+        assert made.ask(AUTHORITY, authority) == ([GetTokenAuthorityResponse(KEY).encode()], OK)
+        asked = FetchTokenRequest("engine", "r.example", "https://r.example/token", "r", ("pull",)).encode()
+        assert made.ask(TOKEN, asked) == ([FetchTokenResponse("t").encode()], OK)
+        answers, status = made.ask(AUTH, CredentialsRequest("r.example").encode())
         assert (answers, status.code) == ([], Code.UNAVAILABLE)
 
     def test_credentials_that_cannot_be_looked_up(self) -> None:
@@ -301,7 +346,7 @@ class TestServices:
         async def find(_: str) -> Credentials:
             raise error
 
-        made = Engine(auth(find))
+        made = Engine(auth(find, KEY))
         assert made.ask(AUTH, CredentialsRequest("r.example").encode()) == (
             [],
             Status(2, "the helper failed"),
@@ -309,11 +354,10 @@ class TestServices:
         assert made.session.failure is error
 
     def test_an_answer_is_given_once(self) -> None:
-        async def answer(_: bytes) -> bytes:
-            return b"answer"
-
-        assert Engine({PATH: lambda _: Unary(answer)}).ask(PATH) == ([b"answer"], OK)
+        assert Engine({PATH: lambda _: Unary(lambda _: b"answer")}).ask(PATH) == ([b"answer"], OK)
 
     def test_secrets_are_in_no_repr(self) -> None:
-        told = repr((GetSecretResponse(b"hush"), CredentialsResponse("hush", "hush")))
+        told = repr(
+            (GetSecretResponse(b"hush"), CredentialsResponse("hush", "hush"), FetchTokenResponse("hush"))
+        )
         assert "hush" not in told

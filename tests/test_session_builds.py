@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import tarfile
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from dockerproto import (
     DockerStreamError,
     OutputFailed,
     Secret,
+    StepFailed,
     Tar,
     Unauthorized,
     UnsupportedEngine,
@@ -197,6 +200,16 @@ class TestSecrets:
         with pytest.raises(UploadFailed, match=r"secret 'token' cannot be read: .*No such file"):
             await run(docker, "FROM busybox\n", secrets={"token": tmp_path / "absent"})
 
+    async def test_may_come_from_a_pipe(self, docker: Any, tmp_path: Path) -> None:
+        """As those of a shell do, ``<(pass show token)``; it is waited for."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(b"hush\n",), daemon=True)
+        writer.start()
+        dockerfile = f"FROM busybox\n{self.MOUNT} {unique()}; cat /run/secrets/token\n"
+        assert "hush\n" in await run(docker, dockerfile, secrets={"token": pipe})
+        writer.join()
+
     async def test_have_a_limit(self, docker: Any, tmp_path: Path) -> None:
         (tmp_path / "long").write_bytes(bytes(500 * 2**10 + 1))
         with pytest.raises(ValueError, match="secret 'token' is longer than 512000 bytes"):
@@ -229,6 +242,13 @@ class TestCredentials:
         auth = {closed_registry.host: {"username": USER, "password": PASSWORD}}
         shown = await run(docker, f"FROM {private}\nRUN {unique()}; echo begun\n", pull=True, auth=auth)
         assert "begun" in shown
+
+    async def test_are_no_bearer_token_where_a_password_is_wanted(
+        self, docker: Any, closed_registry: Registry, private: str
+    ) -> None:
+        auth = {closed_registry.host: {"registrytoken": "t"}}
+        with pytest.raises(DockerStreamError, match="the registry takes no bearer token"):
+            await run(docker, f"FROM {private}\n", pull=True, auth=auth)
 
     async def test_are_missed(self, docker: Any, private: str) -> None:
         with pytest.raises(Unauthorized):
@@ -280,6 +300,15 @@ class TestOutputs:
             async for _ in stream:
                 pass
         assert stream.result.image is None
+
+
+@with_buildkit
+async def test_a_step_that_fails_has_no_cause_here(docker: Any) -> None:
+    with pytest.raises(StepFailed) as raised:
+        await run(docker, f"FROM busybox\nRUN {unique()}; exit 7\n", secrets={"token": b"hush"})
+    assert raised.value.step is not None
+    assert raised.value.step.exit_code == 7
+    assert raised.value.__cause__ is None
 
 
 class TestTheDefaultBuilder:

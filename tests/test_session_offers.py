@@ -1,4 +1,4 @@
-"""What is offered in a session is looked at before it, and an agent is waited for in short turns."""
+"""What is offered in a session is looked at before it, and what is kept from an agent."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ LIST = pack(">IB", 1, 11)
 
 
 class Agent:
-    """An agent that answers late, or hangs up, on one connection."""
+    """An agent that answers late, or hangs up, on one connection, after others that only look for it."""
 
-    def __init__(self, path: Path, answer: bytes, late: threading.Event) -> None:
+    def __init__(self, path: Path, answer: bytes, late: threading.Event, *, looks: int = 0) -> None:
         self.path = str(path)
-        self._answer, self._late = answer, late
+        self.asked = threading.Event()
+        self._answer, self._late, self._looks = answer, late, looks
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(self.path)
         self._socket.listen()
@@ -42,9 +43,12 @@ class Agent:
         self._thread.start()
 
     def _serve(self) -> None:
+        for _ in range(self._looks):
+            self._socket.accept()[0].close()
         connection, _ = self._socket.accept()
         with connection:
             assert connection.recv(100) == LIST
+            self.asked.set()
             self._late.wait(10)
             connection.sendall(self._answer)
 
@@ -64,16 +68,12 @@ def asked(engine: Engine) -> int:
     return stream
 
 
-def test_an_agent_may_take_its_time(tmp_path: Path, late: threading.Event) -> None:
+def test_an_agent_may_say_much(tmp_path: Path, late: threading.Event) -> None:
     answer = pack(">I", 40_000) + bytes(40_000)
     agent = Agent(tmp_path / "agent", answer, late)
     engine = Engine(ssh({"default": agent.path}, BlockingNetwork()))
-    stream = asked(engine)
-    for _ in range(5):  # each is a turn in which other calls are served too
-        engine.carry()
-        engine.step()
-    assert stream not in engine.statuses
     late.set()
+    stream = asked(engine)
     engine.run()
     agent.close()
     told = [BytesMessage.decode(message).data for message in engine.messages[stream]]
@@ -115,6 +115,28 @@ def test_an_agent_that_was_not_asked_says_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConnectionError):
         run(handler._agent.receive())
     handler.close()
+
+
+def test_an_agent_that_is_reached_too_late_is_left_at_once() -> None:
+    events: list[str] = []
+
+    class Stream:
+        async def send(self, data: bytes, timeout: float | None) -> int:
+            raise ConnectionAbortedError("closed here")
+
+        def close(self) -> None:
+            events.append("closed")
+
+    class Network:
+        async def connect(self, *_: object) -> Stream:
+            handler.close()
+            return Stream()
+
+    network: Any = Network()
+    handler: Any = ssh({"default": "/agent"}, network)[FORWARD]({})
+    with pytest.raises(ConnectionAbortedError):
+        run(handler._agent.send(LIST))
+    assert events == ["closed"]
 
 
 @pytest.mark.anyio

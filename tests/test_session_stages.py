@@ -18,9 +18,11 @@ from dockerproto_local.directory import Directory
 from dockerproto_local.output import PartialFile
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
+from tests.bench.registry import Registry
 from tests.bench.relay import Relay
 from tests.conftest import Connect
 from tests.differences import Difference
+from tests.stored import Machine
 from tests.waiting import sockets, until
 
 pytestmark = [
@@ -46,6 +48,8 @@ class Stage:
     """Whether it has begun."""
     left: Callable[[], object]
     """Whether nothing of it is left."""
+    release: Callable[[], object] = int
+    """Lets go what the client may leave to itself."""
 
 
 class SlowDisk:
@@ -109,19 +113,34 @@ def receiving_a_tar(disk: SlowDisk, root: Path) -> Stage:
     return Stage(options, "sending tarball", lambda: disk.used, lambda: not list(root.iterdir()))
 
 
+def looking_up(helper: Machine, registry: str, root: Path) -> Stage:
+    """A stage in which a credential helper runs, until a file is there."""
+    end = root / "end"
+    helper.write({"credHelpers": {registry: "slow"}})
+    helper.helper("slow", f"while not Path({str(end)!r}).exists(): time.sleep(0.01)", NOT="here")
+    options = {"fileobj": context(f"FROM {registry}/a\n"), "pull": True}
+    return Stage(options, "[internal] load metadata", lambda: helper.asked, lambda: True, end.touch)
+
+
 STAGES: Final = {each.__name__: each for each in (sending, receiving, receiving_a_tar)}
 
 
-@pytest.fixture(params=["running", *STAGES])
-def stage(
+@pytest.fixture(params=["running", "looking_up", *STAGES])
+def stage(  # noqa: PLR0917  # pytest passes them by name
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     engine: PrivateEngine,
+    closed_registry: Registry,
+    machine: Machine,
     command: str,
 ) -> Stage:
+    root = tmp_path / "root"
+    root.mkdir()
     if request.param in STAGES:
-        return STAGES[request.param](SlowDisk(monkeypatch), tmp_path)
+        return STAGES[request.param](SlowDisk(monkeypatch), root)
+    if request.param == "looking_up":
+        return looking_up(machine, closed_registry.host, root)
     build = {"fileobj": context(f"FROM busybox\nRUN echo begun; {command}\n")}
     return Stage(build, "begun", lambda: engine.processes(command), lambda: not engine.processes(command))
 
@@ -143,6 +162,7 @@ async def read_until_reached(stream: Any, stage: Stage) -> None:
         trace = message.get("trace")
         said = [] if trace is None else [each.id for each in trace.statuses]
         said += [] if trace is None else [each.msg.decode() for each in trace.logs]
+        said += [] if trace is None else [each.name for each in trace.vertexes]
         if any(each.startswith(stage.said) for each in said):
             await until(stage.reached)
             return
@@ -154,6 +174,7 @@ async def nothing_is_left(docker: Any, stage: Stage) -> None:
     await until(stage.left, 2)
     assert not [each for each in threading.enumerate() if each.name == "dockerproto session"]
     await docker.images.build(fileobj=context("FROM busybox\n"), builder="buildkit")
+    stage.release()
 
 
 class TestLeaving:
@@ -200,11 +221,12 @@ class TestALoss:
         self, relay: Relay, connect: Connect, stage: Stage, docker: Any
     ) -> None:
         error = await lost(connect, relay, stage, "/session")
-        if isinstance(error, ConnectionFailed):
-            assert error.message.startswith("the session of the build broke: ")
-            assert isinstance(error.__cause__, OSError)
-        else:  # the engine was faster, and says in its own words that its calls failed
-            assert isinstance(error, DockerStreamError)
+        if isinstance(error, DockerStreamError):  # the engine was faster, and says that its calls failed
+            assert isinstance(error.__cause__, ConnectionFailed)
+            error = error.__cause__
+        assert isinstance(error, ConnectionFailed)
+        assert error.message.startswith("the session of the build broke: ")
+        assert isinstance(error.__cause__, OSError)
         await nothing_is_left(docker, stage)
 
     async def test_of_the_build_stops_everything_and_is_told(

@@ -18,6 +18,7 @@ class Failing:
     def __init__(self, error: OSError) -> None:
         self._error = error
         self.closed = False
+        self.said: list[str] = []
 
     async def send(self, data: Buffer, timeout: float | None) -> int:
         raise self._error
@@ -27,6 +28,15 @@ class Failing:
 
     async def readable(self) -> bool:
         return True
+
+    async def ready(self) -> None:
+        self.said.append("ready")
+
+    def wake(self) -> None:
+        self.said.append("wake")
+
+    def hung_up(self) -> bool:
+        return self.closed
 
     def close(self) -> None:
         self.closed = True
@@ -57,6 +67,17 @@ def test_without_a_complaint_it_is_the_failure() -> None:
     with pytest.raises(ConnectionError, match=r"^gone$"):
         run(stream.receive(None))
     stream.close()
+
+
+def test_what_is_asked_of_a_session_is_asked_below() -> None:
+    below = Failing(OSError("gone"))
+    stream = over(below)
+    run(stream.ready())
+    stream.wake()
+    assert below.said == ["ready", "wake"]
+    assert not stream.hung_up()
+    stream.close()
+    assert stream.hung_up()
 
 
 def test_a_wait_that_is_too_long_is_just_that() -> None:

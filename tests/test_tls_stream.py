@@ -21,6 +21,7 @@ class Peer:
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.ended = False
         self.closed = False
+        self.said: list[str] = []
 
     async def send(self, data: Buffer, timeout: float | None) -> int:
         self._incoming.write(data)
@@ -34,6 +35,15 @@ class Peer:
 
     async def readable(self) -> bool:
         return self._outgoing.pending > 0 or self.ended
+
+    async def ready(self) -> None:
+        self.said.append("ready")
+
+    def wake(self) -> None:
+        self.said.append("wake")
+
+    def hung_up(self) -> bool:
+        return self.ended
 
     def close(self) -> None:
         self.closed = True
@@ -106,6 +116,19 @@ def test_garbage_is_an_error_that_is_noticed(connected: tuple[TLSStream, Peer]) 
     assert run(stream.readable())
     with pytest.raises(OSError, match=r"SSL|TLS"):
         run(stream.receive(None))
+
+
+def test_what_is_asked_of_a_session_is_asked_below(connected: tuple[TLSStream, Peer]) -> None:
+    stream, peer = connected
+    run(stream.ready())
+    stream.wake()
+    assert peer.said == ["ready", "wake"]
+    assert not stream.hung_up()
+    peer.tls.write(b"answer")
+    run(stream.ready())  # there is something, so nothing is waited for
+    assert peer.said == ["ready", "wake"]
+    peer.ended = True
+    assert stream.hung_up()
 
 
 def test_closing_closes_what_is_below(connected: tuple[TLSStream, Peer]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from dockerproto import ANONYMOUS, NotFoundOrUnauthorized, Unauthorized, UnsupportedEngine
+from dockerproto import ANONYMOUS, DockerStreamError, NotFoundOrUnauthorized, Unauthorized, UnsupportedEngine
 from tests.bench import registry
 from tests.bench.base_image import context
 from tests.bench.private import PrivateEngine
@@ -106,6 +106,28 @@ class TestBuilds:
         async with connect(engine.url) as docker:
             assert "begun\n" in await build(docker, pushed, auth=auth)
         assert users(tokens, pushed) == {USER}
+
+    async def test_with_a_bearer_token(
+        self, engine: PrivateEngine, connect: Connect, pushed: str, tokens: TokenServer
+    ) -> None:
+        registry, _, name = pushed.removesuffix(":latest").partition("/")
+        token = tokens.answer((USER, PASSWORD), (f"repository:{name}:pull",))
+        tokens.asked.clear()
+        async with connect(engine.url) as docker:
+            shown = await build(docker, pushed, auth={registry: {"registrytoken": token}})
+            assert "begun\n" in shown
+            assert tokens.asked == []  # as there is one
+            with pytest.raises(NotFoundOrUnauthorized):
+                await build(docker, pushed)  # another session does not have it
+        assert users(tokens, pushed) == {None}
+
+    async def test_with_a_wrong_bearer_token(
+        self, engine: PrivateEngine, connect: Connect, pushed: str, tokens: TokenServer
+    ) -> None:
+        async with connect(engine.url) as docker:
+            with pytest.raises(DockerStreamError):
+                await build(docker, pushed, auth={pushed.partition("/")[0]: {"registrytoken": "wrong"}})
+        assert tokens.asked == []
 
     @pytest.mark.parametrize("auth", [None, ANONYMOUS])
     async def test_without_credentials(

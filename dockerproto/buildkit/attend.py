@@ -2,13 +2,18 @@
 
 The build's answer and the session are two connections. Whichever ends, the other is closed: an engine that
 has lost a session may never end its answer, and a session without its build is of no use to anybody.
+
+One task moves the bytes of the session, and nothing else: what a call has to wait for, is done beside it. So
+the engine's question whether the session is alive is answered whatever a lookup or a disk is waiting for.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from dockerproto.buildkit.handler import Wait, Work
 from dockerproto.buildkit.offered import Offered, make_ready
@@ -19,7 +24,7 @@ from dockerproto.connection import Connection
 from dockerproto.decoding import ErrorBody
 from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion
 from dockerproto.http11 import SWITCHED, Head, Message
-from dockerproto.network import ByteStream
+from dockerproto.network import ByteStream, Task
 from dockerproto.offer import Offer
 from dockerproto.request import Parameter, Request
 from dockerproto.timeouts import Timer
@@ -61,14 +66,25 @@ class Attendance:
         self._connection: Final = connection
         self._build: Connection | None = None
         self._closed = False
-        self.failure: DockerError | None = None
-        """Why the session broke."""
+        self._steps: Final = dict[Call, Task]()
+        """What is being done outside for the calls."""
+        self._outcomes: Final = deque[tuple[Call, Callable[[], None]]]()
+        """What came of it, to be handed in."""
+        self._disk: Final = client.network.lock()
+        """Whose turn it is to block a worker thread."""
+        self._failure: DockerError | None = None
         self._task: Final = client.network.start(self._serve())
+
+    @property
+    def failure(self) -> DockerError | None:
+        """Why the session broke, if it did."""
+        self._look()
+        return self._failure
 
     @property
     def cause(self) -> Exception | None:
         """What went wrong first while the engine was served."""
-        return self._session.failure or self.failure
+        return self._session.failure or self._failure
 
     async def send(self, message: Message, timer: Timer) -> Answer:
         """Send the request of the build, and return its answer."""
@@ -84,7 +100,8 @@ class Attendance:
         self.close()
 
     def close(self) -> None:
-        """Close both connections at once, at which the engine stops."""
+        """Close both connections at once, at which the engine stops, after a look whether it has left."""
+        self._look()
         self._closed = True
         self._drop()
         self._task.cancel()
@@ -92,20 +109,33 @@ class Attendance:
     async def wait(self) -> None:
         """Wait until nothing of it runs any more."""
         await self._task.wait()
+        for step in list(self._steps.values()):
+            await step.wait()
 
     async def _serve(self) -> None:
         """Serve the engine until either side closes the connection."""
         try:
             await self._pump()
         except Exception as error:  # noqa: BLE001  # the build's answer is where it can be raised
-            if not self._closed:
-                self.failure = ConnectionFailed(0, f"the session of the build broke: {error}")
-                self.failure.__cause__ = error
+            if not (self._closed and isinstance(error, OSError)):  # as it would be, closed here
+                self._fail(error)
         finally:
+            for step in self._steps.values():
+                step.cancel()
             self._session.close()
             self._offered.close()
             self._closed = True
             self._drop()
+
+    def _look(self) -> None:
+        """Take note that the engine has closed the session, even if nobody has read as far as that."""
+        if not self._closed and self._connection.lost:
+            self._fail(_lost())
+
+    def _fail(self, error: Exception) -> None:
+        failure = ConnectionFailed(0, f"the session of the build broke: {error}")
+        failure.__cause__ = error
+        self._failure = self._failure or failure
 
     def _drop(self) -> None:
         self._connections.drop(self._connection)
@@ -116,11 +146,12 @@ class Attendance:
         stream, data = self._connection.switched()
         while True:
             self._session.feed(data)
-            step = self._session.advance()
+            while (step := self._session.advance()) is not None:
+                self._begin(stream, *step)
             await self._send(stream, self._session.take())
-            if step is not None:
-                await self._do(*step)
-            data = await _received(stream) if step is None or await stream.readable() else b""
+            await stream.ready()
+            data = await _received(stream) if await stream.readable() else b""
+            await self._hand_in()
 
     async def _send(self, stream: ByteStream, data: bytes) -> None:
         """Send data; what comes while it cannot go out is read, as the engine may wait for that."""
@@ -129,17 +160,35 @@ class Attendance:
             if data:
                 self._session.feed(await _received(stream))
 
-    async def _do(self, call: Call, step: Work | Wait) -> None:
-        """Do one step of a call, and hand in what comes of it."""
+    def _begin(self, stream: ByteStream, call: Call, step: Work | Wait) -> None:
+        """Have a step done beside the session; what waits is left to itself, if it has to be."""
+        doing = self._do(stream, call, step)
+        self._steps[call] = self._network.start(doing, leave=isinstance(step, Wait))
+
+    async def _do(self, stream: ByteStream, call: Call, step: Work | Wait) -> None:
         try:
-            if isinstance(step, Work):
-                result = await self._network.in_thread(partial(call.run, step))
-            else:
-                result = await step.run()
+            result = await (step.run() if isinstance(step, Wait) else self._work(call, step))
         except Exception as error:  # noqa: BLE001  # any ends the call, and tells the engine why
-            self._session.fail(call, error)
+            outcome = partial(self._session.fail, call, error)
         else:
-            self._session.done(call, step, result)
+            outcome = partial(self._session.done, call, step, result)
+        self._outcomes.append((call, outcome))
+        stream.wake()
+
+    async def _work(self, call: Call, step: Work) -> Any:
+        """Do a step that blocks, when those before it are done."""
+        await self._disk.acquire(None)
+        try:
+            return await self._network.in_thread(partial(call.run, step))
+        finally:
+            self._disk.release()
+
+    async def _hand_in(self) -> None:
+        """Hand in what came of the steps that are over."""
+        while self._outcomes:
+            call, outcome = self._outcomes.popleft()
+            await self._steps.pop(call).wait()
+            outcome()
 
 
 class AttendedAnswer:
@@ -181,8 +230,12 @@ class AttendedAnswer:
 async def _received(stream: ByteStream) -> bytes:
     data = await stream.receive(None)
     if not data:
-        raise ConnectionResetError("the engine closed the connection")
+        raise _lost()
     return bytes(data)
+
+
+def _lost() -> ConnectionResetError:
+    return ConnectionResetError("the engine closed the connection")
 
 
 def _within(request: Request, name: str, offered: Offered) -> Request:

@@ -8,11 +8,14 @@ Whoever drives it does the steps in their order, never two at once, and calls no
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 
 class Code(IntEnum):
@@ -46,9 +49,10 @@ OK: Final = Status(Code.OK)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A step that blocks: to be run in a worker thread, and short, as the whole session waits for it.
+    """A step that blocks: to be run in a worker thread, one of a session at a time.
 
-    A piece of a file, or a batch of a directory. An exception ends the call with its text.
+    It is short, as those of other calls wait for it: a piece of a file, or a batch of a directory. An
+    exception ends the call with its text.
     """
 
     run: Callable[[], Any]
@@ -59,9 +63,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A step that waits in the manner of the core: for a program's own coroutine, or for a connection.
+    """A step that waits in the manner of the core: for a lookup, or for a connection.
 
-    The whole session waits for it; an exception ends the call with its text.
+    It may take long, as nothing but its own call waits for it; an exception ends the call with its text.
     """
 
     run: Callable[[], Awaitable[Any]]
@@ -123,14 +127,10 @@ class RpcError(Exception):
         """How the call ends."""
 
 
-class Unary:
-    """A call of one message that is answered with one.
+class _Single(ABC, Generic[T]):
+    """A call of one message that is answered with one."""
 
-    Args:
-        answer: A coroutine function that returns the answer to the message.
-    """
-
-    def __init__(self, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+    def __init__(self, answer: Callable[[bytes], T]) -> None:
         self._answer: Final = answer
         self._asked: bytes = b""
         self._steps: list[Step] = []
@@ -139,9 +139,9 @@ class Unary:
         """Take the message."""
         self._asked = message
 
+    @abstractmethod
     def end(self) -> None:
         """Answer it; no message is an empty one."""
-        self._steps = [Wait(partial(self._answer, self._asked), self._answered)]
 
     def next(self) -> Step:
         """Return the step to the answer, the answer, then the end."""
@@ -152,3 +152,27 @@ class Unary:
 
     def _answered(self, answer: bytes) -> None:
         self._steps = [OK, answer]
+
+
+class Unary(_Single[bytes]):
+    """A call of one message whose answer is at hand.
+
+    Args:
+        answer: Returns the answer to the message.
+    """
+
+    def end(self) -> None:
+        """Answer the message."""
+        self._answered(self._answer(self._asked))
+
+
+class Deferred(_Single[Awaitable[bytes]]):
+    """A call of one message whose answer has to be waited for.
+
+    Args:
+        answer: A coroutine function that returns the answer to the message.
+    """
+
+    def end(self) -> None:
+        """Have the answer to the message looked for."""
+        self._steps = [Wait(partial(self._answer, self._asked), self._answered)]

@@ -50,6 +50,39 @@ class CredentialsResponse(ProtoMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class GetTokenAuthorityRequest(ProtoMessage):
+    """The engine asks whether the client fetches the tokens of a registry."""
+
+    host: Annotated[str, 1] = ""
+    salt: Annotated[bytes, 2] = b""
+
+
+@dataclass(frozen=True, slots=True)
+class GetTokenAuthorityResponse(ProtoMessage):
+    """It does: a key of 32 bytes, by which the engine knows it again."""
+
+    public_key: Annotated[bytes, 1] = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTokenRequest(ProtoMessage):
+    """The engine asks for a token of a registry."""
+
+    client: Annotated[str, 1] = ""
+    host: Annotated[str, 2] = ""
+    realm: Annotated[str, 3] = ""
+    service: Annotated[str, 4] = ""
+    scopes: Annotated[tuple[str, ...], 5] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTokenResponse(ProtoMessage):
+    """A token; the engine asks for another one after a minute."""
+
+    token: Annotated[str, 1] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CheckAgentRequest(ProtoMessage):
     """The engine asks whether there is an ssh agent."""
 

@@ -74,7 +74,7 @@ async def make_ready(client: Client, request: Request, offer: Offer) -> Offered:
     sockets = {name: await _socket(name, path, network) for name, path in offer.ssh.items()}
     services: dict[str, Factory] = {
         **health(),
-        **({} if offer.anonymous else auth(_finder(client, request.auths))),
+        **({} if offer.anonymous else auth(_finder(client, request.auths), _key(network))),
         **secrets({name: value for name, value in values.items() if value is not None}),
         **(ssh(sockets, network) if sockets else {}),
         **_output(offer, network.disk()),
@@ -91,10 +91,18 @@ async def make_ready(client: Client, request: Request, offer: Offer) -> Offered:
 def _finder(
     client: Client, given: Mapping[str, Credentials]
 ) -> Callable[[str], Awaitable[Credentials | None]]:
+    found: dict[str, Credentials | None] = {**given}
+
     async def find(registry: str) -> Credentials | None:
-        return given.get(registry) or await client.credentials.find(registry)
+        if registry not in found:  # engines ask several times
+            found[registry] = await client.credentials.find(registry)
+        return found[registry]
 
     return find
+
+
+def _key(network: Network) -> bytes:
+    return sha256(network.unique().encode()).digest()
 
 
 def _output(offer: Offer, disk: Disk) -> Services:

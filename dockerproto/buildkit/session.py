@@ -1,8 +1,9 @@
 """A session: the calls of the engine on one connection, and their handlers, as a state machine without I/O.
 
 Bytes come in by `Session.feed`, go out by `Session.take`; `Session.advance` moves all calls as far as they
-go, and hands out the steps that have to be done outside, one at a time. Every call ends, whatever happens in
-its handler: an engine waits for ever for one that does not. Documented at
+go, and hands out the steps that have to be done outside, at most one of each call. However long one takes,
+the other calls go on. Every call ends, whatever happens in its handler: an engine waits for ever for one
+that does not. Documented at
 https://github.com/moby/buildkit/tree/master/session.
 """
 
@@ -25,14 +26,16 @@ class Call:
         self.handler: Handler | None = None
         self.inbox: Final = deque[bytes | None]()
         """Messages that the handler has not taken, and None at their end."""
+        self.stepping: bool = False
+        """Whether a step of it is being done outside."""
         self._busy = False
         self._closed = False
 
     def run(self, work: Work) -> Any:
-        """Do a step that blocks, in whatever thread this is."""
+        """Do a step that blocks, in whatever thread this is; nothing if the call is over by now."""
         self._busy = True
         try:
-            return work.run()
+            return None if self._closed else work.run()
         finally:
             self._busy = False
             if self._closed:
@@ -92,25 +95,30 @@ class Session:
     def advance(self) -> tuple[Call, Work | Wait] | None:
         """Move the calls on, each in its turn; return the first step that is to be done outside.
 
-        The result goes to `done`, an exception to `fail`. None: all of them wait for the engine, or for room.
+        The result goes to `done`, an exception to `fail`. None: all of them wait for the engine, for room, or
+        for a step that was returned before.
         """
         for _ in range(len(self._turns)):
             call = self._turns.popleft()
             if call.stream not in self._calls:
                 continue
             self._turns.append(call)
-            step = self._move(call)
+            step = None if call.stepping else self._move(call)
             if step is not None:
+                call.stepping = True
                 return call, step
         return None
 
     def done(self, call: Call, step: Work | Wait, result: Any) -> None:
         """Take the result of a step."""
+        call.stepping = False
         if call.stream in self._calls:
             self._guarded(call, step.done, result)
 
     def fail(self, call: Call, error: Exception) -> None:
-        """End a call because something in it went wrong."""
+        """End a call because something in it went wrong; nothing if it is over."""
+        if call.stream not in self._calls:
+            return
         if isinstance(error, RpcError):
             self._finish(call, error.status)
         else:

@@ -29,14 +29,12 @@ _PASSED_ON: Final = (b"\x0b", b"\x0d")
 _FAILURE: Final = _LENGTH.pack(1) + b"\x05"
 _CHUNK: Final = 32 * 2**10
 _CONNECT_SECONDS: Final = 5
-# An agent may ask its user first. Meanwhile the session goes on, at this interval.
-_POLL_SECONDS: Final = 0.1
 
 
 def ssh(sockets: Mapping[str, str], network: Network) -> Services:
     """Serve agents, by id and the path of their socket."""
 
-    async def check(message: bytes) -> bytes:
+    def check(message: bytes) -> bytes:
         _socket(sockets, CheckAgentRequest.decode(message).id)
         return b""
 
@@ -82,8 +80,8 @@ class Agent(Protocol):
         """Send all of data, to an agent that is connected to if it is not yet."""
         ...
 
-    async def receive(self) -> bytes | None:
-        """Return some bytes; None: there are none yet. Raises OSError at the end."""
+    async def receive(self) -> bytes:
+        """Return some bytes, as late as they come: an agent may ask its user first. Raises OSError."""
         ...
 
     def close(self) -> None:
@@ -132,8 +130,8 @@ class Forwarding:
         self._waiting = True
         return Wait(partial(self._agent.send, request), lambda _: None)
 
-    def _heard(self, data: bytes | None) -> None:
-        for answer in self._answered.feed(data or b""):
+    def _heard(self, data: bytes) -> None:
+        for answer in self._answered.feed(data):
             self._waiting = False
             self._answers.extend(answer[at : at + _CHUNK] for at in range(0, len(answer), _CHUNK))
 
@@ -150,22 +148,22 @@ class _Agent:
     async def send(self, data: bytes) -> None:
         if self._stream is None:
             self._stream = await self._network.connect(self._address, _CONNECT_SECONDS)
+            if self._closed:  # meanwhile
+                self._stream.close()
         # An agent that speaks before it has heard all is none: what it says is then no answer.
         while sent := await self._stream.send(data, _CONNECT_SECONDS):
             data = data[sent:]
 
-    async def receive(self) -> bytes | None:
+    async def receive(self) -> bytes:
         if self._stream is None:
             raise ConnectionError
-        try:
-            data = await self._stream.receive(_POLL_SECONDS)
-        except TimeoutError:
-            return None
+        data = await self._stream.receive(None)
         if not data:
             raise ConnectionResetError(f"the ssh agent at {self._address.path} closed the connection")
         return bytes(data)
 
     def close(self) -> None:
+        self._closed = True
         if self._stream is not None:
             self._stream.close()
 

@@ -48,7 +48,7 @@ class _AsyncioNetwork(LocalNetwork):
     def lock(self) -> _Lock:
         return _Lock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:  # noqa: ARG002  # a task can be cancelled
         return _Task(coroutine)
 
     def now(self) -> float:
@@ -109,6 +109,10 @@ class _Stream(SocketStream):
             if writing and self.socket.fileno() >= 0:
                 loop.remove_writer(self.descriptor)
 
+    def interrupt(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
     def close(self) -> None:
         loop = self._watching
         if loop is None or loop.is_closed():
@@ -124,14 +128,10 @@ class _Stream(SocketStream):
             self._reported = False
         elif self._waiter is not None:
             self._reported = True
-            self._wake()
+            self.interrupt()
         else:
             loop.remove_reader(self.descriptor)
             self._watching = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.socket.fileno() >= 0:  # else the descriptor may be another's already
@@ -139,7 +139,7 @@ class _Stream(SocketStream):
             loop.remove_writer(self.descriptor)
             self._watching = None
             super().close()
-        self._wake()
+        self.interrupt()
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:

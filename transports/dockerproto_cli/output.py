@@ -12,7 +12,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
-from dockerproto import DockerError, Message, Stream
+from dockerproto import DockerError, DockerStreamError, Message, Stream
 from dockerproto.progress.text import printable
 from dockerproto.protobuf import ProtoMessage
 from dockerproto_cli.display import Display
@@ -74,7 +74,7 @@ def complain(error: DockerError | str, arguments: Namespace) -> None:
 
     Of a build that was to be quiet, what the failing step wrote comes before it.
     """
-    text, step = (error, None) if isinstance(error, str) else (error.message, error.step)
+    text, step = (error, None) if isinstance(error, str) else (_words(error), error.step)
     if arguments.json:
         known: dict[str, object] = {} if step is None else {"step": asdict(step)}
         _write(json.dumps({"error": text, **known}))
@@ -84,6 +84,14 @@ def complain(error: DockerError | str, arguments: Namespace) -> None:
             _write(printable(line))
     prefix = "" if step is None else f"{step.name}: "
     _write(printable(f"dockerproto: {prefix}{' '.join(text.split())}"))
+
+
+def _words(error: DockerError) -> str:
+    """Return what an error says; of one that the engine reports, also its cause on this side, if any."""
+    cause = error.__cause__
+    if isinstance(error, DockerStreamError) and isinstance(cause, DockerError):
+        return f"{error.message} ({cause.message})"
+    return error.message
 
 
 def _write(line: str) -> None:

@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 import httpx
@@ -31,6 +32,7 @@ TIMER: Final = "dockerproto.timer"
 """The extension of a request that has the limits of an operation that has begun."""
 _HEED: Final = 1000
 """After how many milliseconds a wait begins anew: a Ctrl-C that comes just before a wait does not end it."""
+_RINGS: Final = 4096
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
@@ -87,9 +89,9 @@ class BlockingNetwork(LocalNetwork):
         """Return a new lock of threads."""
         return _Lock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:
         """Run a coroutine in a thread."""
-        return _Task(coroutine)
+        return _Task(coroutine, leave=leave)
 
     def now(self) -> float:
         """Return the time of the monotonic clock, in seconds."""
@@ -109,11 +111,15 @@ class _Lock:
 
 
 class _Task:
-    """A thread: it ends when its connection is closed, as nothing else in it waits for long."""
+    """A thread: it ends when its connection is closed, as nothing else in it waits for long.
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    One that may wait for longer is not waited for, if it is to be left.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> None:
+        self._leave: Final = leave
         self._thread: Final = threading.Thread(
-            target=run, args=(coroutine,), name="dockerproto session", daemon=True
+            target=run, args=(coroutine,), name=f"dockerproto {'lookup' if leave else 'session'}", daemon=True
         )
         self._thread.start()
 
@@ -121,20 +127,60 @@ class _Task:
         pass
 
     async def wait(self) -> None:
-        self._thread.join()
+        if not self._leave:
+            self._thread.join()
 
 
 class _Stream(SocketStream):
-    """A connection."""
+    """A connection: that of a session has a bell beside it, by which other threads end its waits."""
+
+    _bell: _Bell | None = None
+
+    async def ready(self) -> None:
+        self._bell = self._bell or _Bell()
+        await super().ready()
 
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
+        if self._bell is not None:
+            poll.register(self._bell.descriptor, select.POLLIN)
         left = math.inf if timeout is None else timeout * 1000
         while not poll.poll(math.ceil(min(left, _HEED))):
             left -= _HEED
             if left <= 0:
                 raise TimeoutError("timed out")
+        if self._bell is not None:
+            self._bell.heed()
+
+    def interrupt(self) -> None:
+        if self._bell is not None:
+            self._bell.ring()
+
+    def close(self) -> None:
+        super().close()
+        if self._bell is not None:
+            self._bell.close()
+
+
+class _Bell:
+    """What one thread rings, and another waits for beside a socket."""
+
+    def __init__(self) -> None:
+        self._heard, self._rung = socket.socketpair()
+        self.descriptor: Final = self._heard.fileno()
+
+    def ring(self) -> None:
+        with suppress(OSError):  # closed; or full, and so heard anyway
+            self._rung.send(b"!", socket.MSG_DONTWAIT)
+
+    def heed(self) -> None:
+        with suppress(OSError):  # closed; or it was not the bell
+            self._heard.recv(_RINGS, socket.MSG_DONTWAIT)
+
+    def close(self) -> None:
+        self._heard.close()
+        self._rung.close()
 
 
 class Body(httpx.SyncByteStream):

@@ -43,6 +43,18 @@ class SSHStream:
         """Whether `receive` would return at once."""
         return await self._stream.readable()
 
+    async def ready(self) -> None:
+        """Wait until `receive` would return at once, or until `wake` is called."""
+        await self._stream.ready()
+
+    def wake(self) -> None:
+        """End the wait of `ready`, or the next one."""
+        self._stream.wake()
+
+    def hung_up(self) -> bool:
+        """Whether ssh has ended."""
+        return self._stream.hung_up()
+
     def close(self) -> None:
         """Close the connection and end ssh, at once."""
         self._stream.close()

@@ -24,6 +24,7 @@ _SENT_AHEAD: Final = 2**20
 _TURN: Final = 2**20
 """How many bytes are moved before the event loop is given its turn."""
 _AGAIN: Final = 0.01
+_HUNG_UP: Final = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # the last on Linux only
 
 
 class SocketStream(ABC):
@@ -40,6 +41,7 @@ class SocketStream(ABC):
         self._poll: Final = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._moved = 0
+        self._woken = False
         self._buffer = memoryview(bytearray(_SMALLEST))
 
     async def send(self, data: Buffer, timeout: float | None) -> int:
@@ -72,6 +74,23 @@ class SocketStream(ABC):
         """Whether `receive` would return at once: bytes, the end, or an error."""
         return self.socket.fileno() < 0 or bool(self._poll.poll(0))
 
+    async def ready(self) -> None:
+        """Wait until `receive` would return at once, or until `wake` is called; it may be for nothing."""
+        if not (self._woken or await self.readable()):
+            await self._wait(None)
+        self._woken = False
+
+    def wake(self) -> None:
+        """End the wait of `ready`, or the next one: by whatever runs beside it."""
+        self._woken = True
+        self.interrupt()
+
+    def hung_up(self) -> bool:
+        """Whether the other side has closed the connection, or lost it, however much is still unread."""
+        poll = select.poll()  # of its own, as another thread may wait by the other one
+        poll.register(self.descriptor, _HUNG_UP)
+        return any(events & _HUNG_UP for _, events in poll.poll(0))
+
     def close(self) -> None:
         """Close the socket; who waits for it is woken."""
         with suppress(OSError):
@@ -92,7 +111,14 @@ class SocketStream(ABC):
 
     @abstractmethod
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
-        """Wait until something can be received, or sent if `writing`; raise OSError or TimeoutError."""
+        """Wait until something can be received, or sent if `writing`; raise OSError or TimeoutError.
+
+        It may end for nothing.
+        """
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """End the wait that is under way, if there is one."""
 
 
 async def connected_to(path: str, sleep: Callable[[float], Awaitable[None]]) -> socket.socket:

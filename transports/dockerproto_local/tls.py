@@ -87,6 +87,19 @@ class TLSStream:
                 self._error = error
         return bool(self._ready or self._ended or self._error)
 
+    async def ready(self) -> None:
+        """Wait until there is something to look at, or until `wake` is called."""
+        if not await self.readable():
+            await self._stream.ready()
+
+    def wake(self) -> None:
+        """End the wait of `ready`, or the next one."""
+        self._stream.wake()
+
+    def hung_up(self) -> bool:
+        """Whether the other side has closed the connection, or lost it."""
+        return self._stream.hung_up()
+
     def close(self) -> None:
         """Close the connection, at once: HTTP tells by itself whether an answer is complete."""
         self._stream.close()

@@ -51,7 +51,7 @@ class _TrioNetwork(LocalNetwork):
     def lock(self) -> _Lock:
         return _Lock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> _Task:
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:  # noqa: ARG002  # a task can be cancelled
         return _Task(coroutine)
 
     def now(self) -> float:
@@ -98,14 +98,20 @@ class _Task:
 class _Stream(SocketStream):
     """A connection."""
 
+    _waiting: trio.CancelScope | None = None
+
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
-        with _edge(timeout):
+        with _edge(timeout) as self._waiting:
             if not writing:
                 await trio.lowlevel.wait_readable(self.socket)
                 return
             async with trio.open_nursery() as either:
                 for ready in (trio.lowlevel.wait_readable, trio.lowlevel.wait_writable):
                     either.start_soon(self._cancel_after, ready, either.cancel_scope)
+
+    def interrupt(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()  # one that was left is beyond it
 
     def close(self) -> None:
         # A stream that is collected after the run is over is beyond trio, which then waits for nothing.
@@ -122,12 +128,15 @@ class _Stream(SocketStream):
 
 
 @contextmanager
-def _edge(timeout: float | None) -> Generator[None]:
-    """Limit a wait, and turn trio's exceptions into those that the core expects."""
+def _edge(timeout: float | None) -> Generator[trio.CancelScope]:
+    """Limit a wait, and turn trio's exceptions into those that the core expects.
+
+    What it yields can be cancelled, to end the wait before it is over: that is no error.
+    """
     try:
         with trio.CancelScope(relative_deadline=math.inf if timeout is None else timeout) as scope:
-            yield
+            yield scope
     except trio.ClosedResourceError as error:
         raise ConnectionAbortedError("closed here") from error
-    if scope.cancelled_caught:
+    if scope.cancelled_caught and trio.current_time() >= scope.deadline:
         raise TimeoutError("timed out")
