@@ -110,77 +110,58 @@ class _Lock:
         self._lock.release()
 
 
-class _Task:
+class _Task(threading.Thread):
     """A thread: it ends when its connection is closed, as nothing else in it waits for long.
 
     One that may wait for longer is not waited for, if it is to be left.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> None:
+        name = f"dockerproto {'lookup' if leave else 'session'}"
+        super().__init__(target=run, args=(coroutine,), name=name, daemon=True)
         self._leave: Final = leave
-        self._thread: Final = threading.Thread(
-            target=run, args=(coroutine,), name=f"dockerproto {'lookup' if leave else 'session'}", daemon=True
-        )
-        self._thread.start()
+        self.start()
 
     def cancel(self) -> None:
         pass
 
     async def wait(self) -> None:
         if not self._leave:
-            self._thread.join()
+            self.join()
 
 
 class _Stream(SocketStream):
     """A connection: that of a session has a bell beside it, by which other threads end its waits."""
 
-    _bell: _Bell | None = None
+    _bell: tuple[socket.socket, ...] = ()
 
     async def ready(self) -> None:
-        self._bell = self._bell or _Bell()
+        self._bell = self._bell or socket.socketpair()
         await super().ready()
 
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
-        if self._bell is not None:
-            poll.register(self._bell.descriptor, select.POLLIN)
+        heard = self._bell[0].fileno() if self._bell else -1
+        if heard >= 0:  # another thread may have closed it
+            poll.register(heard, select.POLLIN)
         left = math.inf if timeout is None else timeout * 1000
         while not poll.poll(math.ceil(min(left, _HEED))):
             left -= _HEED
             if left <= 0:
                 raise TimeoutError("timed out")
-        if self._bell is not None:
-            self._bell.heed()
+        if heard >= 0:
+            with suppress(OSError):  # closed; or it was not the bell
+                self._bell[0].recv(_RINGS, socket.MSG_DONTWAIT)
 
     def interrupt(self) -> None:
-        if self._bell is not None:
-            self._bell.ring()
+        with suppress(OSError, IndexError):  # closed; or full, and so heard anyway; or nobody listens
+            self._bell[1].send(b"!", socket.MSG_DONTWAIT)
 
     def close(self) -> None:
         super().close()
-        if self._bell is not None:
-            self._bell.close()
-
-
-class _Bell:
-    """What one thread rings, and another waits for beside a socket."""
-
-    def __init__(self) -> None:
-        self._heard, self._rung = socket.socketpair()
-        self.descriptor: Final = self._heard.fileno()
-
-    def ring(self) -> None:
-        with suppress(OSError):  # closed; or full, and so heard anyway
-            self._rung.send(b"!", socket.MSG_DONTWAIT)
-
-    def heed(self) -> None:
-        with suppress(OSError):  # closed; or it was not the bell
-            self._heard.recv(_RINGS, socket.MSG_DONTWAIT)
-
-    def close(self) -> None:
-        self._heard.close()
-        self._rung.close()
+        for each in self._bell:
+            each.close()
 
 
 class Body(httpx.SyncByteStream):
