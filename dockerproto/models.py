@@ -238,6 +238,6 @@ def fill_lists(document: dict[str, Any]) -> None:
     for inside, names in LISTS.items():
         part: Any = document.get(inside) if inside else document
         if isinstance(part, dict):
-            for name in names:
-                if part.get(name, names) is None:  # pyright: ignore[reportUnknownMemberType]
+            for name, value in part.items():  # pyright: ignore[reportUnknownVariableType]
+                if value is None and name in names:
                     part[name] = []
