@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-KEPT: int = 100
+KEPT: int = 200
 """How many idle connections are kept: so many calls at once need no new ones the next time."""
 KEPT_SECONDS: float = 60
 """How long an idle connection is kept."""

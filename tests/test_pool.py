@@ -8,7 +8,7 @@ from dockerproto.pool import KEPT, KEPT_SECONDS, Pool
 
 
 def test_what_is_kept_by_default() -> None:
-    assert (KEPT, KEPT_SECONDS) == (100, 60)
+    assert (KEPT, KEPT_SECONDS) == (200, 60)
     assert Pool[str]() == Pool[str](limit=100, seconds=60, closed=False)
 
 
