@@ -77,7 +77,10 @@ def _object(items: list[Any]) -> Any:
 
 def _objects(items: list[Any]) -> Any:
     # Docker up to API 1.42 and Podman give null for an empty list.
-    return [_filled(each) for each in _typed([] if items[0] is None else items[0], list)]
+    documents = _typed([] if items[0] is None else items[0], list)
+    for each in documents:
+        _filled(each)
+    return documents
 
 
 def _filled(value: Any) -> Any:

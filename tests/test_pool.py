@@ -9,7 +9,7 @@ from dockerproto.pool import KEPT, KEPT_SECONDS, Pool
 
 def test_what_is_kept_by_default() -> None:
     assert (KEPT, KEPT_SECONDS) == (200, 60)
-    assert Pool[str]() == Pool[str](limit=100, seconds=60, closed=False)
+    assert Pool[str]() == Pool[str](limit=200, seconds=60, closed=False)
 
 
 def test_the_one_that_was_used_last_is_taken_first() -> None:
