@@ -25,7 +25,7 @@ _MEMBER: Final = "HttpHeaders"
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 _OURS: Final = frozenset({"connection", "content-length", "host", "trailer", "transfer-encoding", "upgrade"})
-"""What frames requests; the docker command drops these too."""
+"""What frames requests, and is nobody's to choose."""
 
 
 def joined(own: Iterable[tuple[str, str]], users: Headers) -> list[tuple[str, str]]:
@@ -91,9 +91,9 @@ def read_headers(config: bytes) -> Headers:
 
 
 def _users(pairs: Iterable[tuple[str, str]], where: str) -> Headers:
-    """Return the headers that a user has for the docker command, but for those that it drops.
+    """Return the headers that a user has for the docker command, but for those that frame requests.
 
-    One of them is what it is called, which programs can choose.
+    What a program is called is dropped too, as the docker command does: programs choose that themselves.
     """
     dropped = {*_OURS, AGENT[0].lower()}
     return _checked([(name, value) for name, value in pairs if name.lower() not in dropped], where)
