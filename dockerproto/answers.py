@@ -9,7 +9,7 @@ from dockerproto.decoding import Archive, Decoder, Decoders, Document, Messages,
 from dockerproto.errors import ProtocolViolated
 from dockerproto.folding import Fold
 from dockerproto.models import Message, fill_lists
-from dockerproto.operation import Call, Downloaded, Reported, Streamed
+from dockerproto.operation import Call, Downloaded, Reported, Whole
 from dockerproto.request import Request
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def progress(
 
 
 def _call(request: Request, decoders: Decoders[Any], finish: Callable[[list[Any]], T]) -> Call[T]:
-    return Call(Streamed(request, decoders), finish)
+    return Call(Whole(request, decoders), finish)
 
 
 def _first(items: list[Any]) -> Any:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
+from dockerproto.discreet import Discreet
 from dockerproto.reference import HUB, registry_named
 
 HUB_SERVER: Final = "https://index.docker.io/v1/"
@@ -23,17 +24,18 @@ TOKEN_USER: Final = "<token>"  # noqa: S105  # a name
 """The name that is kept with an identity token, where there is room for a name and a password only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Discreet, frozen=True, kw_only=True):
     """What a registry is told; only the server's address is shown in the repr."""
 
-    username: str = field(default="", repr=False)
+    _hidden = ("username", "password", "identitytoken", "registrytoken")
+
+    username: str = ""
     """Name of the user."""
-    password: str = field(default="", repr=False)
+    password: str = ""
     """Password or access token that goes with the name."""
-    identitytoken: str = field(default="", repr=False)
+    identitytoken: str = ""
     """Refresh token of an OAuth login, instead of the password."""
-    registrytoken: str = field(default="", repr=False)
+    registrytoken: str = ""
     """Bearer token, passed to the registry unchanged."""
     serveraddress: str = ""
     """``host[:port]`` of the registry, or `HUB_SERVER` for Docker Hub."""
@@ -57,7 +59,7 @@ class Credentials:
         return msgspec.json.encode(_known(self))
 
 
-_NAMES: Final = tuple(each.name for each in fields(Credentials))
+_NAMES: Final = Credentials.__struct_fields__
 _IGNORED: Final = frozenset({"email", "auth"})
 
 AuthLike: TypeAlias = Credentials | Mapping[str, str] | str | bytes

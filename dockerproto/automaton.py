@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """Numbers of characters, from and to."""
@@ -27,8 +28,7 @@ _STEP: Final = 256
 """About how many bytes one takes, beside its number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(Struct, frozen=True):
     """A set of characters."""
 
     ranges: Ranges = ()
@@ -82,8 +82,7 @@ class Kind(Enum):
     """Not to be there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A part of a pattern."""
 
     kind: Kind

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Final, Literal, Protocol, TypeAlias
 
+from msgspec import Struct
+
+from dockerproto.discreet import Discreet
 from dockerproto.tree import Choice, Entry
 
 Compression: TypeAlias = Literal["gzip"]
@@ -23,15 +25,16 @@ IGNORE_FILE: Final = ".dockerignore"
 _DIGITS: Final = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildContext:
+class BuildContext(Discreet, frozen=True, kw_only=True):
     """A directory to be sent as a context."""
+
+    _hidden = ("content",)
 
     directory: str | None
     """Its path; None: there is none but the Dockerfile."""
     dockerfile: str | None = None
     """The path of the Dockerfile, from the directory; None: the default, or it is in memory."""
-    content: bytes | None = field(default=None, repr=False)
+    content: bytes | None = None
     """The Dockerfile, if it is in memory."""
     compression: Compression | None = None
     """How it is compressed."""
@@ -77,11 +80,12 @@ def _text(dockerfile: str | bytes | None) -> bytes | None:
     return dockerfile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Discreet, frozen=True, kw_only=True):
     """What was found in a directory."""
 
-    content: bytes = field(repr=False)
+    _hidden = ("content",)
+
+    content: bytes
     """The Dockerfile."""
     dockerfile: str | None = None
     """Its path in the directory, clean and without links; None: it is elsewhere."""
@@ -102,8 +106,7 @@ class Excluded(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What is sent as a context."""
 
     dockerfile: str
@@ -116,17 +119,18 @@ class Plan:
     """Files that are sent though the directory has none of the kind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextSource:
+class ContextSource(Discreet, frozen=True, kw_only=True):
     """A context that is ready to be sent: an iterable of bytes, and what they will be."""
+
+    _hidden = ("content", "pieces")
 
     directory: str | None
     """The directory that it is of."""
     plan: Plan
     """What is sent of it."""
-    content: bytes = field(repr=False)
+    content: bytes
     """The Dockerfile."""
-    pieces: Callable[[], Generator[bytes]] = field(repr=False)
+    pieces: Callable[[], Generator[bytes]]
     """What makes the archive."""
 
     def __iter__(self) -> Generator[bytes]:

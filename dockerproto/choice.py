@@ -7,9 +7,10 @@ First the context: `choose`. Then what it stands for: `stored_endpoint` if it is
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from posixpath import join
 from typing import Final
+
+from msgspec import Struct
 
 from dockerproto.contexts import (
     CONFIG_FILE,
@@ -30,8 +31,7 @@ _NONE_EXISTS: Final = "the default socket, as no usual one exists"
 _FIRST: Final = "the first of the usual sockets that exists"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The context that was chosen, and why."""
 
     context: str
@@ -105,8 +105,7 @@ def stored_endpoint(
     return Endpoint(address, choice.reason, name, tls if isinstance(address, TCP) else None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """What the default context is decided by."""
 
     environment: Mapping[str, str]

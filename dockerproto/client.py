@@ -6,14 +6,17 @@ Every operation of every transport runs on `Client.open`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dockerproto.auth import Credentials
 from dockerproto.buildcontext import BuildContext
 from dockerproto.connection import Connections
 from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
+from dockerproto.discreet import Discreet
 from dockerproto.endpoint import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled, UnsupportedEngine
 from dockerproto.headers import joined
@@ -72,9 +75,10 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class Configuration(Discreet, frozen=True, kw_only=True):
     """What a client was asked to be."""
+
+    _hidden = ("credentials", "headers", "proxies")
 
     endpoint: Endpoint
     """The engine."""
@@ -84,16 +88,15 @@ class Configuration:
     """The limits of short calls."""
     message_limit: int = MESSAGE_LIMIT
     """The longest message of a stream, in bytes."""
-    credentials: CredentialsLike | None = field(default=None, repr=False)
+    credentials: CredentialsLike | None = None
     """Where the credentials of registries are looked up; None: nowhere."""
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
     """Headers for every request, beside its own."""
-    proxies: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    proxies: Mapping[str, str] = field(default_factory=dict[str, str])
     """Arguments for every build, beside its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """What an engine's answer to a ping says of it."""
 
     api_version: str | None
@@ -192,7 +195,9 @@ class Client:
 
     async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
         """Return a request as it goes over the wire, in the version that is negotiated."""
-        spoken = await self._negotiated(request, timer) if request.versioned else OLDEST
+        spoken = self._known(request) if request.versioned else OLDEST
+        if spoken is None:
+            spoken = await self._negotiated(request, timer)
         address = self.configuration.endpoint.address
         own = [("Host", address.host), *request.all_headers()]
         target = request.target(spoken, podman=self._podman is True, environment=self.network.variable)

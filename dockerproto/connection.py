@@ -96,14 +96,14 @@ class Connection:
 
         Engines from 29.5 on may answer while they read: one that is not heard would not read on.
         """
-        rest = memoryview(data)
-        while rest:
+        sent = 0
+        while sent < len(data):
             limit = timer.left("idle")
             try:
-                rest = rest[await self._stream.send(rest, limit) :]
+                sent += await self._stream.send(memoryview(data)[sent:] if sent else data, limit)
             except OSError as error:
                 raise _failure(error, timer, "idle") from error
-            if rest and not await self._wanted(timer):
+            if sent < len(data) and not await self._wanted(timer):
                 return False
         return True
 

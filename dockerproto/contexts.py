@@ -7,8 +7,9 @@ Described at https://docs.docker.com/engine/manage-resources/contexts/.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dockerproto.errors import ContextError
 from dockerproto.gojson import GoObject, read_go_json, read_go_object, typed
@@ -20,8 +21,7 @@ TLS_FILES: Final = ("ca.pem", "cert.pem", "key.pem")
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What a context's meta.json says of the engine."""
 
     host: str

@@ -7,10 +7,10 @@ Documented at https://docs.docker.com/reference/cli/docker/login/#credential-hel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from dockerproto.auth import TOKEN_USER, Credentials, server_of
 from dockerproto.errors import CredentialsError
@@ -30,8 +30,7 @@ class _Kept(msgspec.Struct):
         return "<credentials>"
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialHelper:
+class CredentialHelper(Struct, frozen=True):
     """A helper, and the registry that it is asked for."""
 
     name: str

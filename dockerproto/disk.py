@@ -7,8 +7,9 @@ names; the root is the empty path.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
+
+from msgspec import Struct
 
 from dockerproto.request import Source
 from dockerproto.tree import Entry
@@ -26,8 +27,7 @@ class Opened(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """What is at a path, as the file system has it: it knows no hard links, but files with several names."""
 
     entry: Entry

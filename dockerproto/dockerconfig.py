@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from dockerproto.auth import TOKEN_USER, Credentials, read_auth, server_of
 from dockerproto.credhelper import CredentialHelper
+from dockerproto.discreet import Discreet
 from dockerproto.errors import CredentialsError
 from dockerproto.reference import HUB, host_of
 
@@ -28,13 +29,14 @@ _HUB_HOSTS: Final = frozenset({HUB, f"index.{HUB}"})
 _EMPTY: Final[Mapping[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class DockerConfig:
+class DockerConfig(Discreet, frozen=True):
     """A config.json, or what is of the same form; its content is not shown in the repr."""
+
+    _hidden = ("document",)
 
     where: str
     """What it is called in an error: its path."""
-    document: Mapping[str, Any] = field(default_factory=lambda: _EMPTY, repr=False)
+    document: Mapping[str, Any] = msgspec.field(default_factory=lambda: _EMPTY)
     """What it says."""
 
     @property

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from dockerproto.errors import InvalidHost
 
@@ -43,8 +44,7 @@ class _OfThisMachine:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class UnixSocket(_OfThisMachine):
+class UnixSocket(_OfThisMachine, Struct, frozen=True):
     """A socket in the file system."""
 
     path: str
@@ -53,8 +53,7 @@ class UnixSocket(_OfThisMachine):
         return f"unix://{self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class TCP:
+class TCP(Struct, frozen=True):
     """A port of a host; whether TLS is spoken there is told by `Endpoint.tls`.
 
     Raises:
@@ -79,8 +78,7 @@ class TCP:
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class SSH:
+class SSH(Struct, frozen=True):
     """An engine behind the ssh server of its machine, where the docker command is too.
 
     Raises:
@@ -127,8 +125,7 @@ class SSH:
         return [*_SSH_OPTIONS, *user, *port, "--", self.host, command]
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPipe(_OfThisMachine):
+class NamedPipe(_OfThisMachine, Struct, frozen=True):
     """A named pipe of Windows."""
 
     path: str
@@ -142,8 +139,7 @@ Address: TypeAlias = UnixSocket | TCP | SSH | NamedPipe
 """Where an engine listens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TLS:
+class TLS(Struct, frozen=True, kw_only=True):
     """How to trust an engine and be trusted by it: paths of files in PEM form."""
 
     ca: str | None = None
@@ -156,8 +152,7 @@ class TLS:
     """Whether the engine's certificate and name are checked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """The engine that was chosen, and why."""
 
     address: Address

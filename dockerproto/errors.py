@@ -37,13 +37,13 @@ The engine's own words are the message; the exception of another library is the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class FailedStep:
+
+class FailedStep(Struct, frozen=True):
     """The step of a build that failed: what every builder tells of it, in one form."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
+
+from msgspec import Struct, field
 
 ESCAPES: Final = ("\\", "`")
 """What a Dockerfile may choose to escape with; the first is the default."""
@@ -52,8 +53,7 @@ def _syntax(escape: str) -> _Syntax:
 _SYNTAX: Final = {escape: _syntax(escape) for escape in ESCAPES}
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     """A word, or the word inside a ``${variable:-word}``."""
 
     name: str = ""

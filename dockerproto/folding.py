@@ -6,9 +6,10 @@ A fold that looks at the messages is wrapped around the decoder; so the loops th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from dockerproto.decoding import Decoder, Decoders
 from dockerproto.errors import DockerStreamError, NotFinished
@@ -81,8 +82,7 @@ class Folding(Generic[R]):
         return _Watched(make(limit), self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Watched:
+class _Watched(Struct, frozen=True):
     decoder: Decoder[Message]
     folding: Folding[Any]
 

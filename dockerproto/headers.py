@@ -35,9 +35,11 @@ def joined(own: Iterable[tuple[str, str]], users: Headers) -> list[tuple[str, st
     [('Host', 'docker'), ('X-Team', 'blue'), ('User-Agent', 'dockerproto')]
     """
     headers = [*own]
-    for name, value in (*users, AGENT):
-        if not any(each.lower() == name.lower() for each, _ in headers):
-            headers.append((name, value))
+    taken = {name.lower() for name, _ in headers}
+    for each in (*users, AGENT):
+        if (name := each[0].lower()) not in taken:
+            taken.add(name)
+            headers.append(each)
     return headers
 
 

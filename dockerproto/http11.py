@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import h11
+from msgspec import Struct
 
 from dockerproto.chunked import Buffer as Buffer  # noqa: PLC0414  # it is taken from here
 from dockerproto.chunked import Chunks
+from dockerproto.discreet import Discreet
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 
 HEAD_LIMIT: Final = 64 * 2**10
@@ -46,15 +47,16 @@ class Upload(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Discreet, frozen=True):
     """A request as it goes over the wire."""
+
+    _hidden = ("headers",)
 
     method: str
     """The HTTP method."""
     target: str
     """Path and query."""
-    headers: Sequence[tuple[str, str]] = field(repr=False)
+    headers: Sequence[tuple[str, str]]
     """All headers but those of the framing; there are secrets among them."""
     upload: Upload | None = None
     """The body, if there is one."""
@@ -65,8 +67,7 @@ class Message:
         return self.method in ("GET", "HEAD")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The head of an answer."""
 
     status: int
@@ -219,7 +220,8 @@ class Exchange:
     def _read_head(self, response: h11.Response | h11.InformationalResponse) -> Head:
         if self._size > HEAD_LIMIT:
             raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
-        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
+        raw = response.headers.raw_items()  # in lower case they are had one by one, by slow calls
+        headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in raw}
         self._framed = not {"content-length", "transfer-encoding"}.isdisjoint(headers)
         self._framed |= self._bodyless or response.status_code == _NO_CONTENT
         self._framed |= response.status_code >= _REFUSAL

@@ -12,8 +12,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dockerproto.automaton import Item, Machine, State
 from dockerproto.errors import InvalidPattern
@@ -25,8 +26,7 @@ _TRIMMED: Final = re.compile(rf"\A[{_SPACE}]+|[{_SPACE}]+\Z")
 _KEPT: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class PatternLine:
+class PatternLine(Struct, frozen=True):
     """A pattern, and where it stands."""
 
     text: str
@@ -69,8 +69,7 @@ def _clean(path: str) -> str:
     return re.sub("^//", "/", posixpath.normpath(path))
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(Struct, frozen=True):
     text: str
     """The pattern without its exclamation mark."""
     negated: bool

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from dockerproto.answers import document
 from dockerproto.auth import Credentials, read_auth
@@ -16,8 +17,7 @@ from dockerproto.request import Request
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 
 
-@dataclass(frozen=True, slots=True)
-class Login(Operation[Coroutine[Any, Any, str], str]):
+class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
     """A login: a request, and what the client does with its answer."""
 
     registry: str

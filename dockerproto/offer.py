@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias
 
+from msgspec import Struct, field
+
+from dockerproto.discreet import Discreet
 from dockerproto.errors import BadRequest
 
 SECRET_LIMIT: Final = 500 * 2**10
@@ -17,15 +19,16 @@ AGENT_VARIABLE: Final = "SSH_AUTH_SOCK"
 """The variable that tells where the ssh agent of the environment listens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class Secret(Discreet, frozen=True, kw_only=True):
     """A secret of a build; its value is in no repr.
 
     >>> Secret.from_env("TOKEN")
     Secret(variable='TOKEN', path=None)
     """
 
-    value: bytes | None = field(default=None, repr=False)
+    _hidden = ("value",)
+
+    value: bytes | None = None
     """The secret itself."""
     variable: str | None = None
     """The environment variable that has it; one that is not set is no secret."""
@@ -47,8 +50,7 @@ SecretLike: TypeAlias = Secret | bytes | os.PathLike[str]
 """A `Secret`; bytes, the secret itself; or the path of a file, as an object: a str could be either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tar:
+class Tar(Struct, frozen=True):
     """An output that is one file, a tar; as an output, a path alone is that of a directory."""
 
     path: str | os.PathLike[str]
@@ -59,8 +61,7 @@ Output: TypeAlias = str | os.PathLike[str] | Tar
 """Where what a build has made is written to: a directory, or a `Tar`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """What the engine may ask for while it builds, beside the context, which is in the request."""
 
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])

@@ -9,19 +9,20 @@ hands back: ``Call[T]`` is a coroutine of T on an async client and a plain T on 
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from msgspec import Struct
+
 from dockerproto.client import Client
-from dockerproto.decoding import Decoders
+from dockerproto.decoding import Decoders, decoder_for
 from dockerproto.folding import Fold
 from dockerproto.models import Message
 from dockerproto.network import run
 from dockerproto.request import Request
-from dockerproto.streams import AsyncDownload, AsyncProgress, AsyncStream, Download, Progress
+from dockerproto.streams import AsyncDownload, AsyncProgress, Download, Progress
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,34 +31,44 @@ Async_co = TypeVar("Async_co", covariant=True)
 Blocking_co = TypeVar("Blocking_co", covariant=True)
 
 
-class Operation(ABC, Generic[Async_co, Blocking_co]):
+class Operation(Struct, Generic[Async_co, Blocking_co], frozen=True):
     """What to send, how to read the answer, and what a client hands back."""
 
     @abstractmethod
     def on_async(self, client: Client) -> Async_co:
         """Run on an async client."""
+        raise NotImplementedError
 
     @abstractmethod
     def on_blocking(self, client: Client) -> Blocking_co:
         """Run on a blocking client."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
-class Streamed(Generic[T]):
-    """The items of an answer, of which a `Call` makes its result."""
+class Whole(Struct, Generic[T], frozen=True):
+    """An answer that is read to its end, of whose items a `Call` makes its result."""
 
     request: Request
     """What to send."""
     decoders: Decoders[T]
     """How to read the answer, by status."""
 
-    def on_async(self, client: Client) -> AsyncStream[T]:
-        """Return a stream that sends the request when it is entered or asked for an item."""
-        return AsyncStream(client, self.request, self.decoders)
+    async def rest(self, client: Client) -> list[T]:
+        """Send the request, and return the items."""
+        answer = await client.open(self.request)
+        items: list[T] = []
+        try:
+            decoder = decoder_for(answer.head.status, self.decoders, client.configuration.message_limit)
+            while data := await answer.receive():
+                items.extend(decoder.feed(data))
+            items.extend(decoder.feed(b""))
+        except BaseException:
+            answer.close()
+            raise
+        return items
 
 
-@dataclass(frozen=True, slots=True)
-class Reported(Operation[AsyncProgress[R], Progress[R]]):
+class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
     """An operation that tells its progress, and has a result at its end."""
 
     request: Request
@@ -76,9 +87,12 @@ class Reported(Operation[AsyncProgress[R], Progress[R]]):
         _check_blocking(self.request)
         return Progress(self.on_async(client))
 
+    async def rest(self, client: Client) -> list[Message]:
+        """Send the request, and return the messages."""
+        return await self.on_async(client).rest()
 
-@dataclass(frozen=True, slots=True)
-class Downloaded(Operation[AsyncDownload, Download]):
+
+class Downloaded(Operation[AsyncDownload, Download], frozen=True):
     """An operation that answers with an archive."""
 
     request: Request
@@ -95,18 +109,17 @@ class Downloaded(Operation[AsyncDownload, Download]):
         return Download(self.on_async(client))
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Operation[Coroutine[Any, Any, T], T]):
+class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
     """An operation that is over when it returns."""
 
-    items: Streamed[Any] | Reported[Any]
+    items: Whole[Any] | Reported[Any]
     """The items of the answer."""
     finish: Callable[[list[Any]], T]
     """What makes the result of them."""
 
     async def on_async(self, client: Client) -> T:
         """Send the request and read the whole answer."""
-        return self.finish(await self.items.on_async(client).rest())
+        return self.finish(await self.items.rest(client))
 
     def on_blocking(self, client: Client) -> T:
         """Send the request and read the whole answer."""

@@ -7,8 +7,9 @@ do to each other is to keep a connection more than the limit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 T = TypeVar("T")
 
@@ -18,8 +19,7 @@ KEPT_SECONDS: float = 60
 """How long an idle connection is kept."""
 
 
-@dataclass(slots=True)
-class Pool(Generic[T]):
+class Pool(Struct, Generic[T]):
     """Connections that wait for their next exchange, the one that has waited longest first."""
 
     limit: int = KEPT

@@ -1,9 +1,8 @@
-"""Protobuf, as far as BuildKit speaks it: a message is a dataclass whose annotations number its fields.
+"""Protobuf, as far as BuildKit speaks it: a message is a struct whose annotations number its fields.
 
 ::
 
-    @dataclass(frozen=True, slots=True)
-    class Stat(ProtoMessage):
+    class Stat(ProtoMessage, frozen=True):
         path: Annotated[str, 1] = ""
         size: Annotated[Int64, 5] = 0
         xattrs: Annotated[Mapping[str, bytes], 10] = field(default_factory=dict)
@@ -23,11 +22,13 @@ encodes to the same bytes, as paths of files need it. See https://protobuf.dev/p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from operator import attrgetter
 from types import NoneType
 from typing import Annotated, Any, Final, Self, TypeAlias, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
+
+from dockerproto.discreet import Discreet
 from dockerproto.protowire import (
     DEEPEST,
     DELIMITED,
@@ -53,9 +54,8 @@ MOST: Final = 250_000
 """How many messages, and values of lists and maps, one decoding may make."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProtoMessage:
-    """The base of messages, which are frozen slotted dataclasses of annotated fields with defaults."""
+class ProtoMessage(Discreet, frozen=True):
+    """The base of messages, which are frozen structs of annotated fields with defaults."""
 
     def encode(self) -> bytes:
         """Return the message as bytes.
@@ -79,8 +79,7 @@ class ProtoMessage:
         return made
 
 
-@dataclass(slots=True)
-class _Room:
+class _Room(Struct):
     """What is left of the limits of one decoding."""
 
     depth: int = DEEPEST
@@ -97,8 +96,7 @@ _Take: TypeAlias = Callable[[list[Any], Any, _Room], None]
 _Write: TypeAlias = Callable[[Any, bytearray], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """How one value is on the wire: its wire type, and what reads and writes it."""
 
     wire: int
@@ -113,8 +111,7 @@ class _Kind:
         return raw if self.wire == VARINT else varint_bytes(len(raw)) + raw
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """One field: what takes its values by tag, how it is finished and written, how it begins."""
 
     take: dict[int, _Take]
@@ -123,8 +120,7 @@ class _Field:
     blank: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(Struct, frozen=True):
     """All that is to be known of a class of messages, computed once."""
 
     make: Callable[..., Any]
@@ -188,7 +184,7 @@ def _table(cls: type[ProtoMessage]) -> _Table:
 
 def _made(cls: type[ProtoMessage]) -> _Table:
     hints = get_type_hints(cls, include_extras=True)
-    names = [field.name for field in fields(cls)]
+    names = cls.__struct_fields__
     made = [_field(index, hints[name]) for index, name in enumerate(names)]
     return _Table(
         make=cls,
@@ -200,7 +196,7 @@ def _made(cls: type[ProtoMessage]) -> _Table:
     )
 
 
-def _values(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     """Return what gets the values of a message, in the order of its fields."""
     if len(names) > 1:
         return attrgetter(*names)

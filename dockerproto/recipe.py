@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct, field
 
 DOCKERFILE: Final = "Dockerfile"
 """The path of the Dockerfile, unless another is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """Which Dockerfile of a context is built, and with what."""
 
     path: str = DOCKERFILE

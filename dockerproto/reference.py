@@ -8,9 +8,9 @@ The grammar is that of https://github.com/distribution/reference.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+
+from msgspec import Struct
 
 from dockerproto.errors import InvalidReference
 
@@ -31,8 +31,7 @@ _LONGEST_PATH: Final = 255
 _LONGEST_TEXT: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """The name of an image in a repository, in its parts."""
 
     name: str
@@ -92,7 +91,7 @@ def path_of(name: str) -> str:
     Raises:
         InvalidReference: It is neither.
     """
-    return quote(_match(name)[0], safe="/:@")
+    return _match(name)[0].replace("[", "%5B").replace("]", "%5D")  # the rest of the grammar is safe
 
 
 def registry_of(name: str) -> str:

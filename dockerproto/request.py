@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dockerproto.auth import AuthLike, Credentials, read_auth, registry_config
 from dockerproto.buildcontext import BuildContext
+from dockerproto.discreet import Discreet
 from dockerproto.errors import UnsupportedEngine
 from dockerproto.offer import Offer
 from dockerproto.recipe import Recipe
@@ -52,16 +54,14 @@ _EMPTY: Final[Environment] = dict[str, str]().get
 Value: TypeAlias = str | int | bool | Sequence[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotOnPodman:
+class NotOnPodman(Struct, frozen=True):
     """In place of a value: a Podman would ignore the parameter, or its absence."""
 
     what: str
     """What it does not do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A parameter of the query."""
 
     name: str
@@ -86,8 +86,8 @@ class Parameter:
 
     def pairs(
         self, spoken: Version, *, podman: bool = False, environment: Environment = _EMPTY
-    ) -> Iterator[tuple[str, str]]:
-        """Yield it as it goes over the wire.
+    ) -> Sequence[tuple[str, str]]:
+        """Return it as it goes over the wire: its name with each of its values.
 
         Raises:
             UnsupportedEngine: A Podman does not do it.
@@ -99,23 +99,24 @@ class Parameter:
         if isinstance(sent, NotOnPodman):
             raise UnsupportedEngine(0, f"a Podman does not {sent.what}")
         if not _is_sent(sent):
-            return
+            return ()
         name = self.name
         if spoken < self.since and self.formerly is not None:
             name = self.formerly
         else:
             require(self.since, f"parameter {self.name!r}", spoken)
-        for value in (sent,) if isinstance(sent, str | int) else sent or ():
-            yield name, "1" if value is True else str(value)
+        values = (sent,) if isinstance(sent, str | int) else sent or ()
+        return [(name, "1" if value is True else str(value)) for value in values]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Discreet, frozen=True, kw_only=True):
     """An operation's request to the engine.
 
     >>> Request(method="GET", path="/images/json", query=(Parameter("all", True),)).target(Version(1, 41))
     '/v1.41/images/json?all=1'
     """
+
+    _hidden = ("body", "on_upload", "for_buildkit", "buildargs")
 
     method: str
     """The HTTP method."""
@@ -134,19 +135,19 @@ class Request:
     recipe: Recipe | None = None
     """The Dockerfile in the body; of the registries that it names, the client looks up the credentials of
     those that `auths` has not."""
-    body: AsyncSource | None = field(default=None, repr=False)
+    body: AsyncSource | None = None
     """What to upload, in chunks of the transport's choice."""
     context: BuildContext | None = None
     """A directory to upload instead, of which the client makes the body."""
-    on_upload: Callable[[int], None] | None = field(default=None, repr=False, compare=False)
+    on_upload: Callable[[int], None] | None = None
     """What is told how many bytes of the body are sent, after each piece."""
     offer: Offer | None = None
     """What is offered in a session beside it; None: it needs none."""
-    for_buildkit: Request | None = field(default=None, repr=False)
+    for_buildkit: Request | None = None
     """What to send instead, if the client chooses BuildKit."""
     since: Version = OLDEST
     """The API version that brought the operation."""
-    buildargs: Mapping[str, str | None] | None = field(default=None, repr=False)
+    buildargs: Mapping[str, str | None] | None = None
     """The arguments of a build, to which the client adds those of its proxies; None: it is no build."""
     timeout: TimeoutLike = DEFAULT
     """The caller's limits."""
@@ -158,7 +159,7 @@ class Request:
     @property
     def differs(self) -> bool:
         """Whether a Podman is told something else than a Docker, so that it has to be known which it is."""
-        return any(each.differs for each in (*self.query, *_build_args(self.buildargs or {})))
+        return any(each.differs for each in self._parameters)
 
     def target(self, spoken: Version, *, podman: bool = False, environment: Environment = _EMPTY) -> str:
         """Return the request target in an API version, for Docker or for Podman, in an environment.
@@ -168,22 +169,23 @@ class Request:
             UnsupportedVersion: The operation or a parameter does not exist in it.
         """
         require(self.since, f"{self.method} {self.path}", spoken)
-        query = urlencode(
-            [
-                pair
-                for parameter in (*self.query, *_build_args(self.buildargs or {}))
-                for pair in parameter.pairs(spoken, podman=podman, environment=environment)
-            ],
-            errors="surrogateescape",
-        )
-        prefix = f"/v{spoken}" if self.versioned else ""
-        return f"{prefix}{self.path}?{query}" if query else prefix + self.path
+        path = f"/v{spoken}{self.path}" if self.versioned else self.path
+        pairs = [
+            pair
+            for each in self._parameters
+            for pair in each.pairs(spoken, podman=podman, environment=environment)
+        ]
+        return f"{path}?{urlencode(pairs, errors='surrogateescape')}" if pairs else path
 
     def all_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with that of the credentials."""
         auth = [("X-Registry-Auth", self.auth.header())] if self.auth is not None else []
-        config = registry_config(self.auths)
+        config = registry_config(self.auths) if self.auths else ""
         return [*self.headers, *auth, *([("X-Registry-Config", config)] if config else [])]
+
+    @property
+    def _parameters(self) -> tuple[Parameter, ...]:
+        return (*self.query, _build_args(self.buildargs)) if self.buildargs else self.query
 
     def authorised(self, auth: AuthLike | None, registry: str) -> Request:
         """Return it with credentials of a registry; without any, the client has to look them up."""
@@ -192,11 +194,10 @@ class Request:
         return replace(self, auth=read_auth(auth).for_registry(registry))
 
 
-def _build_args(arguments: Mapping[str, str | None]) -> Iterator[Parameter]:
-    if arguments:
-        given = {name: value for name, value in arguments.items() if value is not None}
-        # Podman takes null for an empty value.
-        yield Parameter("buildargs", json_text(arguments), for_podman=json_text(given))
+def _build_args(arguments: Mapping[str, str | None]) -> Parameter:
+    given = {name: value for name, value in arguments.items() if value is not None}
+    # Podman takes null for an empty value.
+    return Parameter("buildargs", json_text(arguments), for_podman=json_text(given))
 
 
 def _is_sent(value: object) -> bool:

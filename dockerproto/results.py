@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, cast
+
+from msgspec import Struct
 
 from dockerproto.buildkit.trace import VertexWarning
 from dockerproto.decoding import traced
@@ -37,8 +38,7 @@ _LOADED: Final = re.compile(r"Loaded image(?: ID)?: (\S+)\n?")
 _IDENTIFIED: Final = re.compile(_DIGEST)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildWarning:
+class BuildWarning(Struct, frozen=True):
     """What a builder warns of; the classic ones give only the text."""
 
     text: str
@@ -53,8 +53,7 @@ class BuildWarning:
     """The first line that it is about; the Dockerfile begins with 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildResult:
+class BuildResult(Struct, frozen=True):
     """What came of a build."""
 
     image: str | None
@@ -65,8 +64,7 @@ class BuildResult:
     """What the builder warns of."""
 
 
-@dataclass(frozen=True, slots=True)
-class PulledTag:
+class PulledTag(Struct, frozen=True):
     """One tag that was pulled."""
 
     tag: str
@@ -75,8 +73,7 @@ class PulledTag:
     """The digest of its manifest."""
 
 
-@dataclass(frozen=True, slots=True)
-class PullResult:
+class PullResult(Struct, frozen=True):
     """What came of a pull. Podman says nothing of it."""
 
     reference: str | None
@@ -92,8 +89,7 @@ class PullResult:
         return self.tags[-1].digest if self.tags else None
 
 
-@dataclass(frozen=True, slots=True)
-class PushedTag:
+class PushedTag(Struct, frozen=True):
     """One tag that was pushed."""
 
     tag: str
@@ -104,8 +100,7 @@ class PushedTag:
     """Bytes of the manifest."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushResult:
+class PushResult(Struct, frozen=True):
     """What came of a push."""
 
     repository: str | None
@@ -129,8 +124,7 @@ class PushResult:
         return self.tags[-1].size if self.tags else None
 
 
-@dataclass(frozen=True, slots=True)
-class ImportResult:
+class ImportResult(Struct, frozen=True):
     """What came of an import, of images or of a file system."""
 
     references: tuple[str, ...] = ()

@@ -10,8 +10,9 @@ import ast
 import re
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from dockerproto.buildkit.trace import StatusResponse, Vertex
 from dockerproto.errors import DockerStreamError, FailedStep
@@ -44,8 +45,7 @@ _COMMAND: Final = re.compile(
 _PODMANS_STEP: Final = re.compile(r'\A(?:error )?building at STEP "(.*)": ', re.DOTALL)
 
 
-@dataclass(slots=True)
-class Tail:
+class Tail(Struct):
     """The last lines of an output that comes in pieces of any size."""
 
     lines: deque[bytes] = field(default_factory=lambda: deque(maxlen=LOG_LINES))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from dockerproto.errors import TimedOut
 
@@ -23,8 +24,7 @@ def _check(name: str, limit: object) -> None:
         raise ValueError(f"{name} is a positive number of seconds, not {limit}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeout:
+class Timeout(Struct, frozen=True, kw_only=True):
     """Limits in seconds, int or float; None is unlimited.
 
     When one passes, `TimedOut` is raised and the connection is closed, at which the engine stops.
@@ -43,8 +43,8 @@ class Timeout:
     """The whole operation, with what the caller does between two items of a stream."""
 
     def __post_init__(self) -> None:
-        for limit in fields(self):
-            _check(limit.name, getattr(self, limit.name))
+        for name in self.__struct_fields__:
+            _check(name, getattr(self, name))
 
 
 class Default(Enum):
@@ -87,18 +87,19 @@ def call_timeout(timeout: TimeoutLike, client: Timeout, *, long: bool) -> Timeou
 Phase: TypeAlias = Literal["connect", "response", "idle"]
 
 
-@dataclass(slots=True)
 class Timer:
     """The limits of an operation that has begun."""
 
-    timeout: Timeout
-    now: Callable[[], float]
-    started: float = field(init=False)
-    """When the operation began."""
-    _since: float = field(init=False)
+    __slots__ = ("_since", "now", "started", "timeout")
 
-    def __post_init__(self) -> None:
-        self.started = self._since = self.now()
+    def __init__(self, timeout: Timeout, now: Callable[[], float]) -> None:
+        self.timeout: Final = timeout
+        """The limits."""
+        self.now: Final = now
+        """The clock."""
+        self.started: Final = now()
+        """When the operation began."""
+        self._since = self.started
 
     def mark(self) -> None:
         """Let the limit for the response begin now."""

@@ -6,12 +6,12 @@ of their names' bytes. Paths are relative and clean, with "/" between names; the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, Self
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+
+class Entry(Struct, frozen=True, kw_only=True):
     """A file, a directory or a link."""
 
     path: str

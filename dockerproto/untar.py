@@ -14,8 +14,9 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol, cast
+
+from msgspec import Struct
 
 from dockerproto.request import Readable
 
@@ -85,8 +86,7 @@ class Memory:
         return self._position
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """What a header says."""
 
     path: str

@@ -8,7 +8,7 @@ speak perfect HTTP/2 and send hostile messages in it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -323,7 +323,8 @@ def frames(choices: Choices) -> None:
 
 def decoders(choices: Choices) -> None:
     """Read any bytes as a trace and as packets; what is read is written, and read as the same."""
-    cls: type[ProtoMessage] = choices.pick((StatusResponse, Packet, BytesMessage, GetSecretRequest))
+    classes: Sequence[type[ProtoMessage]] = (StatusResponse, Packet, BytesMessage, GetSecretRequest)
+    cls = choices.pick(classes)
     data = choices.rest()
     with suppress(ProtocolViolated):
         decode_trace(data.decode("latin-1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import os
@@ -157,6 +158,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_file_is_closed_if_no_more_is_wanted(compressed: bool, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(os.urandom(4 * PIECE))
+    gc.collect()  # what other tests have left open is not to be closed meanwhile
     before = len([*Path("/proc/self/fd").iterdir()])
     pieces = compress(packed(tmp_path)) if compressed else packed(tmp_path)
     for _ in range(3):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import pytest
@@ -12,21 +11,20 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 from hypothesis import example, given
 from hypothesis import strategies as some
+from msgspec import field
 
 from dockerproto import ProtocolViolated
 from dockerproto.protobuf import MOST, Int32, Int64, ProtoMessage, UInt32, UInt64
 from dockerproto.protowire import DEEPEST
 
 
-@dataclass(frozen=True, slots=True)
-class Lone(ProtoMessage):
+class Lone(ProtoMessage, frozen=True):
     """A message of one field."""
 
     text: Annotated[str, 1] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Every(ProtoMessage):
+class Every(ProtoMessage, frozen=True):
     """A message of every kind of field, and of itself."""
 
     text: Annotated[str, 1] = ""

@@ -7,10 +7,10 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dockerproto import TLS, BadRequest, ConnectionFailed, Timeout
 from tests.bench import dockerd

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import fields
 from typing import Any
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from msgspec.structs import fields
 
 from dockerproto import ProtocolViolated
 from dockerproto.buildkit.trace import (

@@ -8,8 +8,9 @@ comes twice, nothing is put through a symlink, and nothing gets another name tha
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from typing import Final, NoReturn
+
+from msgspec import Struct
 
 from dockerproto.buildkit.filesystem import raw
 from dockerproto.buildkit.fsutil import Stat, entry_of
@@ -19,8 +20,7 @@ from dockerproto.tree import Entry
 _UNCLEAN: Final = frozenset(("", ".", ".."))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """How much of a tree is taken."""
 
     entries: int = 2_000_000

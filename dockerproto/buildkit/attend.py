@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from dockerproto.buildkit.handler import Wait, Work
 from dockerproto.buildkit.offered import Offered, make_ready

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dockerproto.disk import Node, Opened
 from dockerproto.tree import Entry
@@ -46,8 +48,7 @@ def parents(path: str) -> Iterator[str]:
         at = path.find("/", at + 1)
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """A place in a `Tree`; one that is in two directories is a file with two names."""
 
     entry: Entry

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from dockerproto.automaton import ANY, Chars, Item, Kind, Machine
 from dockerproto.disk import FileSystem, Node
@@ -28,8 +29,7 @@ _LONGEST: Final = 4096
 _RANGE: Final = re.compile(r"(?P<low>\\.|[^\\])(?:-(?P<high>\\.|[^\\]))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
+class _Route(Struct, frozen=True):
     """A path that is half followed."""
 
     at: str
@@ -38,7 +38,7 @@ class _Route:
     """The names to follow from there."""
     literal: int = 0
     """How many of these are no patterns."""
-    links: int = field(default=0, compare=False)
+    links: int = 0
     """How many symlinks it went through."""
 
 
@@ -49,11 +49,12 @@ def follow(files: FileSystem, paths: Iterable[str]) -> Generator[None, None, fro
     """
     needed: set[str] = set()
     routes = [_Route("", _parts(path)) for path in paths]
-    seen: set[_Route] = set()
+    seen: set[tuple[object, ...]] = set()
     while routes:
         route = routes.pop()
-        if route not in seen:
-            seen.add(route)
+        place = route.at, route.rest, route.literal
+        if place not in seen:
+            seen.add(place)
             routes.extend(_step(files, route, needed))
             yield
     return frozenset(needed)

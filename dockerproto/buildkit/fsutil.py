@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated, Final
+
+from msgspec import field
 
 from dockerproto.errors import ProtocolViolated
 from dockerproto.protobuf import Int32, Int64, ProtoMessage, UInt32
@@ -32,8 +33,7 @@ class Kind(IntEnum):
     """Something failed; the data says what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stat(ProtoMessage):
+class Stat(ProtoMessage, frozen=True):
     """What there is to say of a file, a directory or a link."""
 
     path: Annotated[str, 1] = ""
@@ -48,8 +48,7 @@ class Stat(ProtoMessage):
     xattrs: Annotated[Mapping[str, bytes], 10] = field(default_factory=dict[str, bytes])
 
 
-@dataclass(frozen=True, slots=True)
-class Packet(ProtoMessage):
+class Packet(ProtoMessage, frozen=True):
     """A message of either side."""
 
     type: Annotated[Int32, 1] = Kind.STAT
@@ -58,8 +57,7 @@ class Packet(ProtoMessage):
     data: Annotated[bytes, 4] = b""
 
 
-@dataclass(frozen=True, slots=True)
-class BytesMessage(ProtoMessage):
+class BytesMessage(ProtoMessage, frozen=True):
     """A piece of a stream of bytes."""
 
     data: Annotated[bytes, 1] = b""

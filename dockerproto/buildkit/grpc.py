@@ -8,10 +8,9 @@ Documented at https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from struct import Struct
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
@@ -21,6 +20,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+from msgspec import Struct, field
 
 from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Status
 from dockerproto.errors import ProtocolViolated
@@ -43,15 +43,14 @@ _SETTINGS: Final = {
     h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100,
     h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: _METADATA_LIMIT,
 }
-_PREFIX: Final = Struct(">BI")
+_PREFIX: Final = struct.Struct(">BI")
 # Printable ASCII goes as it is, but for the sign of the encoding itself.
 _PLAIN: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 _LONGEST_REASON: Final = 4096
 _HEAD: Final = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(Struct, frozen=True):
     """The peer calls."""
 
     stream: int
@@ -59,23 +58,20 @@ class Called:
     metadata: Metadata
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A message came."""
 
     stream: int
     message: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The caller sends no more messages."""
 
     stream: int
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(Struct, frozen=True):
     """A call is over: answered, or reset, or broken by what came."""
 
     stream: int
@@ -120,8 +116,7 @@ class Messages:
         return not self._rest
 
 
-@dataclass(slots=True)
-class _Stream:
+class _Stream(Struct):
     """A call that is not over."""
 
     incoming: Messages = field(default_factory=Messages)

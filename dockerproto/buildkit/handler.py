@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
@@ -33,8 +34,7 @@ class Code(IntEnum):
     UNAVAILABLE = 14
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """The end of a call."""
 
     code: int
@@ -47,8 +47,7 @@ OK: Final = Status(Code.OK)
 """The end of a call that did what it was to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """A step that blocks: to be run in a worker thread, one of a session at a time.
 
     It is short, as those of other calls wait for it: a piece of a file, or a batch of a directory. An
@@ -61,8 +60,7 @@ class Work:
     """What to call with its result, where the handler's other methods are called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """A step that waits in the manner of the core: for a lookup, or for a connection.
 
     It may take long, as nothing but its own call waits for it; an exception ends the call with its text.

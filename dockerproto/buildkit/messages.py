@@ -6,66 +6,61 @@ Documented at https://github.com/moby/buildkit/tree/master/session, in the .prot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated
+
+from msgspec import field
 
 from dockerproto.protobuf import Int32, ProtoMessage
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCheckResponse(ProtoMessage):
+class HealthCheckResponse(ProtoMessage, frozen=True):
     """Whether the session is alive."""
 
     status: Annotated[Int32, 1] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class GetSecretRequest(ProtoMessage):
+class GetSecretRequest(ProtoMessage, frozen=True):
     """The engine asks for a secret."""
 
     id: Annotated[str, 1] = ""
     annotations: Annotated[Mapping[str, str], 2] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True)
-class GetSecretResponse(ProtoMessage):
+class GetSecretResponse(ProtoMessage, frozen=True):
     """A secret."""
 
-    data: Annotated[bytes, 1] = field(default=b"", repr=False)
+    _hidden = ("data",)
+    data: Annotated[bytes, 1] = b""
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialsRequest(ProtoMessage):
+class CredentialsRequest(ProtoMessage, frozen=True):
     """The engine asks for the credentials of a registry."""
 
     host: Annotated[str, 1] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialsResponse(ProtoMessage):
+class CredentialsResponse(ProtoMessage, frozen=True):
     """Credentials; without a name the secret is an identity token, without either there are none."""
 
-    username: Annotated[str, 1] = field(default="", repr=False)
-    secret: Annotated[str, 2] = field(default="", repr=False)
+    _hidden = ("username", "secret")
+    username: Annotated[str, 1] = ""
+    secret: Annotated[str, 2] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GetTokenAuthorityRequest(ProtoMessage):
+class GetTokenAuthorityRequest(ProtoMessage, frozen=True):
     """The engine asks whether the client fetches the tokens of a registry."""
 
     host: Annotated[str, 1] = ""
     salt: Annotated[bytes, 2] = b""
 
 
-@dataclass(frozen=True, slots=True)
-class GetTokenAuthorityResponse(ProtoMessage):
+class GetTokenAuthorityResponse(ProtoMessage, frozen=True):
     """It does: a key of 32 bytes, by which the engine knows it again."""
 
     public_key: Annotated[bytes, 1] = b""
 
 
-@dataclass(frozen=True, slots=True)
-class FetchTokenRequest(ProtoMessage):
+class FetchTokenRequest(ProtoMessage, frozen=True):
     """The engine asks for a token of a registry."""
 
     client: Annotated[str, 1] = ""
@@ -75,15 +70,14 @@ class FetchTokenRequest(ProtoMessage):
     scopes: Annotated[tuple[str, ...], 5] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FetchTokenResponse(ProtoMessage):
+class FetchTokenResponse(ProtoMessage, frozen=True):
     """A token; the engine asks for another one after a minute."""
 
-    token: Annotated[str, 1] = field(default="", repr=False)
+    _hidden = ("token",)
+    token: Annotated[str, 1] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckAgentRequest(ProtoMessage):
+class CheckAgentRequest(ProtoMessage, frozen=True):
     """The engine asks whether there is an ssh agent."""
 
     id: Annotated[str, 1] = ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Final, Protocol, TypeVar
+
+from msgspec import Struct
 
 from dockerproto.auth import Credentials
 from dockerproto.buildcontext import BuildContext
@@ -38,8 +39,7 @@ class Closable(Protocol):
         """Let go of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(Struct, frozen=True):
     """What is served in a session."""
 
     services: Services

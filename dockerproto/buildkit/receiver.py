@@ -12,9 +12,10 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+from msgspec import Struct
 
 from dockerproto.buildkit.arrivals import DEFAULT_LIMITS, Arrivals, Limits, shown
 from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet
@@ -93,8 +94,7 @@ class _Jobs:
         self._bytes = 0
 
 
-@dataclass(slots=True)
-class _File:
+class _File(Struct):
     """A file that was asked for."""
 
     entry: Entry

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Generator, Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote_plus
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dockerproto.buildkit.filesystem import parents
 from dockerproto.buildkit.followpaths import follow
@@ -20,8 +22,7 @@ from dockerproto.ignore import Patterns, Place
 from dockerproto.tree import Entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """What the engine asks for of a directory; all of it, if nothing is said."""
 
     include: tuple[str, ...] = ()
@@ -67,8 +68,7 @@ def select(files: FileSystem, selection: Selection) -> Generator[Entry | None]:
     yield from _Walk(files, _Taken(wanted, "", included, excluded, everything)).run()
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """What sources lead to, as far as it is the same everywhere."""
 
     needed: frozenset[str]
@@ -78,8 +78,7 @@ class _Wanted:
     """Whether there are patterns of what is wanted, too: then it may be anywhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
+class _Taken(Struct, frozen=True):
     """Whether an entry is sent: a `dockerproto.tree.Choice`."""
 
     wanted: _Wanted
@@ -105,8 +104,7 @@ class _Taken:
         return _Taken(self.wanted, path, included, excluded, self.needed or path in self.wanted.needed)
 
 
-@dataclass(slots=True)
-class _Level:
+class _Level(Struct):
     """A directory that is being gone through."""
 
     names: Iterator[str]

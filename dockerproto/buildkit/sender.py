@@ -10,10 +10,11 @@ from __future__ import annotations
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Final
+
+from msgspec import Struct
 
 from dockerproto.buildkit.fsutil import Kind, Packet, stat_of
 from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Services, Status, Step, Work
@@ -170,8 +171,7 @@ class _Entries:
         return Packet(stat=stat_of(entry))
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """A file that is being read."""
 
     id: int

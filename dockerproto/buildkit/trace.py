@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from dockerproto.errors import ProtocolViolated
@@ -26,8 +25,7 @@ STDERR: Final = 2
 """The `VertexLog.stream` of standard error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timestamp(ProtoMessage):
+class Timestamp(ProtoMessage, frozen=True):
     """A point in time, on the engine's clock."""
 
     seconds: Annotated[Int64, 1] = 0
@@ -45,8 +43,7 @@ class Timestamp(ProtoMessage):
         return self.seconds + self.nanos / 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressGroup(ProtoMessage):
+class ProgressGroup(ProtoMessage, frozen=True):
     """What vertexes have in common that are to be shown as one."""
 
     id: Annotated[str, 1] = ""
@@ -54,8 +51,7 @@ class ProgressGroup(ProtoMessage):
     weak: Annotated[bool, 3] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Vertex(ProtoMessage):
+class Vertex(ProtoMessage, frozen=True):
     """A step of the build; later ones of the same digest replace it."""
 
     digest: Annotated[str, 1] = ""
@@ -76,8 +72,7 @@ class Vertex(ProtoMessage):
     """Since Engine 23."""
 
 
-@dataclass(frozen=True, slots=True)
-class VertexStatus(ProtoMessage):
+class VertexStatus(ProtoMessage, frozen=True):
     """How far something inside a vertex is; later ones of the same id replace it."""
 
     id: Annotated[str, 1] = ""
@@ -94,8 +89,7 @@ class VertexStatus(ProtoMessage):
     completed: Annotated[Timestamp | None, 8] = None
 
 
-@dataclass(frozen=True, slots=True)
-class VertexLog(ProtoMessage):
+class VertexLog(ProtoMessage, frozen=True):
     """A piece of what a vertex prints, which need not be a line; the engine clips what is too much."""
 
     vertex: Annotated[str, 1] = ""
@@ -107,8 +101,7 @@ class VertexLog(ProtoMessage):
     """What was printed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position(ProtoMessage):
+class Position(ProtoMessage, frozen=True):
     """A place in a text."""
 
     line: Annotated[Int32, 1] = 0
@@ -116,16 +109,14 @@ class Position(ProtoMessage):
     character: Annotated[Int32, 2] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Range(ProtoMessage):
+class Range(ProtoMessage, frozen=True):
     """A part of a text."""
 
     start: Annotated[Position | None, 1] = None
     end: Annotated[Position | None, 2] = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceInfo(ProtoMessage):
+class SourceInfo(ProtoMessage, frozen=True):
     """The file that a warning is about."""
 
     filename: Annotated[str, 1] = ""
@@ -134,8 +125,7 @@ class SourceInfo(ProtoMessage):
     language: Annotated[str, 4] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VertexWarning(ProtoMessage):
+class VertexWarning(ProtoMessage, frozen=True):
     """What a check of the Dockerfile found. Since Engine 23."""
 
     vertex: Annotated[str, 1] = ""
@@ -152,8 +142,7 @@ class VertexWarning(ProtoMessage):
     """The lines that it is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatusResponse(ProtoMessage):
+class StatusResponse(ProtoMessage, frozen=True):
     """What is new since the one before it."""
 
     vertexes: Annotated[tuple[Vertex, ...], 1] = ()

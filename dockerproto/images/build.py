@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from os import PathLike, fspath
 from typing import Literal, TypeAlias, cast, overload
+
+from msgspec.structs import replace
 
 from dockerproto.answers import progress
 from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths

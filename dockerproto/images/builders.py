@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from dockerproto.offer import Offer, Tar
 from dockerproto.request import NotOnPodman, Parameter, Request, json_text

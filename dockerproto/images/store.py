@@ -5,8 +5,9 @@ from __future__ import annotations
 import builtins
 import warnings
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from dockerproto.answers import document, documents, found, made
 from dockerproto.filters import Filters, combined, encode_filters

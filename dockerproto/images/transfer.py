@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Literal, overload
+
+from msgspec.structs import replace
 
 from dockerproto.answers import archive, progress
 from dockerproto.auth import ANONYMOUS, AuthLike

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final, cast
+
+from msgspec.structs import replace
 
 from dockerproto.progress.board import Board
 from dockerproto.progress.parts import Amount, Event, Kind, Line, Part, State

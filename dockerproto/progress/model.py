@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dockerproto.progress.board import Board
 from dockerproto.progress.layers import number_of, read_layer, text_of
@@ -25,8 +27,7 @@ _SAMPLING: Final = 0.1
 _NOT_OVER: Final = 99.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """What is going on in an operation, at one time."""
 
     parts: tuple[Part, ...]

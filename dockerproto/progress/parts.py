@@ -7,9 +7,10 @@ has been through `printable`, so that it can be shown as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 
 class State(Enum):
@@ -65,8 +66,7 @@ class Kind(Enum):
     """What the client sends: a context, an archive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """How many bytes of how many.
 
     >>> Amount().grown(30, 100).grown(10, 0)  # a download that begins again
@@ -98,8 +98,7 @@ NOTHING: Final = Amount()
 """No bytes, of who knows how many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """A layer or a step, and how far it is."""
 
     id: str
@@ -163,8 +162,7 @@ class Part:
         return max(0.0, (now if self.completed is None else self.completed) - self.started)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of text: output of a step, or what the engine says of the whole."""
 
     text: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from dockerproto.progress.board import Board
 from dockerproto.progress.parts import Event, Kind, Line, Part, State

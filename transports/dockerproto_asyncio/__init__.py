@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Callable, Coroutine
@@ -81,31 +82,32 @@ class _Task:
 
 
 class _Stream(SocketStream):
-    """A connection: once waited for, the socket is watched until it says something unasked.
+    """A connection: from its first wait on the socket is watched, and what comes is received at once.
 
-    The loop reports once more what it has woken somebody for, before that could be received. That is passed
-    over: each wait was a wait in vain otherwise. If it was news, the loop reports it again.
+    So the loop does not report it a second time before the one that waits can take it. A wait leaves its
+    timer to the next one, which nearly always ends later: most are over long before.
     """
 
     _watching: asyncio.AbstractEventLoop | None = None
     _waiter: asyncio.Future[None] | None = None
-    _reported: bool = False
+    _deadline: float = math.inf
+    _timer: asyncio.TimerHandle | None = None
 
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         if self._watching is not loop:
+            self._forget_timer()
             loop.add_reader(self.descriptor, self._report, loop)
             self._watching = loop
         if writing:
-            loop.add_writer(self.descriptor, self._report, loop)
-        expiry = None if timeout is None else loop.call_later(timeout, _expire, self._waiter)
+            loop.add_writer(self.descriptor, self.interrupt)
+        self._deadline = math.inf if timeout is None else loop.time() + timeout
+        self._watch_the_clock(loop)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            if expiry is not None:
-                expiry.cancel()
             if writing and self.socket.fileno() >= 0:
                 loop.remove_writer(self.descriptor)
 
@@ -124,16 +126,35 @@ class _Stream(SocketStream):
         loop.call_soon_threadsafe(self._forget, loop)
 
     def _report(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._reported:
-            self._reported = False
-        elif self._waiter is not None:
-            self._reported = True
-            self.interrupt()
-        else:
+        if self._arrived is not None:  # nobody has taken what came before
             loop.remove_reader(self.descriptor)
             self._watching = None
+            return
+        try:
+            self._arrived = self._receive()
+        except OSError as error:
+            self._arrived = error
+        if self._arrived is not None:
+            self._moved = 0  # the loop has its turn
+            self.interrupt()
+
+    def _watch_the_clock(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._forget_timer()
+        if self._timer is None and self._deadline < math.inf:
+            self._timer = loop.call_at(self._deadline, self._expire, loop)
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if loop.time() >= self._deadline:
+            self._waiter.set_exception(TimeoutError())
+        else:
+            self._watch_the_clock(loop)
 
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._forget_timer()
         if self.socket.fileno() >= 0:  # else the descriptor may be another's already
             loop.remove_reader(self.descriptor)
             loop.remove_writer(self.descriptor)
@@ -141,10 +162,10 @@ class _Stream(SocketStream):
             super().close()
         self.interrupt()
 
-
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 async def _connected_to_any(address: TCP) -> socket.socket:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from msgspec import Struct
 from rich.text import Text
 
 from dockerproto.progress import Kind, Part, Snapshot, State
@@ -42,8 +42,7 @@ _RUNNING_LINES: Final = 5
 _NOTES: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """The characters that are drawn with."""
 
     marks: Mapping[State, str]
@@ -65,8 +64,7 @@ ASCII: Final = Glyphs(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """How wide the columns of a layer are, in cells; 0 leaves a column out. The bar takes what is left."""
 
     name: int
@@ -84,8 +82,7 @@ LAYOUTS: Final = (
 """The columns by the least width of the terminal."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """A part that is shown: its line, and more lines if there is room."""
 
     line: Text

@@ -6,9 +6,10 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
@@ -22,8 +23,7 @@ from dockerproto_httpx import Docker
 _LIVE: Final[Mapping[str, bool | None]] = {"auto": None, "plain": False, "tty": True}
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """One run of a command: its arguments, and the engine that it is for."""
 
     arguments: Namespace
@@ -102,5 +102,4 @@ def _plain(value: bytes | ProtoMessage) -> object:
     """Return what JSON does not know, decoded traces of BuildKit, as what it knows."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    parts = ((each.name, getattr(value, each.name)) for each in fields(value))
-    return {name: part for name, part in parts if part}
+    return {name: part for name, part in asdict(value).items() if part}

@@ -13,10 +13,11 @@ import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from dockerproto.tree import Entry
 
@@ -178,8 +179,7 @@ class DirectoryOutput:
         return current
 
 
-@dataclass(frozen=True, slots=True)
-class _Near:
+class _Near(Struct, frozen=True):
     """The directory in which something was done last."""
 
     path: str = ""

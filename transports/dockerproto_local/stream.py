@@ -41,12 +41,16 @@ class SocketStream(ABC):
         self._poll: Final = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._moved = 0
+        self._asked = False
         self._woken = False
         self._buffer = memoryview(bytearray(_SMALLEST))
+        self._arrived: int | OSError | None = None
+        """What was received by who watches the socket: how much is in the buffer, or why nothing is."""
 
     async def send(self, data: Buffer, timeout: float | None) -> int:
         """Send data; return how many bytes of it went out before something came in, all if nothing did."""
         sent = 0
+        self._asked = True
         while sent < len(data):
             try:
                 sent += self.socket.send(memoryview(data)[sent:] if sent else data)
@@ -58,12 +62,13 @@ class SocketStream(ABC):
 
     async def receive(self, timeout: float | None) -> memoryview:
         """Return some bytes, none at the end, in a buffer that is used again for the next ones."""
-        if self._moved > _TURN:
-            await self._wait(timeout)
-        size = self._receive()
+        if self._arrived is None and (self._asked or self._moved > _TURN):
+            await self._wait(timeout)  # what was asked just now is not answered yet
+        size = self._taken()
         while size is None:
             await self._wait(timeout)
-            size = self._receive()
+            size = self._taken()
+        self._asked = False
         self._moved += size
         received = self._buffer[:size]
         if size == len(self._buffer) < _LARGEST:
@@ -72,7 +77,7 @@ class SocketStream(ABC):
 
     async def readable(self) -> bool:
         """Whether `receive` would return at once: bytes, the end, or an error."""
-        return self.socket.fileno() < 0 or bool(self._poll.poll(0))
+        return self._arrived is not None or self.socket.fileno() < 0 or bool(self._poll.poll(0))
 
     async def ready(self) -> None:
         """Wait until `receive` would return at once, or until `wake` is called; it may be for nothing."""
@@ -96,6 +101,13 @@ class SocketStream(ABC):
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+
+    def _taken(self) -> int | None:
+        """Return how many bytes are in the buffer now; None: none have come."""
+        arrived, self._arrived = self._arrived, None
+        if isinstance(arrived, OSError):
+            raise arrived
+        return self._receive() if arrived is None else arrived
 
     def _receive(self) -> int | None:
         try:
