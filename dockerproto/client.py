@@ -138,6 +138,8 @@ class Client:
         )
         """The connections of sessions and their builds, which no HTTP library carries."""
         self._sender: Final = sender
+        self._host: Final = ("Host", configuration.endpoint.address.host)
+        self._headers: Final = joined((self._host,), configuration.headers)  # those of most requests
         self._negotiation: Final = network.lock()
         self._closed = False
 
@@ -167,17 +169,19 @@ class Client:
 
     async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
         """Send a request with its upload, by any means, and return its answer."""
-        if request.body is None:
-            return await self._sent(await self.message(request, None, timer), timer, send)
-        upload = SlicedUpload(request.body, self.network, request.on_upload)
+        upload = None
+        if request.body is not None:
+            upload = SlicedUpload(request.body, self.network, request.on_upload)
         try:
-            if request.recipe is not None and await self.credentials.may_find():
-                auths = await self._auths(request.recipe, upload, request.auths)
-                request = replace(request, auths=auths)
-            await upload.prepare()
-            return await self._sent(await self.message(request, upload, timer), timer, send)
+            if upload is not None:
+                request = await self._prepared(request, upload)
+            message = await self.message(request, upload, timer)
+            answer = await send(message, timer)
         finally:
-            await upload.close()
+            if upload is not None:
+                await upload.close()
+        self._learn(message, answer)
+        return answer
 
     async def ping(self) -> Ping:
         """Ask the engine for a sign of life.
@@ -199,20 +203,26 @@ class Client:
         if spoken is None:
             spoken = await self._negotiated(request, timer)
         address = self.configuration.endpoint.address
-        own = [("Host", address.host), *request.all_headers()]
+        own = request.all_headers()
+        headers = joined((self._host, *own), self.configuration.headers) if own else self._headers
         target = request.target(spoken, podman=self._podman is True, environment=self.network.variable)
-        headers = joined(own, self.configuration.headers)
         return Message(request.method, address.prefix + target, headers, upload)
 
-    async def _sent(self, message: Message, timer: Timer, send: Send) -> Answer:
-        answer = await send(message, timer)
+    async def _prepared(self, request: Request, upload: SlicedUpload) -> Request:
+        """Return a request with the credentials of the registries in its Dockerfile, and read on so far."""
+        if request.recipe is not None and await self.credentials.may_find():
+            request = replace(request, auths=await self._auths(request.recipe, upload, request.auths))
+        await upload.prepare()
+        return request
+
+    def _learn(self, message: Message, answer: Answer) -> None:
+        """Learn from an answer which engine it is; raise UnsupportedEngine for what a Podman has not."""
         if "api-version" in answer.head.headers:  # not in what a router says by itself
             self._podman = _PODMAN in answer.head.headers
         elif self._podman and answer.head.status == _NOT_FOUND:
             answer.close()
             path, _, _ = message.target.partition("?")
             raise UnsupportedEngine(_NOT_FOUND, f"a Podman does not serve {message.method} {path}")
-        return answer
 
     async def _opened(self, request: Request, context: BuildContext) -> Request:
         """Return a request whose context is a directory with what is sent of that."""
@@ -273,7 +283,7 @@ class Client:
 
     def _known(self, request: Request) -> Version | None:
         """Return the version to speak, None if the engine has to be asked first."""
-        return None if request.differs and self._podman is None else self.version
+        return None if self._podman is None and request.differs else self.version
 
 
 def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:

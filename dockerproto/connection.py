@@ -6,6 +6,7 @@ OSError and TimeoutError of the byte streams become the library's own errors her
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Final
 
 from dockerproto.endpoint import Address
@@ -67,9 +68,9 @@ class Connection:
         """Whether the last exchange ended properly, so that another may follow."""
         return self._exchange.reusable
 
-    async def quiet(self) -> bool:
-        """Whether nothing came after the answer, not even the end."""
-        return not await self._stream.readable()
+    def readable(self) -> Awaitable[bool]:
+        """Whether something came after the answer, if only the end."""
+        return self._stream.readable()
 
     @property
     def lost(self) -> bool:
@@ -220,7 +221,7 @@ class Connections:
         for expired in self._pool.expired(self._network.now()):
             self.drop(expired)
         while (connection := self._pool.take()) is not None:
-            if await connection.quiet():
+            if not await connection.readable():
                 return connection
             self.drop(connection)
         return None

@@ -75,7 +75,8 @@ class DockerError(Exception):
         self.messages: list[Any] = []
         """What the engine had reported before, of an operation with progress.
 
-        All of it if the operation was to return a list; the last 1,000 messages of a stream.
+        All of it if the operation was to return a list; of a stream the last 1,000 messages, as far as they
+        came in 4 MiB.
         """
         self.step: FailedStep | None = None
         """The step of a build that failed; None if the engine named none."""

@@ -33,6 +33,9 @@ _REFUSAL: Final = 300
 _END: Final = h11.EndOfMessage()
 AGENT: Final = ("User-Agent", "dockerproto")
 """The header that says who asks."""
+_USUAL: Final = ("Host", AGENT[0])
+_IN_CHUNKS: Final = ("Transfer-Encoding", "chunked")
+_NOTHING: Final = ("Content-Length", "0")
 
 
 class Upload(Protocol):
@@ -107,13 +110,14 @@ class Exchange:
         self._heading = True
         self._size = 0
         self._bodyless = message.method == "HEAD"
-        framing = [("Transfer-Encoding", "chunked")] if message.upload else _no_body(message.method)
         try:
-            headers = _headers([*message.headers, *framing])
-            head = h11.Request(method=message.method, target=message.target, headers=headers)
-            return self._send(head) + (b"" if message.upload else self.finish())
+            headers = _headers(message)
+            head = self._send(h11.Request(method=message.method, target=message.target, headers=headers))
+            if message.upload is None:
+                self.finish()
         except (h11.LocalProtocolError, UnicodeEncodeError) as error:
             raise DockerError(0, f"this cannot be sent: {error}") from None
+        return head
 
     def chunk(self, data: Buffer) -> list[Buffer]:
         """Return what to send for a piece of the body: the piece is not copied."""
@@ -222,14 +226,14 @@ class Exchange:
             raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
         raw = response.headers.raw_items()  # in lower case they are had one by one, by slow calls
         headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in raw}
-        self._framed = not {"content-length", "transfer-encoding"}.isdisjoint(headers)
-        self._framed |= self._bodyless or response.status_code == _NO_CONTENT
-        self._framed |= response.status_code >= _REFUSAL
-        has_chunks = "transfer-encoding" in headers and not self._bodyless
-        self._chunks = Chunks() if has_chunks and response.status_code not in _BODYLESS else None
+        status, in_chunks = response.status_code, "transfer-encoding" in headers
+        self._framed = in_chunks or "content-length" in headers or self._bodyless
+        self._framed |= status == _NO_CONTENT or status >= _REFUSAL
+        has_chunks = in_chunks and not self._bodyless and status not in _BODYLESS
+        self._chunks = Chunks() if has_chunks else None
         self._heading = False
         self._feed_beyond()
-        return Head(response.status_code, headers)
+        return Head(status, headers)
 
     def _end(self) -> bytes:
         if not self._framed:
@@ -237,20 +241,19 @@ class Exchange:
         return b""
 
 
-def _headers(headers: list[tuple[str, str]]) -> Any:
+def _headers(message: Message) -> Any:
     """Return headers for h11; those that most requests have and no others, it has checked already."""
-    match headers:
-        case [("Host", host), agent] if agent == AGENT:
-            return _plain(host)
-        case _:
-            return headers
+    headers = message.headers
+    if message.upload is not None:
+        return [*headers, _IN_CHUNKS]
+    if message.method == "POST":
+        return [*headers, _NOTHING]
+    if len(headers) == len(_USUAL) and headers[1] == AGENT and headers[0][0] == "Host":
+        return _plain(headers[0][1])
+    return headers
 
 
 @lru_cache
 def _plain(host: str) -> Any:
     """Return the headers of a request that has none of its own: to check them takes 6 of 43 us."""
     return h11.Request(method="GET", target="/", headers=[("Host", host), AGENT]).headers
-
-
-def _no_body(method: str) -> list[tuple[str, str]]:
-    return [("Content-Length", "0")] if method == "POST" else []

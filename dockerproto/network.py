@@ -6,7 +6,7 @@ instead and never wait, so that `run` can drive the very same core without an ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from os import PathLike
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -29,7 +29,7 @@ class ByteStream(Protocol):
         """Return some bytes, none at the end; they may be overwritten by the next call."""
         ...
 
-    async def readable(self) -> bool:
+    def readable(self) -> Awaitable[bool]:
         """Whether `receive` would return at once: bytes, the end, or an error."""
         ...
 

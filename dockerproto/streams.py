@@ -8,7 +8,6 @@ answer or by whatever goes wrong, and closing never waits.
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from types import TracebackType
@@ -18,6 +17,7 @@ from dockerproto.client import Answer, Client
 from dockerproto.decoding import Decoder, Decoders, decoder_for
 from dockerproto.errors import ClientClosed, DockerError
 from dockerproto.folding import Fold, Folding
+from dockerproto.lastitems import LastItems
 from dockerproto.models import Message
 from dockerproto.network import run
 from dockerproto.request import Request
@@ -34,7 +34,7 @@ class AsyncStream(Generic[T]):
     """
 
     kept: ClassVar[int] = 1000
-    """How many items are kept for the exception that may come; of a list all are, unless this is 0."""
+    """How many items are kept for the exception that may come; of long ones fewer: see `lastitems`."""
 
     def __init__(self, client: Client, request: Request, decoders: Decoders[T]) -> None:
         self._client: Final = client
@@ -45,7 +45,8 @@ class AsyncStream(Generic[T]):
         self.ready: Iterator[T] = iter(())
         """Items that are here already: to take one neither waits nor fails."""
         self._items: Iterator[T] = iter(())
-        self._kept: Final[deque[T]] = deque(maxlen=self.kept)
+        self._block: list[T] = []
+        self._last: Final = LastItems[T](self.kept)
         self._reading = False
         self._ended = False
 
@@ -61,7 +62,7 @@ class AsyncStream(Generic[T]):
         try:
             while True:
                 for item in self._items:
-                    self._kept.append(item)
+                    self._block.append(item)
                     return item
                 if self._ended:
                     raise StopAsyncIteration
@@ -69,7 +70,7 @@ class AsyncStream(Generic[T]):
                 for item in self.ready:
                     return item
         except DockerError as error:
-            await self._fail(error, list(self._kept))
+            await self._fail(error, self._last.items())
             raise
 
     async def rest(self) -> list[T]:
@@ -145,10 +146,12 @@ class AsyncStream(Generic[T]):
         self._ended = not data
         items = self._decoder.feed(data)
         if isinstance(items, list | tuple):
-            self._kept.extend(items)
             self.ready = iter(items)
         else:
-            self._items = iter(items)
+            self._items, items = iter(items), []
+            self._block = items
+        if self.kept:
+            self._last.begin(items, len(data))
 
     async def _fail(self, error: DockerError, before: list[T]) -> None:
         await self.close()

@@ -244,6 +244,20 @@ async def test_only_the_last_thousand_messages_of_a_stream_are_kept(
         assert raised.value.messages == messages
 
 
+async def test_long_messages_are_kept_as_far_as_they_are_few(
+    scripted: ScriptedEngine, connect: Connect
+) -> None:
+    messages = [{"stream": str(number) * 2**18} for number in range(10, 30)]
+    scripted.script(*PULL, chunked(*map(line, messages), line({"errorDetail": {"message": "late"}})))
+    async with connect(scripted.url) as docker:
+        with pytest.raises(DockerStreamError, match="late") as raised:
+            async for _ in docker.images.pull("busybox", stream=True):
+                pass
+    kept = raised.value.messages
+    assert kept == messages[-len(kept) :]
+    assert 6 <= len(kept) <= 8  # of half a MiB each, in 4 MiB
+
+
 class TestDownload:
     EXPORT = ("GET", "/images/busybox/get")
     TAR = b"some member" + bytes(1013) + bytes(1024)
