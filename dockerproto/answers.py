@@ -72,20 +72,20 @@ def _first(items: list[Any]) -> Any:
 
 
 def _object(items: list[Any]) -> Any:
-    return _filled(items[0])
+    return _filled(items)[0]
 
 
 def _objects(items: list[Any]) -> Any:
     # Docker up to API 1.42 and Podman give null for an empty list.
-    documents = _typed([] if items[0] is None else items[0], list)
+    return _filled(_typed([] if items[0] is None else items[0], list))
+
+
+def _filled(documents: list[Any]) -> list[Any]:
     for each in documents:
-        _filled(each)
+        if not isinstance(each, dict):
+            _typed(each, dict)
+    fill_lists(documents)
     return documents
-
-
-def _filled(value: Any) -> Any:
-    fill_lists(_typed(value, dict))
-    return value
 
 
 def _typed(value: Any, expected: type) -> Any:

@@ -5,7 +5,7 @@ Fields may be added by any engine and are passed through. Lists that an engine g
 empty lists here. Documented at https://docs.docker.com/reference/api/engine/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NotRequired, TypedDict
 
 from dockerproto.buildkit.trace import StatusResponse
@@ -227,17 +227,18 @@ LISTS: Final[Mapping[str, frozenset[str]]] = {
 """The lists that engines may give as null, by the object that they are in."""
 
 
-def fill_lists(document: dict[str, Any]) -> None:
+def fill_lists(documents: Sequence[dict[str, Any]]) -> None:
     """Put empty lists where an engine gave null.
 
     >>> image = {"RepoTags": None, "Labels": None, "Config": {"Cmd": None}}
-    >>> fill_lists(image)
+    >>> fill_lists([image])
     >>> image
     {'RepoTags': [], 'Labels': None, 'Config': {'Cmd': []}}
     """
     for inside, names in LISTS.items():
-        part: Any = document.get(inside) if inside else document
-        if isinstance(part, dict):
-            for name, value in part.items():  # pyright: ignore[reportUnknownVariableType]
-                if value is None and name in names:
-                    part[name] = []
+        parts: Iterable[Any] = (each.get(inside) for each in documents) if inside else documents
+        for part in parts:
+            if isinstance(part, dict):
+                for name, value in part.items():  # pyright: ignore[reportUnknownVariableType]
+                    if value is None and name in names:
+                        part[name] = []

@@ -85,13 +85,13 @@ STREAMS = [
     ],
 )
 def test_null_lists(document: dict[str, Any], filled: dict[str, Any]) -> None:
-    fill_lists(document)
+    fill_lists([document])
     assert document == filled
 
 
 def test_lists_are_not_one_list() -> None:
     first: dict[str, Any] = {"RepoTags": None, "RepoDigests": None}
-    fill_lists(first)
+    fill_lists([first])
     first["RepoTags"].append("a:1")
     assert first["RepoDigests"] == []
 
@@ -107,12 +107,12 @@ NAMES = st.sampled_from(sorted({*LISTS[""], *LISTS["Config"], "Config", "Labels"
 @given(st.dictionaries(NAMES, JSON | st.dictionaries(NAMES, JSON)))
 def test_only_nulls_change_and_never_twice(document: dict[str, Any]) -> None:
     before = copy.deepcopy(document)
-    fill_lists(document)
+    fill_lists([document])
     assert document.keys() == before.keys()
     changed = {name for name in document if document[name] != before[name]} - {"Config"}
     assert changed == {name for name in LISTS[""] if name in before and before[name] is None}
     once = copy.deepcopy(document)
-    fill_lists(document)
+    fill_lists([document])
     assert document == once
 
 
@@ -149,7 +149,7 @@ def test_models_name_what_docker_streams(engine: str, operation: str) -> None:
 @pytest.mark.parametrize("operation", ["list", "inspect-by-id", "history", "prune-nothing"])
 def test_no_list_of_an_answer_is_null(engine: str, operation: str) -> None:
     for item in _items(engine, operation):
-        fill_lists(item)
+        fill_lists([item])
         config: dict[str, Any] = item.get("Config") or {}
         assert [name for name in LISTS[""] & item.keys() if not isinstance(item[name], list)] == []
         assert [name for name in LISTS["Config"] & config.keys() if not isinstance(config[name], list)] == []
