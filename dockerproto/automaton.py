@@ -157,6 +157,8 @@ class Machine:
         self._asserts: Final = any(
             self._wants[kind] for kind in (Kind.START, Kind.END, Kind.EDGE, Kind.NO_EDGE)
         )
+        self._maybe: Final = self._wants[Kind.MAYBE]
+        self._free: Final = self._wants[Kind.MANY] | self._maybe
         self._room: Final = 1 + _KEPT // (_STEP + length // 8)
         self._states: Final = dict[tuple[int, int], State]()
         self._steps = 0
@@ -201,10 +203,9 @@ class Machine:
 
     def _closed(self, bits: int, before: int, after: int) -> int:
         """Return the places that are reached without a character, between two."""
-        wants = self._wants
-        maybe = wants[Kind.MAYBE]
-        free = wants[Kind.MANY] | maybe
+        free, maybe = self._free, self._maybe
         if self._asserts:
+            wants = self._wants
             free |= wants[Kind.START] if before == _START else 0
             free |= wants[Kind.END] if after == _START else 0
             free |= wants[Kind.EDGE if (before == _WORD) is not (after == _WORD) else Kind.NO_EDGE]

@@ -168,7 +168,8 @@ def plan(found: Found, *, classic: bool = True) -> Plan:
         lines.append(PatternLine(IGNORE_FILE))
     elif classic and found.names(IGNORE_FILE) and not patterns.takes(IGNORE_FILE):
         kept.append(IGNORE_FILE)
-    patterns = Patterns(lines, classic=classic, kept=kept)
+    if replaced or kept:
+        patterns = Patterns(lines, classic=classic, kept=kept)
     return Plan(dockerfile=dockerfile, patterns=patterns, kept=tuple(kept), added=tuple(added))
 
 
