@@ -13,6 +13,7 @@ from dockerproto.endpoint import Address
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated
 from dockerproto.http11 import Buffer, Exchange, Head, Message, Upload
 from dockerproto.network import ByteStream, Network
+from dockerproto.pieces import FilePart, Piece
 from dockerproto.pool import Pool
 from dockerproto.timeouts import Phase, Timer
 
@@ -92,19 +93,19 @@ class Connection:
                     return
         await self._send(self._exchange.finish(), timer)
 
-    async def _send(self, data: Buffer, timer: Timer) -> bool:
+    async def _send(self, data: Piece, timer: Timer) -> bool:
         """Send data, and return whether the engine still wants more; what it says meanwhile is read.
 
         Engines from 29.5 on may answer while they read: one that is not heard would not read on.
         """
-        sent = 0
-        while sent < len(data):
+        rest = data if isinstance(data, FilePart) else memoryview(data)
+        while rest:
             limit = timer.left("idle")
             try:
-                sent += await self._stream.send(memoryview(data)[sent:] if sent else data, limit)
+                rest = rest[await self._stream.send(rest, limit) :]
             except OSError as error:
                 raise _failure(error, timer, "idle") from error
-            if sent < len(data) and not await self._wanted(timer):
+            if rest and not await self._wanted(timer):
                 return False
         return True
 

@@ -20,6 +20,7 @@ from dockerproto.chunked import Buffer as Buffer  # noqa: PLC0414  # it is taken
 from dockerproto.chunked import Chunks
 from dockerproto.discreet import Discreet
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
+from dockerproto.pieces import Piece
 
 HEAD_LIMIT: Final = 64 * 2**10
 """The longest head of an answer, in bytes."""
@@ -41,7 +42,7 @@ _NOTHING: Final = ("Content-Length", "0")
 class Upload(Protocol):
     """A body that is being sent."""
 
-    async def next(self) -> Buffer:
+    async def next(self) -> Piece:
         """Return the next bytes, none at the end; they may be overwritten by the next call."""
         ...
 
@@ -119,7 +120,7 @@ class Exchange:
             raise DockerError(0, f"this cannot be sent: {error}") from None
         return head
 
-    def chunk(self, data: Buffer) -> list[Buffer]:
+    def chunk(self, data: Piece) -> list[Piece]:
         """Return what to send for a piece of the body: the piece is not copied."""
         # h11 takes any object with a length and says that it passes it through as it is.
         return list(self._http.send_with_data_passthrough(h11.Data(data=data)) or ())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

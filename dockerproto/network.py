@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from os import PathLike
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
 from dockerproto.http11 import Buffer
+from dockerproto.pieces import File, Piece
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 class ByteStream(Protocol):
     """A connection. Its methods raise OSError when it fails, TimeoutError when a wait takes too long."""
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
         """Send data; return how many bytes of it: all, unless it would wait and `receive` would not."""
         ...
 
@@ -85,7 +86,7 @@ class Network(Protocol):
         """Call a function that blocks, in a worker thread; on cancellation, leave it to itself."""
         ...
 
-    def open_file(self, path: str | PathLike[str]) -> BinaryIO:
+    def open_file(self, path: str | PathLike[str]) -> File:
         """Open a file for reading; it blocks, and is called in a worker thread."""
         ...
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
 from functools import partial
-from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from dockerproto.errors import UploadFailed
 from dockerproto.http11 import Buffer
 from dockerproto.network import Network
+from dockerproto.pieces import File, FilePart, Piece
 from dockerproto.request import AsyncSource, Readable, Source
 
 PIECE: Final = 2**20
 """The longest piece that is sent at once, in bytes."""
 READ: Final = 4 * PIECE
-"""How much of a file is read at once, by one call of a worker thread; in pieces it took a seventh more."""
+"""How much of a file object one call of a worker thread reads; in pieces it took a seventh more."""
 
 T = TypeVar("T")
 _Readable: TypeAlias = Buffer | Readable | Iterable[bytes]
@@ -40,7 +41,7 @@ class KnowsDockerfile(Protocol):
 
 
 class _Pieces(Protocol):
-    async def next(self) -> Buffer:
+    async def next(self) -> Piece:
         """Return the next bytes, none at the end; they may be overwritten by the next call."""
         ...
 
@@ -64,7 +65,7 @@ class SlicedUpload:
         self._pieces: Final[_Pieces] = (
             _AsyncPieces(source) if isinstance(source, AsyncIterable) else _BlockingPieces(source, network)
         )
-        self._rest: memoryview = memoryview(b"")
+        self._rest: memoryview | FilePart = memoryview(b"")
         self._taken = 0
         self._on_upload: Final = on_upload
 
@@ -91,7 +92,7 @@ class SlicedUpload:
         """
         await self._fill()
 
-    async def next(self) -> Buffer:
+    async def next(self) -> Piece:
         """Return the next piece, empty at the end: the one before it is sent. Raises as `prepare`."""
         if self._taken and self._on_upload is not None:
             self._on_upload(self._taken)
@@ -108,7 +109,7 @@ class SlicedUpload:
     async def _fill(self) -> None:
         piece = await self._pieces.next()
         try:
-            self._rest = memoryview(piece).cast("B")
+            self._rest = piece if isinstance(piece, FilePart) else memoryview(piece).cast("B")
         except TypeError:
             raise TypeError(f"what is uploaded yields bytes, not {type(piece).__name__}") from None
 
@@ -124,7 +125,7 @@ class _BlockingPieces:
         self._reading = False
         self._closed = False
 
-    async def next(self) -> Buffer:
+    async def next(self) -> Piece:
         following = partial(next, self._pieces, b"")
         return await self._network.in_thread(partial(self._do, following)) if self._blocks else following()
 
@@ -178,7 +179,7 @@ class _File:
 
     def __init__(self, path: str | os.PathLike[str], network: Network) -> None:
         self._open: Final = partial(network.open_file, path)
-        self._opened: BinaryIO | None = None
+        self._opened: File | None = None
 
     def read(self, size: int, /) -> bytes:
         return self.opened().read(size)
@@ -196,14 +197,14 @@ class _File:
         if self._opened is not None:
             self._opened.close()
 
-    def opened(self) -> BinaryIO:
+    def opened(self) -> File:
         """Open it, if it is not open yet."""
         if self._opened is None:
             self._opened = self._open()
         return self._opened
 
 
-def _read(source: _Readable) -> Generator[Buffer]:
+def _read(source: _Readable) -> Generator[Piece]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield memoryview(source)
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
@@ -213,9 +214,13 @@ def _read(source: _Readable) -> Generator[Buffer]:
         finally:
             if isinstance(pieces, Generator):
                 pieces.close()
+    elif isinstance(source, _File):
+        yield from source.opened().parts()
+        while piece := source.read(READ):
+            yield piece
     else:
         # A file is an iterable too, of its lines.
-        yield from _read_file(source.opened() if isinstance(source, _File) else cast("Readable", source))
+        yield from _read_file(cast("Readable", source))
 
 
 def _read_file(file: Readable) -> Generator[Buffer]:

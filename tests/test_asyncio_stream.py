@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
 
 from dockerproto_asyncio import _Stream  # pyright: ignore[reportPrivateUsage]  # nobody sees it happen
+
+DATA = bytes(range(256)) * 2**14
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +117,45 @@ def test_a_stream_may_go_on_in_another_loop() -> None:
     with connected() as (stream, other):
         for piece in (b"one", b"two"):
             assert asyncio.run(sent(stream, other, piece)) == piece
+
+
+def taken(other: socket.socket, size: int, pause: float = 0) -> bytes:
+    """Receive so many bytes, slowly if there is a pause."""
+    got = bytearray()
+    while len(got) < size:
+        time.sleep(pause)
+        got += other.recv(2**18)
+    return bytes(got)
+
+
+async def test_what_waits_is_sent_as_there_is_room() -> None:
+    with connected() as (stream, other):
+        sent, got = await asyncio.gather(stream.send(DATA, 10), asyncio.to_thread(taken, other, len(DATA)))
+    assert (sent, got) == (len(DATA), DATA)
+    assert stream.waits == 1
+
+
+async def test_a_limit_begins_anew_when_something_was_sent() -> None:
+    with connected() as (stream, other):
+        slowly = asyncio.to_thread(taken, other, len(DATA), 0.05)
+        sent, got = await asyncio.gather(stream.send(DATA, 0.4), slowly)
+    assert (sent, got) == (len(DATA), DATA)
+
+
+async def test_room_that_is_gone_again_is_waited_for() -> None:
+    with connected() as (stream, other):
+        sending = asyncio.create_task(stream.send(DATA, 10))
+        await asyncio.sleep(0.01)
+        stream._flush(asyncio.get_running_loop())  # pyright: ignore[reportPrivateUsage]
+        assert not sending.done()
+        assert await asyncio.to_thread(taken, other, len(DATA)) == DATA
+        assert await sending == len(DATA)
+
+
+async def test_what_breaks_while_it_waits_is_told() -> None:
+    with connected() as (stream, other):
+        sending = asyncio.create_task(stream.send(DATA, 10))
+        await asyncio.sleep(0.01)
+        other.close()
+        with pytest.raises(BrokenPipeError):
+            await sending

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -13,8 +13,9 @@ from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.connection import Connection, Connections
 from dockerproto.disk import Disk
 from dockerproto.endpoint import Address
-from dockerproto.http11 import Buffer, Message
+from dockerproto.http11 import Message
 from dockerproto.network import Lock, Task, run
+from dockerproto.pieces import File, Piece
 from dockerproto.timeouts import Timer
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class FakeStream:
         """What it says when it has no more room."""
         self.ended = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
         if self.broken:
             raise BrokenPipeError("gone")
         sent = len(data) if self.room is None else min(len(data), self.room - self.taken)
@@ -80,7 +81,7 @@ class FakeNetwork:
     async def in_thread(self, function: Callable[[], T]) -> T:
         raise NotImplementedError
 
-    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
+    def open_file(self, path: str | os.PathLike[str]) -> File:
         raise NotImplementedError
 
     def open_context(self, context: BuildContext) -> ContextSource:

@@ -11,8 +11,8 @@ import pytest
 
 from dockerproto import BadRequest, ProtocolViolated, Timeout
 from dockerproto.connection import AHEAD_LIMIT
-from dockerproto.http11 import Buffer
 from dockerproto.network import run
+from dockerproto.pieces import Piece
 from dockerproto_httpx.transport import BlockingNetwork
 from tests.bench.scripted import (
     LAST_CHUNK,
@@ -108,7 +108,7 @@ class Narrow:
         self._peer = peer
         self._send = peer.send
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
         return 0 if await self._peer.readable() else await self._send(data, timeout)
 
 

@@ -7,8 +7,8 @@ import tempfile
 
 import pytest
 
-from dockerproto.http11 import Buffer
 from dockerproto.network import run
+from dockerproto.pieces import Piece
 from dockerproto_local.ssh import SSHStream
 
 
@@ -20,7 +20,7 @@ class Failing:
         self.closed = False
         self.said: list[str] = []
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
         raise self._error
 
     async def receive(self, timeout: float | None) -> bytes:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from msgspec.structs import replace
 
@@ -56,13 +57,16 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         yield Secured(engine, port, good, strange)
 
 
-async def test_everything_works_over_it(secured: Secured, connect: Connect) -> None:
+async def test_everything_works_over_it(secured: Secured, connect: Connect, tmp_path: Path) -> None:
     layer = context("FROM scratch", big=bytes(range(256)) * 40_000)
     async with connect(secured.url, tls=secured.tls) as docker:
         await docker.images.import_filesystem(layer, repo="big")
         data = await docker.images.export_image("big").read()
         assert len(data) > 10_000_000
         assert await docker.images.import_image(data) == [{"stream": "Loaded image: big:latest\n"}]
+        await anyio.Path(tmp_path / "big.tar").write_bytes(data)
+        loaded = await docker.images.import_image(tmp_path / "big.tar")
+        assert loaded == [{"stream": "Loaded image: big:latest\n"}]
         with pytest.raises(BadRequest):
             await docker.images.import_image(b"no tar" * 2_000_000)
         assert await docker.images.exists("big")

@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 import trustme
 
-from dockerproto.http11 import Buffer
 from dockerproto.network import run
+from dockerproto.pieces import FilePart, Piece
 from dockerproto_local.tls import TLSStream
 
 
@@ -23,7 +23,8 @@ class Peer:
         self.closed = False
         self.said: list[str] = []
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
+        assert not isinstance(data, FilePart)
         self._incoming.write(data)
         with suppress(ssl.SSLWantReadError):
             self.tls.do_handshake()

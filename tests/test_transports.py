@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -259,7 +260,9 @@ def test_an_interrupt_that_does_not_end_a_wait_is_heeded(scripted: ScriptedEngin
 
 
 class TestOtherTransports:
-    def test_a_mock_can_stand_for_the_engine(self) -> None:
+    def test_a_mock_can_stand_for_the_engine(self, tmp_path: Path) -> None:
+        path = tmp_path / "image.tar"
+
         def engine(request: httpx.Request) -> httpx.Response:
             if request.url.path == "/v1.41/images/load":
                 return httpx.Response(200, content=b'{"stream":"%d bytes"}\n' % len(request.read()))
@@ -268,6 +271,8 @@ class TestOtherTransports:
         with dockerproto_httpx.Docker("unix:///x", transport=httpx.MockTransport(engine)) as docker:
             assert docker.images.exists("x") is False
             assert docker.images.import_image(bytes(300_000)) == [{"stream": "300000 bytes"}]
+            path.write_bytes(bytes(3_000_000))
+            assert docker.images.import_image(path) == [{"stream": "3000000 bytes"}]
             with pytest.raises(NotFound):
                 docker.images.inspect("x")
 

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, Unpack
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import TCP, UnixSocket
+from dockerproto.errors import DockerError
 from dockerproto_local import Options, configure, secure
 from dockerproto_local.network import Dialled, LocalNetwork
 from dockerproto_local.stream import SocketStream, connected_to
@@ -84,12 +85,14 @@ class _Task:
 class _Stream(SocketStream):
     """A connection: from its first wait on the socket is watched, and what comes is received at once.
 
-    So the loop does not report it a second time before the one that waits can take it. A wait leaves its
-    timer to the next one, which nearly always ends later: most are over long before.
+    So the loop does not report it a second time before the one that waits can take it. What waits to be
+    sent is sent as there is room, until all is. A wait leaves its timer to the next one, which nearly always
+    ends later: most are over long before.
     """
 
     _watching: asyncio.AbstractEventLoop | None = None
     _waiter: asyncio.Future[None] | None = None
+    _patience: float = math.inf
     _deadline: float = math.inf
     _timer: asyncio.TimerHandle | None = None
 
@@ -97,12 +100,12 @@ class _Stream(SocketStream):
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         if self._watching is not loop:
-            self._forget_timer()
             loop.add_reader(self.descriptor, self._report, loop)
-            self._watching = loop
+            self._watching, self._timer = loop, None
         if writing:
-            loop.add_writer(self.descriptor, self.interrupt)
-        self._deadline = math.inf if timeout is None else loop.time() + timeout
+            loop.add_writer(self.descriptor, self._flush, loop)
+        self._patience = math.inf if timeout is None else timeout
+        self._deadline = loop.time() + self._patience
         self._watch_the_clock(loop)
         try:
             await self._waiter
@@ -138,10 +141,19 @@ class _Stream(SocketStream):
             self._moved = 0  # the loop has its turn
             self.interrupt()
 
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._send()
+        except BlockingIOError:
+            return
+        except (OSError, DockerError):  # which the one that waits will meet again
+            self.interrupt()
+        self._deadline = loop.time() + self._patience
+        if not self._unsent:
+            self.interrupt()
+
     def _watch_the_clock(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._timer is not None and self._timer.when() > self._deadline:
-            self._forget_timer()
-        if self._timer is None and self._deadline < math.inf:
+        if self._deadline < math.inf and (self._timer is None or self._timer.when() > self._deadline):
             self._timer = loop.call_at(self._deadline, self._expire, loop)
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -154,18 +166,14 @@ class _Stream(SocketStream):
             self._watch_the_clock(loop)
 
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._forget_timer()
+        if self._timer is not None:
+            self._timer.cancel()
         if self.socket.fileno() >= 0:  # else the descriptor may be another's already
             loop.remove_reader(self.descriptor)
             loop.remove_writer(self.descriptor)
             self._watching = None
             super().close()
         self.interrupt()
-
-    def _forget_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 async def _connected_to_any(address: TCP) -> socket.socket:

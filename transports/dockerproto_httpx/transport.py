@@ -22,7 +22,9 @@ from dockerproto.connection import Answer, Connections
 from dockerproto.endpoint import TCP, Address
 from dockerproto.http11 import Buffer, Message, Upload
 from dockerproto.network import run
+from dockerproto.pieces import FilePart
 from dockerproto.timeouts import Timeout, Timer
+from dockerproto_local.files import read_part
 from dockerproto_local.network import Dialled, LocalNetwork
 from dockerproto_local.stream import SocketStream, connected_to
 
@@ -192,7 +194,7 @@ class Content(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         """Yield it, for other transports, which may keep what they get."""
         while self.upload is not None and (data := run(self.upload.next())):
-            yield bytes(data)
+            yield read_part(data) if isinstance(data, FilePart) else bytes(data)
 
 
 class _Upload:

@@ -10,13 +10,13 @@ import socket
 import ssl
 import uuid
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.disk import Disk
 from dockerproto.endpoint import SSH, TCP, Address, NamedPipe, UnixSocket
 from dockerproto.network import ByteStream
+from dockerproto_local.files import LocalFile
 from dockerproto_local.tls import TLSStream
 
 Dialled: TypeAlias = UnixSocket | TCP | socket.socket
@@ -50,9 +50,9 @@ class LocalNetwork(ABC):
             raise
         return secured
 
-    def open_file(self, path: str | os.PathLike[str]) -> BinaryIO:
-        """Open a file for reading, unbuffered: it is read in large pieces."""
-        return Path(path).open("rb", buffering=0)
+    def open_file(self, path: str | os.PathLike[str]) -> LocalFile:
+        """Open a file for reading."""
+        return LocalFile(path)
 
     def open_context(self, context: BuildContext) -> ContextSource:
         """Look at the directory of a context, and return what can be sent of it."""

@@ -14,6 +14,7 @@ from typing import IO, Final
 
 from dockerproto.http11 import Buffer
 from dockerproto.network import ByteStream
+from dockerproto.pieces import Piece
 
 
 class SSHStream:
@@ -25,7 +26,7 @@ class SSHStream:
         self._complaints: Final = complaints
         self._answered = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
         """Send data; return how many bytes of it went out before something came in, all if nothing did."""
         with self._failing():
             return await self._stream.send(data, timeout)

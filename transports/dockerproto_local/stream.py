@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from dockerproto.http11 import Buffer
+from dockerproto.pieces import FilePart, Piece
+from dockerproto_local.files import send_part
 
 _SMALLEST: Final = 16 * 2**10
 _LARGEST: Final = 120 * 2**10
@@ -24,6 +25,7 @@ _SENT_AHEAD: Final = 2**20
 _TURN: Final = 2**20
 """How many bytes are moved before the event loop is given its turn."""
 _AGAIN: Final = 0.01
+_NOTHING: Final = memoryview(b"")
 _HUNG_UP: Final = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # the last on Linux only
 
 
@@ -44,21 +46,26 @@ class SocketStream(ABC):
         self._asked = False
         self._woken = False
         self._buffer = memoryview(bytearray(_SMALLEST))
+        self._unsent: memoryview | FilePart = _NOTHING
+        """What is being sent, which who watches the socket may go on with."""
         self._arrived: int | OSError | None = None
         """What was received by who watches the socket: how much is in the buffer, or why nothing is."""
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
         """Send data; return how many bytes of it went out before something came in, all if nothing did."""
-        sent = 0
+        self._unsent = data if isinstance(data, FilePart) else memoryview(data)
         self._asked = True
-        while sent < len(data):
-            try:
-                sent += self.socket.send(memoryview(data)[sent:] if sent else data)
-            except BlockingIOError:
-                if await self.readable():
-                    break
-                await self._wait(timeout, writing=True)
-        return sent
+        try:
+            while self._unsent:
+                try:
+                    self._send()
+                except BlockingIOError:
+                    if await self.readable():
+                        break
+                    await self._wait(timeout, writing=True)
+            return len(data) - len(self._unsent)
+        finally:
+            self._unsent = _NOTHING
 
     async def receive(self, timeout: float | None) -> memoryview:
         """Return some bytes, none at the end, in a buffer that is used again for the next ones."""
@@ -101,6 +108,13 @@ class SocketStream(ABC):
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+
+    def _send(self) -> None:
+        data = self._unsent
+        if isinstance(data, FilePart):
+            self._unsent = send_part(self.socket, data)
+        else:
+            self._unsent = data[self.socket.send(data) :]
 
     def _taken(self) -> int | None:
         """Return how many bytes are in the buffer now; None: none have come."""

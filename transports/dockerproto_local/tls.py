@@ -15,6 +15,8 @@ from dockerproto.endpoint import TLS
 from dockerproto.errors import ConnectionFailed
 from dockerproto.http11 import Buffer
 from dockerproto.network import ByteStream
+from dockerproto.pieces import FilePart, Piece
+from dockerproto_local.files import read_part
 
 T = TypeVar("T")
 
@@ -58,9 +60,9 @@ class TLSStream:
         await self._retry(self._tls.do_handshake, timeout)
         await self._flush(timeout)
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
+    async def send(self, data: Piece, timeout: float | None) -> int:
         """Send data; return how many bytes of it went out before something came in, all if nothing did."""
-        rest = memoryview(data).cast("B")
+        rest = memoryview(read_part(data) if isinstance(data, FilePart) else data).cast("B")
         while rest and await self._flush(timeout):
             rest = rest[await self._retry(partial(self._tls.write, rest[:_AT_ONCE]), timeout) :]
         await self._flush(timeout)

@@ -1,0 +1,65 @@
+"""Pieces of a body that is sent: bytes, or a part of a file, which the system can send from where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from dockerproto.chunked import Buffer
+
+
+class FilePart(Struct, frozen=True):
+    """Bytes of a file; a part of them is sliced as that of bytes is.
+
+    >>> part = FilePart(file=3, offset=100, size=50)
+    >>> len(part), part[20:]
+    (50, FilePart(file=3, offset=120, size=30))
+    """
+
+    file: int
+    """The descriptor of the file, which is open as long as the part is in use."""
+    offset: int
+    """Where in the file they begin."""
+    size: int
+    """How many they are."""
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> FilePart:
+        start, stop, _ = part.indices(self.size)
+        return FilePart(self.file, self.offset + start, max(0, stop - start))
+
+
+Piece: TypeAlias = Buffer | FilePart
+"""What is sent at once."""
+
+
+class File(Protocol):
+    """A file of this machine, open for reading; its methods block, and raise OSError."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return some bytes, none at the end."""
+        ...
+
+    def parts(self) -> Generator[FilePart]:
+        """Yield the parts that can be sent without being read, and go to where they end."""
+        ...
+
+    def seekable(self) -> bool:
+        """Whether it can be read from anywhere."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        ...
+
+    def tell(self) -> int:
+        """Return the place."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
