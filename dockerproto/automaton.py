@@ -48,6 +48,8 @@ class Chars(Struct, frozen=True):
 
     def has(self, char: str) -> bool:
         """Whether a character is in it; a byte that is no UTF-8 is also the replacement character."""
+        if not self.ranges and not self.letters:
+            return self.negated
         code = ord(char)
         found = self._has(code) or (code in _UNDECODED and self._has(_REPLACEMENT))
         return found is not self.negated
@@ -196,9 +198,10 @@ class Machine:
         self._places.append((at, at + len(items)))
         for bit, item in enumerate(items, at):
             self._wants[item.kind] |= 1 << bit
-            places = {Kind.ONE: self._ones, Kind.MANY: self._manys}.get(item.kind)
-            if places is not None:
-                places.add(item.chars, 1 << bit)
+            if item.kind is Kind.ONE:
+                self._ones.add(item.chars, 1 << bit)
+            elif item.kind is Kind.MANY:
+                self._manys.add(item.chars, 1 << bit)
         return at + len(items) + 1
 
     def _closed(self, bits: int, before: int, after: int) -> int:

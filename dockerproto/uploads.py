@@ -8,6 +8,7 @@ exception of the caller's own iterable comes out as it is.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
@@ -122,12 +123,16 @@ class _BlockingPieces:
         self._pieces: Final = _read(self._source)
         self._network: Final = network
         self._blocks: Final = not isinstance(source, bytes | bytearray | memoryview | list | tuple)
+        self._at_once: Final = READ if isinstance(source, KnowsDockerfile) else 0
+        self._taken: Final = deque[Piece]()
         self._reading = False
         self._closed = False
 
     async def next(self) -> Piece:
-        following = partial(next, self._pieces, b"")
-        return await self._network.in_thread(partial(self._do, following)) if self._blocks else following()
+        if not self._taken:
+            do = partial(self._do, self._take)
+            self._taken.extend(await self._network.in_thread(do) if self._blocks else self._take())
+        return self._taken.popleft()
 
     async def dockerfile(self, path: str) -> bytes | None:
         return await self._network.in_thread(partial(self._do, partial(_find, self._source, path)))
@@ -137,6 +142,16 @@ class _BlockingPieces:
         self._closed = True
         if not self._reading:
             self._release()
+
+    def _take(self) -> list[Piece]:
+        """Take the next piece, or as many as may be read ahead: what is read of a directory does not wait."""
+        pieces, size = list[Piece](), 0
+        for piece in self._pieces:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= self._at_once:
+                return pieces
+        return [*pieces, b""]
 
     def _do(self, read: Callable[[], T]) -> T:
         self._reading = True
