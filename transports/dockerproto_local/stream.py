@@ -84,7 +84,11 @@ class SocketStream(ABC):
 
     async def readable(self) -> bool:
         """Whether `receive` would return at once: bytes, the end, or an error."""
-        return self._arrived is not None or self.socket.fileno() < 0 or bool(self._poll.poll(0))
+        if self._arrived is not None or self.socket.fileno() < 0:
+            return True
+        found = bool(self._poll.poll(0))
+        self._asked = self._asked and not found
+        return found
 
     async def ready(self) -> None:
         """Wait until `receive` would return at once, or until `wake` is called; it may be for nothing."""
