@@ -27,7 +27,7 @@ class ByteStream(Protocol):
         ...
 
     async def receive(self, timeout: float | None) -> Buffer:
-        """Return some bytes, none at the end; they may be overwritten by the next call."""
+        """Return some bytes, none at the end; they are overwritten once anything is waited for."""
         ...
 
     def readable(self) -> Awaitable[bool]:

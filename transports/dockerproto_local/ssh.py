@@ -32,7 +32,7 @@ class SSHStream:
             return await self._stream.send(data, timeout)
 
     async def receive(self, timeout: float | None) -> Buffer:
-        """Return some bytes, none at the end; they may be overwritten by the next call."""
+        """Return some bytes, none at the end; they are overwritten once anything is waited for."""
         with self._failing():
             data = await self._stream.receive(timeout)
         if not (data or self._answered):

@@ -68,7 +68,7 @@ class SocketStream(ABC):
             self._unsent = _NOTHING
 
     async def receive(self, timeout: float | None) -> memoryview:
-        """Return some bytes, none at the end, in a buffer that is used again for the next ones."""
+        """Return some bytes, none at the end, in a buffer that is used again when others come."""
         if self._arrived is None and (self._asked or self._moved > _TURN):
             await self._wait(timeout)  # what was asked just now is not answered yet
         size = self._taken()
