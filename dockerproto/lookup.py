@@ -46,7 +46,7 @@ class SparseSource(CredentialsSource, Protocol):
 
 
 CredentialsLike: TypeAlias = (
-    Mapping[str, AuthLike] | CredentialsSource | Callable[[str], "Found | Awaitable[Found]"]
+    Mapping[str, AuthLike] | CredentialsSource | Callable[[str], Found | Awaitable[Found]]
 )
 """A source of credentials: a mapping by registry, an object with ``get``, or a function of the registry.
 

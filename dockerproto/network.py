@@ -87,7 +87,10 @@ class Network(Protocol):
         ...
 
     def open_file(self, path: str | PathLike[str]) -> File:
-        """Open a file for reading; it blocks, and is called in a worker thread."""
+        """Open a file for reading; it blocks, and is called in a worker thread.
+
+        The parts of one that is `dockerproto.pieces.InParts` are given to `ByteStream.send`.
+        """
         ...
 
     def open_context(self, context: BuildContext) -> ContextSource:

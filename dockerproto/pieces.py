@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -38,14 +38,10 @@ Piece: TypeAlias = Buffer | FilePart
 
 
 class File(Protocol):
-    """A file of this machine, open for reading; its methods block, and raise OSError."""
+    """A file that is open for reading; its methods block, and raise OSError."""
 
     def read(self, size: int, /) -> bytes:
         """Return some bytes, none at the end."""
-        ...
-
-    def parts(self) -> Generator[FilePart]:
-        """Yield the parts that can be sent without being read, and go to where they end."""
         ...
 
     def seekable(self) -> bool:
@@ -62,4 +58,13 @@ class File(Protocol):
 
     def close(self) -> None:
         """Close it."""
+        ...
+
+
+@runtime_checkable
+class InParts(Protocol):
+    """A file whose parts can be sent without being read, by the connections of its network."""
+
+    def parts(self) -> Generator[FilePart]:
+        """Yield them, and go to where they end; it blocks."""
         ...

@@ -34,7 +34,7 @@ class AsyncStream(Generic[T]):
     """
 
     kept: ClassVar[int] = 1000
-    """How many items are kept for the exception that may come; of long ones fewer: see `lastitems`."""
+    """How many items are kept for the exception that may come; of long ones fewer."""
 
     def __init__(self, client: Client, request: Request, decoders: Decoders[T]) -> None:
         self._client: Final = client

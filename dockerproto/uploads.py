@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 from dockerproto.errors import UploadFailed
 from dockerproto.http11 import Buffer
 from dockerproto.network import Network
-from dockerproto.pieces import File, FilePart, Piece
+from dockerproto.pieces import File, FilePart, InParts, Piece
 from dockerproto.request import AsyncSource, Readable, Source
 
 PIECE: Final = 2**20
@@ -230,7 +230,9 @@ def _read(source: _Readable) -> Generator[Piece]:
             if isinstance(pieces, Generator):
                 pieces.close()
     elif isinstance(source, _File):
-        yield from source.opened().parts()
+        opened = source.opened()
+        if isinstance(opened, InParts):
+            yield from opened.parts()
         while piece := source.read(READ):
             yield piece
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils.nodes import Element, Node, TextElement, raw
+from msgspec import Struct
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -56,6 +57,7 @@ nitpick_ignore_regex = [
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console"),  # rich's
     ("py:class", "Options"),  # how autodoc shows Unpack[Options]
+    ("py:class", r"dockerproto\.timeouts\.Default"),  # the type of DEFAULT
     ("py:class", r"(dockerproto\.\w+\.)?[TR]"),  # type variables
     ("py:class", r"Default|Found|(dockerproto\.buildcontext\.)?Excluded"),  # parts of documented types
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
@@ -100,6 +102,10 @@ def show_signature(
     if what == "class" and name.rpartition(".")[2] in _MADE_BY_OPERATIONS:
         return "", None
     found = inspect.signature(obj)
+    if isinstance(obj, type) and issubclass(obj, Struct):  # whose signatures have the types themselves
+        source = {name: hint for each in obj.__mro__ for name, hint in inspect.get_annotations(each).items()}
+        named = [each.replace(annotation=source[each.name]) for each in found.parameters.values()]
+        found = found.replace(parameters=named)
     if what == "method":
         found = found.replace(parameters=list(found.parameters.values())[1:])
     shown, arrow, result = stringify_signature(found, unqualified_typehints=True).rpartition(" -> ")

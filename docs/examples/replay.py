@@ -33,8 +33,8 @@ from dockerproto.client import Client, Configuration
 from dockerproto.connection import Connections
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint import Address
-from dockerproto.http11 import Buffer
 from dockerproto.network import run
+from dockerproto.pieces import FilePart, Piece
 from dockerproto.versions import Version
 
 __all__ = ["Replay", "run"]
@@ -93,8 +93,9 @@ class Stream:
         self._replay = replay
         self._closed = False
 
-    async def send(self, data: Buffer, timeout: float | None) -> int:
-        """Keep what is sent."""
+    async def send(self, data: Piece, timeout: float | None) -> int:
+        """Keep what is sent: no parts of files, as `open_file` makes none that has them."""
+        assert not isinstance(data, FilePart)
         self._replay.sent += data
         return len(data)
 
