@@ -15,7 +15,7 @@ import pytest
 from dockerproto import DockerError, InvalidPattern, UploadFailed
 from dockerproto.buildcontext import BuildContext, ContextSource
 from dockerproto.images.build import build
-from dockerproto.uploads import PIECE
+from dockerproto.uploads import PIECE, READ
 from dockerproto_local.context import open_context
 from tests.bench.private import PrivateEngine
 from tests.bench.scripted import (
@@ -280,7 +280,7 @@ async def test_a_context_that_breaks_is_not_taken_for_whole(
 ) -> None:
     scripted.script(*BUILD, BUILT)
     make(tmp_path, TREE)
-    (tmp_path / "b").write_bytes(bytes(2 * 2**20))
+    (tmp_path / "b").write_bytes(bytes(2 * READ))  # more than is read ahead
     (tmp_path / "c").touch()
     gone = threading.Event()
 
