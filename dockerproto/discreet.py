@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
 
 class Discreet(Struct, frozen=True):
-    """The base of values whose repr() leaves out what is secret, or too long to be read.
+    """The base of values whose repr() leaves out what is secret, or too long to be read; rich's does too.
 
     >>> class Door(Discreet, frozen=True):
     ...     _hidden = ("code",)
@@ -22,5 +22,9 @@ class Discreet(Struct, frozen=True):
     """The names of what it leaves out."""
 
     def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({shown})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         shown = (name for name in self.__struct_fields__ if name not in self._hidden)
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+        return [(name, getattr(self, name)) for name in shown]
