@@ -137,8 +137,8 @@ async def test_what_waits_is_sent_as_there_is_room() -> None:
 
 async def test_a_limit_begins_anew_when_something_was_sent() -> None:
     with connected() as (stream, other):
-        slowly = asyncio.to_thread(taken, other, len(DATA), 0.05)
-        sent, got = await asyncio.gather(stream.send(DATA, 0.4), slowly)
+        slowly = asyncio.to_thread(taken, other, len(DATA), 0.1)
+        sent, got = await asyncio.gather(stream.send(DATA, 1), slowly)
     assert (sent, got) == (len(DATA), DATA)
 
 
