@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -94,13 +94,19 @@ async def test_a_named_pipe_is_read(engine: ScriptedEngine, connect: Connect, tm
     assert engine.requests[-1].sha256 == sha256(DATA).hexdigest()
 
 
+def failing(code: int) -> Callable[..., int]:
+    """Return a call of the system that fails."""
+
+    def fail(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
 async def test_a_file_that_the_system_does_not_send_is_read(
     engine: ScriptedEngine, connect: Connect, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> int:
-        raise OSError(errno.EINVAL, "not from there")
-
-    monkeypatch.setattr(os, "sendfile", refuse)
+    monkeypatch.setattr(os, "sendfile", failing(errno.EINVAL))
     async with connect(engine.url) as docker:
         await docker.images.import_image(path)
     assert engine.requests[-1].sha256 == sha256(DATA).hexdigest()
@@ -109,13 +115,10 @@ async def test_a_file_that_the_system_does_not_send_is_read(
 async def test_a_disk_that_fails_is_an_error(
     engine: ScriptedEngine, connect: Connect, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> int:
-        raise OSError(errno.EIO, "disk on fire")
-
-    monkeypatch.setattr(os, "sendfile", fail)
-    monkeypatch.setattr(os, "pread", fail)
+    monkeypatch.setattr(os, "sendfile", failing(errno.EIO))
+    monkeypatch.setattr(os, "pread", failing(errno.EIO))
     async with connect(engine.url) as docker:
-        with pytest.raises(UploadFailed, match=r"cannot read what is to be uploaded: .*disk on fire"):
+        with pytest.raises(UploadFailed, match=r"cannot read what is to be uploaded: .*Input/output error"):
             await docker.images.import_image(path)
 
 
