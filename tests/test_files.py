@@ -7,13 +7,16 @@ import os
 import threading
 from collections.abc import Callable
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from dockerproto import UploadFailed
+from dockerproto.network import run
 from dockerproto.pieces import FilePart
-from dockerproto.uploads import PIECE
+from dockerproto.uploads import PIECE, SlicedUpload
+from dockerproto_httpx.transport import BlockingNetwork
 from dockerproto_local.files import WINDOW, LocalFile, read_part
 from tests.bench.scripted import ScriptedEngine, chunked
 from tests.conftest import Connect
@@ -133,3 +136,19 @@ def test_a_file_is_read_on_after_its_parts(path: Path) -> None:
     with LocalFile(path) as file:
         assert [part.size for part in file.parts()] == [len(DATA)]
         assert file.read() == b""
+
+
+class Plain(BlockingNetwork):
+    """A network that opens files as any transport may."""
+
+    def open_file(self, path: str | os.PathLike[str]) -> FileIO:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # as a Network may
+        return FileIO(path)
+
+
+def test_a_file_without_parts_is_read(path: Path) -> None:
+    upload, got = SlicedUpload(path, Plain()), bytearray()
+    while piece := run(upload.next()):
+        assert not isinstance(piece, FilePart)
+        got += piece
+    run(upload.close())
+    assert got == DATA
