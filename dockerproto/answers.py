@@ -83,12 +83,16 @@ def _objects(items: list[Any]) -> Any:
 def _filled(documents: list[Any]) -> list[Any]:
     for each in documents:
         if not isinstance(each, dict):
-            _typed(each, dict)
+            raise _mistyped(each, dict)
     fill_lists(documents)
     return documents
 
 
 def _typed(value: Any, expected: type) -> Any:
     if not isinstance(value, expected):
-        raise ProtocolViolated(0, f"the answer is no {_JSON[expected]}: {value!r:.200}")
+        raise _mistyped(value, expected)
     return value
+
+
+def _mistyped(value: Any, expected: type) -> ProtocolViolated:
+    return ProtocolViolated(0, f"the answer is no {_JSON[expected]}: {value!r:.200}")

@@ -34,7 +34,6 @@ _REFUSAL: Final = 300
 _END: Final = h11.EndOfMessage()
 AGENT: Final = ("User-Agent", "dockerproto")
 """The header that says who asks."""
-_USUAL: Final = ("Host", AGENT[0])
 _IN_CHUNKS: Final = ("Transfer-Encoding", "chunked")
 _NOTHING: Final = ("Content-Length", "0")
 
@@ -244,14 +243,15 @@ class Exchange:
 
 def _headers(message: Message) -> Any:
     """Return headers for h11; those that most requests have and no others, it has checked already."""
-    headers = message.headers
     if message.upload is not None:
-        return [*headers, _IN_CHUNKS]
+        return [*message.headers, _IN_CHUNKS]
     if message.method == "POST":
-        return [*headers, _NOTHING]
-    if len(headers) == len(_USUAL) and headers[1] == AGENT and headers[0][0] == "Host":
-        return _plain(headers[0][1])
-    return headers
+        return [*message.headers, _NOTHING]
+    match message.headers:
+        case [("Host", host), agent] if agent == AGENT:
+            return _plain(host)
+        case headers:
+            return headers
 
 
 @lru_cache

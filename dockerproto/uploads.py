@@ -30,7 +30,7 @@ _Readable: TypeAlias = Buffer | Readable | Iterable[bytes]
 
 @runtime_checkable
 class KnowsDockerfile(Protocol):
-    """A context that can tell its Dockerfile, so that it is not looked for in a tar."""
+    """A context that can tell its Dockerfile, so that it is not looked for in a tar; it is read ahead."""
 
     def dockerfile(self, path: str, /) -> bytes | None:
         """Return the Dockerfile at a path of the context, None if there is none.
@@ -229,14 +229,10 @@ def _read(source: _Readable) -> Generator[Piece]:
         finally:
             if isinstance(pieces, Generator):
                 pieces.close()
-    elif isinstance(source, _File):
-        opened = source.opened()
-        if isinstance(opened, InParts):
-            yield from opened.parts()
-        while piece := source.read(READ):
-            yield piece
     else:
         # A file is an iterable too, of its lines.
+        if isinstance(source, _File) and isinstance(opened := source.opened(), InParts):
+            yield from opened.parts()
         yield from _read_file(cast("Readable", source))
 
 

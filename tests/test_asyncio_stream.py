@@ -119,6 +119,32 @@ def test_a_stream_may_go_on_in_another_loop() -> None:
             assert asyncio.run(sent(stream, other, piece)) == piece
 
 
+async def test_a_timer_that_is_not_needed_any_more_is_cancelled() -> None:
+    with connected() as (stream, other):
+        asyncio.get_running_loop().call_soon(other.send, b"one")
+        await received(stream, 10)
+        replaced = stream._timer  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(TimeoutError):
+            await received(stream, 0.01)
+        assert replaced is not None
+        assert replaced.cancelled()
+
+
+async def test_the_timer_of_a_socket_that_was_not_watched_is_cancelled() -> None:
+    with connected() as (stream, other):
+        asyncio.get_running_loop().call_soon(other.send, b"one")
+        await received(stream, 10)
+        left = stream._timer  # pyright: ignore[reportPrivateUsage]
+        for piece in (b"two", b"three"):
+            other.send(piece)
+            await asyncio.sleep(0.01)
+        assert [await received(stream, 10) for _ in range(2)] == [b"two", b"three"]
+        asyncio.get_running_loop().call_soon(other.send, b"four")
+        assert await received(stream, 10) == b"four"
+        assert left is not None
+        assert left.cancelled()
+
+
 def taken(other: socket.socket, size: int, pause: float = 0) -> bytes:
     """Receive so many bytes, slowly if there is a pause."""
     got = bytearray()
@@ -146,7 +172,7 @@ async def test_room_that_is_gone_again_is_waited_for() -> None:
     with connected() as (stream, other):
         sending = asyncio.create_task(stream.send(DATA, 10))
         await asyncio.sleep(0.01)
-        stream._flush(asyncio.get_running_loop())  # pyright: ignore[reportPrivateUsage]
+        stream._flush(asyncio.get_running_loop(), 10)  # pyright: ignore[reportPrivateUsage]
         assert not sending.done()
         assert await asyncio.to_thread(taken, other, len(DATA)) == DATA
         assert await sending == len(DATA)

@@ -71,12 +71,11 @@ class _Lock:
 
 class _Task:
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._loop: Final = asyncio.get_running_loop()
-        self._task: Final = self._loop.create_task(coroutine)
+        self._task: Final = asyncio.get_running_loop().create_task(coroutine)
 
     def cancel(self) -> None:
         with suppress(RuntimeError):  # the loop is closed, and its tasks with it
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def wait(self) -> None:
         await asyncio.wait((self._task,))
@@ -92,20 +91,19 @@ class _Stream(SocketStream):
 
     _watching: asyncio.AbstractEventLoop | None = None
     _waiter: asyncio.Future[None] | None = None
-    _patience: float = math.inf
     _deadline: float = math.inf
     _timer: asyncio.TimerHandle | None = None
 
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
-        loop = asyncio.get_running_loop()
+        loop, patience = asyncio.get_running_loop(), math.inf if timeout is None else timeout
         self._waiter = loop.create_future()
         if self._watching is not loop:
+            self._forget_timer()
             loop.add_reader(self.descriptor, self._report, loop)
-            self._watching, self._timer = loop, None
+            self._watching = loop
         if writing:
-            loop.add_writer(self.descriptor, self._flush, loop)
-        self._patience = math.inf if timeout is None else timeout
-        self._deadline = loop.time() + self._patience
+            loop.add_writer(self.descriptor, self._flush, loop, patience)
+        self._deadline = loop.time() + patience
         self._watch_the_clock(loop)
         try:
             await self._waiter
@@ -141,39 +139,43 @@ class _Stream(SocketStream):
             self._moved = 0  # the loop has its turn
             self.interrupt()
 
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _flush(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
         try:
             self._send()
         except BlockingIOError:
             return
         except (OSError, DockerError):  # which the one that waits will meet again
             self.interrupt()
-        self._deadline = loop.time() + self._patience
+        self._deadline = loop.time() + patience
         if not self._unsent:
             self.interrupt()
 
     def _watch_the_clock(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._deadline < math.inf and (self._timer is None or self._timer.when() > self._deadline):
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._forget_timer()
+        if self._timer is None and self._deadline < math.inf:
             self._timer = loop.call_at(self._deadline, self._expire, loop)
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
-            return
-        if loop.time() >= self._deadline:
-            self._waiter.set_exception(TimeoutError())
-        else:
+        if loop.time() < self._deadline:
             self._watch_the_clock(loop)
+        elif self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
 
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._forget_timer()
         if self.socket.fileno() >= 0:  # else the descriptor may be another's already
             loop.remove_reader(self.descriptor)
             loop.remove_writer(self.descriptor)
             self._watching = None
             super().close()
         self.interrupt()
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 async def _connected_to_any(address: TCP) -> socket.socket:
