@@ -1,4 +1,4 @@
-# What a newcomer types. Everything is installed into .venv, but for the Debian packages that tests/bench/install.sh
+# What a newcomer types. Everything is installed into .venv, but for the Debian packages that tests/testbed/install.sh
 # names and installs. Another Python: make PYTHON=python3.12 ...
 
 PYTHON ?= python3
@@ -24,15 +24,15 @@ help:
 	@echo "make clean   remove what these commands have made, .venv too"
 
 demo: $(STAMP)
-	tests/bench/install.sh $(DEMO_NEEDS)
+	tests/testbed/install.sh $(DEMO_NEEDS)
 	$(BIN)/python docs/examples/demo.py
 
 test: $(STAMP)
-	tests/bench/install.sh
+	tests/testbed/install.sh
 	$(BIN)/python -m pytest --cov
 
 test-engines: $(STAMP)
-	tests/bench/install.sh engine podman trixie registry ssh busybox
+	tests/testbed/install.sh engine podman trixie registry ssh busybox
 	failed=; for engine in $(ENGINES); do \
 	    echo "== $$engine"; \
 	    $(BIN)/python -m pytest -q -m engine tests --engine=$$engine || failed="$$failed $$engine"; \
@@ -40,7 +40,7 @@ test-engines: $(STAMP)
 	[ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
 
 bench: $(STAMP)
-	tests/bench/install.sh engine compiler
+	tests/testbed/install.sh engine compiler
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks.run docs/benchmarks.md
 
@@ -61,7 +61,7 @@ $(STAMP): pyproject.toml
 	    echo "Name another one: make PYTHON=python3.12 ..."; \
 	    exit 1; \
 	}
-	tests/bench/install.sh venv
+	tests/testbed/install.sh venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev

@@ -158,9 +158,9 @@ def machine() -> Iterator[str]:
 @contextmanager
 def real_engine() -> Generator[str]:
     """Run a private engine that has an image of the name."""
-    from tests.bench.base_image import busybox_layer
-    from tests.bench.dockerd import Dockerd
-    from tests.bench.unix_http import ask
+    from tests.testbed.base_image import busybox_layer
+    from tests.testbed.dockerd import Dockerd
+    from tests.testbed.unix_http import ask
 
     with tempfile.TemporaryDirectory() as directory, Dockerd(Path(directory)) as engine:
         target = "/images/create?fromSrc=-&repo=bench&tag=latest"

@@ -4,9 +4,11 @@ Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerp
 they share from here.
 """
 
-from dockerproto.auth import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.client import Ping
-from dockerproto.endpoint import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
+from dockerproto.credentials.credentials import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
+from dockerproto.credentials.source import CredentialsLike, CredentialsSource, CredentialsStore
+from dockerproto.endpoint.addresses import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
+from dockerproto.endpoint.hosts import parse_host
 from dockerproto.errors import (
     BadRequest,
     ClientClosed,
@@ -36,11 +38,9 @@ from dockerproto.errors import (
     UnsupportedVersion,
     UploadFailed,
 )
-from dockerproto.hosts import parse_host
 from dockerproto.images import AsyncImages, Images
 from dockerproto.images.builders import Builder
-from dockerproto.lookup import CredentialsLike, CredentialsSource, CredentialsStore
-from dockerproto.models import (
+from dockerproto.messages.models import (
     BuildsPruned,
     DeletedImage,
     Descriptor,
@@ -57,9 +57,7 @@ from dockerproto.models import (
     ProgressDetail,
     SearchResult,
 )
-from dockerproto.offer import Output, Secret, SecretLike, Tar
-from dockerproto.reference import Reference, parse_reference
-from dockerproto.results import (
+from dockerproto.messages.results import (
     BuildResult,
     BuildWarning,
     ImportResult,
@@ -72,7 +70,16 @@ from dockerproto.results import (
     pull_result,
     push_result,
 )
-from dockerproto.streams import AsyncDownload, AsyncProgress, AsyncStream, Download, Progress, Stream
+from dockerproto.operations.streams import (
+    AsyncDownload,
+    AsyncProgress,
+    AsyncStream,
+    Download,
+    Progress,
+    Stream,
+)
+from dockerproto.references import Reference, parse_reference
+from dockerproto.request.attachments import Output, Secret, SecretLike, Tar
 from dockerproto.timeouts import DEFAULT, Timeout, TimeoutLike
 
 __version__ = "0.1.0"

@@ -12,22 +12,23 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from dockerproto.auth import Credentials
-from dockerproto.buildcontext import BuildContext
-from dockerproto.connection import Connections
-from dockerproto.decoding import MESSAGE_LIMIT, ErrorBody
-from dockerproto.discreet import Discreet
-from dockerproto.endpoint import Endpoint
+from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
+from dockerproto.buildcontext.plan import BuildContext
+from dockerproto.config.headers import joined
+from dockerproto.credentials.credentials import Credentials
+from dockerproto.credentials.source import CredentialsLike, CredentialsLookup
+from dockerproto.endpoint.addresses import Endpoint
 from dockerproto.errors import ClientClosed, NotInstalled, UnsupportedEngine
-from dockerproto.headers import joined
-from dockerproto.http11 import Head, Message, Upload
-from dockerproto.lookup import CredentialsLike, Lookup
-from dockerproto.network import Network
-from dockerproto.offer import BUILDKIT_VARIABLE, Offer, wants_buildkit
-from dockerproto.recipe import DOCKERFILE, Recipe
-from dockerproto.request import Parameter, Request
+from dockerproto.http.connection import Connections
+from dockerproto.http.http11 import Head, Upload, WireRequest
+from dockerproto.http.uploads import SlicedUpload
+from dockerproto.messages.decoding import MESSAGE_LIMIT, ErrorBody
+from dockerproto.redacted import Redacted
+from dockerproto.request.attachments import BUILDKIT_VARIABLE, BuildAttachments, wants_buildkit
+from dockerproto.request.parameters import Parameter
+from dockerproto.request.request import Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
-from dockerproto.uploads import SlicedUpload
+from dockerproto.transport.network import Network
 from dockerproto.versions import OLDEST, Version, negotiate
 
 _OK: Final = 200
@@ -37,7 +38,7 @@ _PODMAN: Final = "libpod-api-version"
 _PING: Final = Request(method="GET", path="/_ping", versioned=False)
 
 
-class Answer(Protocol):
+class Response(Protocol):
     """An answer whose head has arrived."""
 
     @property
@@ -66,7 +67,7 @@ class Answer(Protocol):
 class Sender(Protocol):
     """What exchanges messages with an engine: `Connections`, or an HTTP library."""
 
-    async def send(self, message: Message, timer: Timer) -> Answer:
+    async def send(self, message: WireRequest, timer: Timer) -> Response:
         """Send a message, and return its answer."""
         ...
 
@@ -75,7 +76,7 @@ class Sender(Protocol):
         ...
 
 
-class Configuration(Discreet, frozen=True, kw_only=True):
+class Configuration(Redacted, frozen=True, kw_only=True):
     """What a client was asked to be."""
 
     _hidden = ("credentials", "headers", "proxies")
@@ -113,7 +114,7 @@ class Ping(Struct, frozen=True):
     """The version of Podman's own API, if it is a Podman."""
 
 
-Send: TypeAlias = Callable[[Message, Timer], Awaitable[Answer]]
+Send: TypeAlias = Callable[[WireRequest, Timer], Awaitable[Response]]
 """What sends a message, and returns its answer."""
 
 
@@ -125,7 +126,7 @@ class Client:
         """What it was asked to be."""
         self.version: Version | None = configuration.version
         """The API version that is spoken; None: not negotiated yet."""
-        self.credentials: Final = Lookup(configuration.credentials, network)
+        self.credentials: Final = CredentialsLookup(configuration.credentials, network)
         """What the credentials of registries are looked up with."""
         self._podman: bool | None = None  # not known yet
         self._ping: Ping | None = None
@@ -143,7 +144,7 @@ class Client:
         self._negotiation: Final = network.lock()
         self._closed = False
 
-    async def open(self, request: Request) -> Answer:
+    async def open(self, request: Request) -> Response:
         """Send a request, and return as soon as the head of its answer is here.
 
         Raises:
@@ -167,7 +168,7 @@ class Client:
             request = await self._opened(request, request.context)
         return await self.exchange(request, timer, self._sender.send)
 
-    async def exchange(self, request: Request, timer: Timer, send: Send) -> Answer:
+    async def exchange(self, request: Request, timer: Timer, send: Send) -> Response:
         """Send a request with its upload, by any means, and return its answer."""
         upload = None
         if request.body is not None:
@@ -197,7 +198,7 @@ class Client:
         self._sender.close()
         self.connections.close()
 
-    async def message(self, request: Request, upload: Upload | None, timer: Timer) -> Message:
+    async def message(self, request: Request, upload: Upload | None, timer: Timer) -> WireRequest:
         """Return a request as it goes over the wire, in the version that is negotiated."""
         spoken = self._known(request) if request.versioned else OLDEST
         if spoken is None:
@@ -206,7 +207,7 @@ class Client:
         own = request.all_headers()
         headers = joined((self._host, *own), self.configuration.headers) if own else self._headers
         target = request.target(spoken, podman=self._podman is True, environment=self.network.variable)
-        return Message(request.method, address.prefix + target, headers, upload)
+        return WireRequest(request.method, address.prefix + target, headers, upload)
 
     async def _prepared(self, request: Request, upload: SlicedUpload) -> Request:
         """Return a request with the credentials of the registries in its Dockerfile, and read on so far."""
@@ -215,7 +216,7 @@ class Client:
         await upload.prepare()
         return request
 
-    def _learn(self, message: Message, answer: Answer) -> None:
+    def _learn(self, message: WireRequest, answer: Response) -> None:
         """Learn from an answer which engine it is; raise UnsupportedEngine for what a Podman has not."""
         if "api-version" in answer.head.headers:  # not in what a router says by itself
             self._podman = _PODMAN in answer.head.headers
@@ -246,7 +247,7 @@ class Client:
         return ping.builder_version == _BUILDKIT and ping.podman is None and _has_extra()
 
     async def _auths(
-        self, recipe: Recipe, upload: SlicedUpload, given: Mapping[str, Credentials]
+        self, recipe: DockerfileSpec, upload: SlicedUpload, given: Mapping[str, Credentials]
     ) -> Mapping[str, Credentials]:
         """Return the credentials that a build is given, and those of the other registries that it asks."""
         for path in recipe.paths:
@@ -286,14 +287,14 @@ class Client:
         return None if self._podman is None and request.differs else self.version
 
 
-def _attend() -> Callable[[Client, Request, Offer, Timer], Awaitable[Answer]]:
+def _attend() -> Callable[[Client, Request, BuildAttachments, Timer], Awaitable[Response]]:
     """Return what opens sessions: it is loaded when one is needed, and not installed everywhere."""
     try:
-        from dockerproto.buildkit.attend import attend  # noqa: PLC0415
+        from dockerproto.buildkit.coordinator import open_in_session  # noqa: PLC0415
     except ModuleNotFoundError as error:
         message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
         raise NotInstalled(0, message) from error
-    return attend
+    return open_in_session
 
 
 def _has_extra() -> bool:
@@ -304,7 +305,7 @@ def _has_extra() -> bool:
     return True
 
 
-async def _read_ping(answer: Answer) -> Ping:
+async def _read_ping(answer: Response) -> Ping:
     decoder = ErrorBody(answer.head.status)
     while data := await answer.receive():
         decoder.feed(data)

@@ -6,13 +6,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from dockerproto.client import Client, Configuration, Ping
-from dockerproto.connection import Connections
-from dockerproto.endpoint import Endpoint
+from dockerproto.endpoint.addresses import Endpoint
+from dockerproto.http.connection import Connections
 from dockerproto.images import AsyncImages
-from dockerproto.login import login
-from dockerproto.network import Network
-from dockerproto.operation import AsyncNamespace, asynchronous
-from dockerproto.system import version
+from dockerproto.operations.operation import AsyncNamespace, asynchronous
+from dockerproto.operations.system import login, version
+from dockerproto.transport.network import Network
 
 
 class AnyDocker:

@@ -19,7 +19,7 @@ from rich.text import Text
 from dockerproto import DockerError, Images, Message, Stream
 from dockerproto_cli.screen import Recorder, frame
 from dockerproto_httpx import Docker
-from tests.bench.scripted import ScriptedEngine, recorded
+from tests.testbed.scripted import ScriptedEngine, recorded
 
 SECONDS: Final = 0.2
 """How much time passes from one message to the next one."""

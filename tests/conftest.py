@@ -18,15 +18,15 @@ import hypothesis
 import pytest
 
 import dockerproto_httpx
-from tests.bench import registry
-from tests.bench.base_image import busybox_layer
-from tests.bench.engines import DEFAULT, ENGINES
-from tests.bench.private import PrivateEngine
-from tests.bench.registry import Registry
-from tests.bench.scripted import ScriptedEngine
-from tests.bench.unix_http import ask
-from tests.facade import Transport, client
-from tests.stored import PASSWORD, USER, Machine
+from tests.support.facade import Transport, client
+from tests.support.stored import PASSWORD, USER, Machine
+from tests.testbed import registry
+from tests.testbed.base_image import busybox_layer
+from tests.testbed.engines import DEFAULT, ENGINES
+from tests.testbed.private import PrivateEngine
+from tests.testbed.registry import Registry
+from tests.testbed.scripted import ScriptedEngine
+from tests.testbed.unix_http import ask
 
 Connect: TypeAlias = Callable[..., Any]
 """Makes a client of an engine's URL, with an async face whatever the transport."""

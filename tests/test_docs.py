@@ -35,12 +35,12 @@ import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import ServerError, UnsupportedEngine
-from tests.bench.private import PrivateEngine
-from tests.bench.registry import Registry
-from tests.bench.scripted import ScriptedEngine, json_response
-from tests.bench.unix_http import ask
-from tests.differences import Difference
-from tests.facade import Transport
+from tests.engines.differences import Difference
+from tests.support.facade import Transport
+from tests.testbed.private import PrivateEngine
+from tests.testbed.registry import Registry
+from tests.testbed.scripted import ScriptedEngine, json_response
+from tests.testbed.unix_http import ask
 
 pytestmark = pytest.mark.engine
 

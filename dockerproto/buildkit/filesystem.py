@@ -15,8 +15,8 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from dockerproto.disk import Node, Opened
-from dockerproto.tree import Entry
+from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.transport.files import Node, Opened
 
 _DIRECTORY: Final = stat.S_IFDIR | 0o755
 _FILE: Final = stat.S_IFREG | 0o644
@@ -51,7 +51,7 @@ def parents(path: str) -> Iterator[str]:
 class _Place(Struct):
     """A place in a `Tree`; one that is in two directories is a file with two names."""
 
-    entry: Entry
+    entry: FileEntry
     content: Callable[[], Opened] | None = None
     names: dict[str, _Place] = field(default_factory=dict["str", "_Place"])
     """What is in it, if it is a directory."""
@@ -69,18 +69,18 @@ class Tree:
     """
 
     def __init__(self) -> None:
-        self._root: Final = _Place(Entry(path="", mode=_DIRECTORY))
+        self._root: Final = _Place(FileEntry(path="", mode=_DIRECTORY))
 
     @classmethod
     def of(cls, files: Mapping[str, bytes], *, mtime: int = 0) -> Tree:
         """Return a file system of contents by path, all changed at `mtime`, in nanoseconds since 1970."""
         tree = cls()
         for path, content in files.items():
-            entry = Entry(path=path, mode=_FILE, size=len(content), mtime=mtime)
+            entry = FileEntry(path=path, mode=_FILE, size=len(content), mtime=mtime)
             tree.add(entry, partial(BytesIO, content))
         return tree
 
-    def add(self, entry: Entry, content: Callable[[], Opened] | None = None) -> None:
+    def add(self, entry: FileEntry, content: Callable[[], Opened] | None = None) -> None:
         """Add an entry; `content` opens a regular file.
 
         A hard link is another name of what its target is now.
@@ -128,13 +128,13 @@ class Tree:
         place = self._root
         *above, name = path.split("/")
         for at, each in enumerate(above, start=1):
-            made = _Place(Entry(path="/".join(above[:at]), mode=_DIRECTORY))
+            made = _Place(FileEntry(path="/".join(above[:at]), mode=_DIRECTORY))
             place = place.names.setdefault(each, made)
             if not stat.S_ISDIR(place.entry.mode):
                 raise ValueError(f"{path!r} is below {place.entry.path!r}, which is no directory")
         return place, name
 
-    def _linked(self, entry: Entry) -> _Place:
+    def _linked(self, entry: FileEntry) -> _Place:
         place = self._find(entry.target)
         if place is None or not stat.S_ISREG(place.entry.mode):
             raise ValueError(f"{entry.path!r} is a link to {entry.target!r}, which is no file before it")

@@ -13,9 +13,9 @@ from typing import Annotated, Final
 
 from msgspec import field
 
+from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.errors import ProtocolViolated
-from dockerproto.protobuf import Int32, Int64, ProtoMessage, UInt32
-from dockerproto.tree import Entry
+from dockerproto.protobuf.codec import Int32, Int64, ProtoMessage, UInt32
 
 
 class Kind(IntEnum):
@@ -108,7 +108,7 @@ def unix_mode(mode: int) -> int:
     return kind | sum(unix for go, unix in _SPECIAL if mode & go) | mode & _PERMISSIONS
 
 
-def stat_of(entry: Entry) -> Stat:
+def stat_of(entry: FileEntry) -> Stat:
     """Return what is sent of an entry. All belongs to root: whose the files are is no part of a context."""
     return Stat(
         path=entry.path,
@@ -121,14 +121,14 @@ def stat_of(entry: Entry) -> Stat:
     )
 
 
-def entry_of(sent: Stat) -> Entry:
+def entry_of(sent: Stat) -> FileEntry:
     """Return the entry that was sent.
 
     Raises:
         ProtocolViolated: It is of no type that there is.
     """
     mode = unix_mode(sent.mode)
-    return Entry(
+    return FileEntry(
         path=sent.path,
         mode=mode,
         size=sent.size,

@@ -47,7 +47,7 @@ OK: Final = Status(Code.OK)
 """The end of a call that did what it was to do."""
 
 
-class Work(Struct, frozen=True):
+class BlockingStep(Struct, frozen=True):
     """A step that blocks: to be run in a worker thread, one of a session at a time.
 
     It is short, as those of other calls wait for it: a piece of a file, or a batch of a directory. An
@@ -60,7 +60,7 @@ class Work(Struct, frozen=True):
     """What to call with its result, where the handler's other methods are called."""
 
 
-class Wait(Struct, frozen=True):
+class AsyncStep(Struct, frozen=True):
     """A step that waits in the manner of the core: for a lookup, or for a connection.
 
     It may take long, as nothing but its own call waits for it; an exception ends the call with its text.
@@ -72,7 +72,7 @@ class Wait(Struct, frozen=True):
     """What to call with its result."""
 
 
-Step: TypeAlias = bytes | Work | Wait | Status | None
+Step: TypeAlias = bytes | BlockingStep | AsyncStep | Status | None
 """What is to be done: send a message, work, wait, end the call; None: wait for the engine."""
 
 
@@ -173,4 +173,4 @@ class Deferred(_Single[Awaitable[bytes]]):
 
     def end(self) -> None:
         """Have the answer to the message looked for."""
-        self._steps = [Wait(partial(self._answer, self._asked), self._answered)]
+        self._steps = [AsyncStep(partial(self._answer, self._asked), self._answered)]

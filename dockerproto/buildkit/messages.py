@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from dockerproto.protobuf import Int32, ProtoMessage
+from dockerproto.protobuf.codec import Int32, ProtoMessage
 
 
 class HealthCheckResponse(ProtoMessage, frozen=True):

@@ -1,6 +1,6 @@
 """The receivers of what a build has made: a tree of files, or a stream of bytes such as a tar.
 
-A tree is checked entry by entry (see `Arrivals`) before anything is written; a file is there when all
+A tree is checked entry by entry (see `EntryValidator`) before anything is written; a file is there when all
 of it is, hard links are made of complete files, and directories get their modes and times when
 everything is in them. What is written is gathered to batches, as each of them is a step that blocks.
 """
@@ -17,12 +17,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from dockerproto.buildkit.arrivals import DEFAULT_LIMITS, Arrivals, Limits, shown
+from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet
-from dockerproto.buildkit.handler import OK, Code, Handler, Services, Status, Step, Work
-from dockerproto.disk import Destination, Written
+from dockerproto.buildkit.handler import OK, BlockingStep, Code, Handler, Services, Status, Step
+from dockerproto.buildkit.validation import DEFAULT_LIMITS, EntryValidator, Limits, shown
 from dockerproto.errors import OutputFailed, ProtocolViolated
-from dockerproto.tree import Entry
+from dockerproto.transport.files import Destination, Written
 
 WINDOW: Final = 32
 """How many files are asked for at once; so many may be open."""
@@ -67,10 +67,10 @@ class _Jobs:
     def commit(self, identifier: int) -> None:
         self.add(lambda: self._commit(identifier))
 
-    def step(self, *, last: bool) -> Work | None:
+    def step(self, *, last: bool) -> BlockingStep | None:
         """Return a batch, if there is enough for one, or this is the last."""
         enough = len(self._queue) >= BATCH or self._bytes >= BATCH_BYTES or last
-        return Work(self._do, self._done) if self._queue and enough else None
+        return BlockingStep(self._do, self._done) if self._queue and enough else None
 
     def discard(self) -> None:
         """Remove what is not complete."""
@@ -97,7 +97,7 @@ class _Jobs:
 class _File(Struct):
     """A file that was asked for."""
 
-    entry: Entry
+    entry: FileEntry
     left: int
     """How many bytes are still to come."""
     begun: bool = False
@@ -113,13 +113,13 @@ class TreeReceiver:
 
     def __init__(self, destination: Destination, limits: Limits = DEFAULT_LIMITS) -> None:
         self._destination: Final = destination
-        self._arrivals: Final = Arrivals(limits)
+        self._validator: Final = EntryValidator(limits)
         self._jobs: Final = _Jobs()
         self._count = 0
         self._wanted: Final = deque[tuple[int, _File]]()
         self._awaited: Final = dict[int, _File]()
-        self._links: Final = list[Entry]()
-        self._directories: Final = list[Entry]()
+        self._links: Final = list[FileEntry]()
+        self._directories: Final = list[FileEntry]()
         self._announced = self._completed = self._finished = False
         self._status: Status | None = None
         self.skipped: Final = list[str]()
@@ -134,7 +134,7 @@ class TreeReceiver:
             Kind.FIN: self._take_finish,
             Kind.ERR: self._take_error,
         }
-        self._admitted: Final[Mapping[int, Callable[[Entry], None]]] = {
+        self._admitted: Final[Mapping[int, Callable[[FileEntry], None]]] = {
             stat.S_IFDIR: self._make_directory,
             stat.S_IFLNK: self._make_symlink,
             stat.S_IFREG: self._make_link,
@@ -196,24 +196,24 @@ class TreeReceiver:
         if packet.stat is None:
             self._announced = True
             return
-        entry = self._arrivals.admit(packet.stat)
+        entry = self._validator.check(packet.stat)
         identifier, self._count = self._count, self._count + 1
         if stat.S_ISREG(entry.mode) and not entry.hard:
             self._wanted.append((identifier, _File(entry, entry.size)))
         else:
             self._admitted.get(stat.S_IFMT(entry.mode), self._skip)(entry)
 
-    def _make_directory(self, entry: Entry) -> None:
+    def _make_directory(self, entry: FileEntry) -> None:
         self._directories.append(entry)
         self._jobs.add(partial(self._destination.directory, entry))
 
-    def _make_symlink(self, entry: Entry) -> None:
+    def _make_symlink(self, entry: FileEntry) -> None:
         self._jobs.add(partial(self._destination.symlink, entry))
 
-    def _make_link(self, entry: Entry) -> None:
+    def _make_link(self, entry: FileEntry) -> None:
         self._links.append(entry)
 
-    def _skip(self, entry: Entry) -> None:
+    def _skip(self, entry: FileEntry) -> None:
         self.skipped.append(entry.path)
 
     def _take_data(self, packet: Packet) -> None:

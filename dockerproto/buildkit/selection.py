@@ -15,11 +15,11 @@ from urllib.parse import unquote_plus
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dockerproto.buildcontext.dockerignore import Patterns, Place
+from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.filesystem import parents
-from dockerproto.buildkit.followpaths import follow
-from dockerproto.disk import FileSystem, Node
-from dockerproto.ignore import Patterns, Place
-from dockerproto.tree import Entry
+from dockerproto.buildkit.follow_paths import follow
+from dockerproto.transport.files import FileSystem, Node
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ def values(metadata: Mapping[str, tuple[str, ...]], key: str) -> tuple[str, ...]
     return tuple(unquote_plus(each, errors="surrogateescape") for each in sent)
 
 
-def select(files: FileSystem, selection: Selection) -> Generator[Entry | None]:
+def select(files: FileSystem, selection: Selection) -> Generator[FileEntry | None]:
     """Yield what is selected, in the order in which it is sent.
 
     None stands for something that was looked at and is not sent: the work of one step is bounded,
@@ -79,7 +79,7 @@ class _Wanted(Struct, frozen=True):
 
 
 class _Taken(Struct, frozen=True):
-    """Whether an entry is sent: a `dockerproto.tree.Choice`."""
+    """Whether an entry is sent: a `dockerproto.buildcontext.entry.PathFilter`."""
 
     wanted: _Wanted
     path: str
@@ -109,7 +109,7 @@ class _Level(Struct):
 
     names: Iterator[str]
     choice: _Taken
-    unsent: Entry | None = None
+    unsent: FileEntry | None = None
     """The directory itself, until something in it is sent."""
 
 
@@ -121,7 +121,7 @@ class _Walk:
         self._linked: Final = dict[Hashable, str]()
         self._levels: Final = [_Level(iter(files.names("")), choice)]
 
-    def run(self) -> Iterator[Entry | None]:
+    def run(self) -> Iterator[FileEntry | None]:
         while self._levels:
             level = self._levels[-1]
             for name in level.names:
@@ -135,7 +135,7 @@ class _Walk:
             else:
                 self._levels.pop()
 
-    def _entries(self, node: Node | None, choice: _Taken) -> Iterator[Entry | None]:
+    def _entries(self, node: Node | None, choice: _Taken) -> Iterator[FileEntry | None]:
         """Yield what is sent for the sake of an entry: it, after the directories that it is in."""
         if node is None or stat.S_ISSOCK(node.entry.mode) or not choice.taken:
             yield None
@@ -151,7 +151,7 @@ class _Walk:
         names = iter(self._files.names(choice.path))
         self._levels.append(_Level(names, choice, None if choice.taken else node.entry))
 
-    def _linked_to_first(self, node: Node) -> Entry:
+    def _linked_to_first(self, node: Node) -> FileEntry:
         if node.identity is None or not stat.S_ISREG(node.entry.mode):
             return node.entry
         first = self._linked.setdefault(node.identity, node.entry.path)

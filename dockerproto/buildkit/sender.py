@@ -16,12 +16,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.fsutil import Kind, Packet, stat_of
-from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Services, Status, Step, Work
+from dockerproto.buildkit.handler import OK, BlockingStep, Code, Metadata, RpcError, Services, Status, Step
 from dockerproto.buildkit.selection import Selection, select, values
-from dockerproto.disk import FileSystem, Opened
 from dockerproto.errors import ProtocolViolated, UploadFailed
-from dockerproto.tree import Entry
+from dockerproto.transport.files import FileSystem, Opened
 
 PIECE: Final = 64 * 2**10
 """The longest piece of a file in one message, in bytes; engines take messages of 4 MiB."""
@@ -108,9 +108,9 @@ class Sender:
         if self._status is not None:
             return self._status
         if self._contents.wanted and (self._contents_next or self._entries.complete):
-            return Work(partial(self._attempt, self._contents.read), self._send)
+            return BlockingStep(partial(self._attempt, self._contents.read), self._send)
         if not self._entries.complete:
-            return Work(partial(self._attempt, self._entries.read), self._send)
+            return BlockingStep(partial(self._attempt, self._entries.read), self._send)
         return None
 
     def close(self) -> None:
@@ -151,11 +151,11 @@ class Sender:
 class _Entries:
     """The entries, on their way to be announced."""
 
-    def __init__(self, entries: Iterator[Entry | None]) -> None:
+    def __init__(self, entries: Iterator[FileEntry | None]) -> None:
         self._entries: Final = entries
         self._count = 0
         self.complete = False
-        self.files: Final = dict[int, Entry]()
+        self.files: Final = dict[int, FileEntry]()
         """What may be requested: files that were announced, and not requested yet."""
 
     def read(self) -> list[Packet]:
@@ -164,7 +164,7 @@ class _Entries:
         self.complete = len(batch) < BATCH
         return [*packets, Packet()] if self.complete else packets
 
-    def _announce(self, entry: Entry) -> Packet:
+    def _announce(self, entry: FileEntry) -> Packet:
         if stat.S_ISREG(entry.mode) and not entry.hard:
             self.files[self._count] = entry
         self._count += 1
@@ -175,7 +175,7 @@ class _Reading(Struct):
     """A file that is being read."""
 
     id: int
-    entry: Entry
+    entry: FileEntry
     file: Opened
     left: int
 
@@ -186,7 +186,7 @@ class _Contents:
     def __init__(self, files: FileSystem) -> None:
         self._files: Final = files
         self._current: _Reading | None = None
-        self._queue: Final = deque[tuple[int, Entry]]()
+        self._queue: Final = deque[tuple[int, FileEntry]]()
         self.requested = 0
         self.bytes = 0
 
@@ -194,7 +194,7 @@ class _Contents:
     def wanted(self) -> bool:
         return bool(self._current or self._queue)
 
-    def request(self, identifier: int, entry: Entry) -> None:
+    def request(self, identifier: int, entry: FileEntry) -> None:
         self.requested += 1
         self._queue.append((identifier, entry))
 
@@ -210,7 +210,7 @@ class _Contents:
             self._current.file.close()
             self._current = None
 
-    def _open(self, identifier: int, entry: Entry) -> _Reading:
+    def _open(self, identifier: int, entry: FileEntry) -> _Reading:
         self._current = _Reading(identifier, entry, self._files.open(entry.path), entry.size)
         return self._current
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from dockerproto.auth import ANONYMOUS, Credentials
 from dockerproto.buildkit.handler import Code, Deferred, RpcError, Services, Unary
 from dockerproto.buildkit.messages import (
     CredentialsRequest,
@@ -21,7 +20,8 @@ from dockerproto.buildkit.messages import (
     GetTokenAuthorityResponse,
     HealthCheckResponse,
 )
-from dockerproto.reference import HUB
+from dockerproto.credentials.credentials import ANONYMOUS, Credentials
+from dockerproto.references import HUB
 
 _SERVING: Final = HealthCheckResponse(1).encode()
 _HUB_HOST: Final = "registry-1.docker.io"

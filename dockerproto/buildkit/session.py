@@ -14,7 +14,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from dockerproto.buildkit.grpc import GRPC, Called, Ended, Over, Received
-from dockerproto.buildkit.handler import Code, Handler, RpcError, Services, Status, Step, Wait, Work
+from dockerproto.buildkit.handler import (
+    AsyncStep,
+    BlockingStep,
+    Code,
+    Handler,
+    RpcError,
+    Services,
+    Status,
+    Step,
+)
 
 
 class Call:
@@ -31,7 +40,7 @@ class Call:
         self._busy = False
         self._closed = False
 
-    def run(self, work: Work) -> Any:
+    def run(self, work: BlockingStep) -> Any:
         """Do a step that blocks, in whatever thread this is; nothing if the call is over by now."""
         self._busy = True
         try:
@@ -92,7 +101,7 @@ class Session:
         """Return the bytes that are to be sent now."""
         return self._grpc.take()
 
-    def advance(self) -> tuple[Call, Work | Wait] | None:
+    def advance(self) -> tuple[Call, BlockingStep | AsyncStep] | None:
         """Move the calls on, each in its turn; return the first step that is to be done outside.
 
         The result goes to `done`, an exception to `fail`. None: all of them wait for the engine, for room, or
@@ -109,7 +118,7 @@ class Session:
                 return call, step
         return None
 
-    def done(self, call: Call, step: Work | Wait, result: Any) -> None:
+    def done(self, call: Call, step: BlockingStep | AsyncStep, result: Any) -> None:
         """Take the result of a step."""
         call.stepping = False
         if call.stream in self._calls:
@@ -131,7 +140,7 @@ class Session:
             call.close()
         self._calls.clear()
 
-    def _move(self, call: Call) -> Work | Wait | None:
+    def _move(self, call: Call) -> BlockingStep | AsyncStep | None:
         """Move one call on, until it waits, is full, over, or needs something done."""
         while call.handler is not None and self._grpc.room(call.stream):
             step: Step = self._guarded(call, call.handler.next)

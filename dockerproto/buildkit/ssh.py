@@ -14,11 +14,21 @@ from struct import Struct
 from typing import Final, Protocol
 
 from dockerproto.buildkit.fsutil import BytesMessage
-from dockerproto.buildkit.handler import OK, Code, Handler, Metadata, RpcError, Services, Step, Unary, Wait
+from dockerproto.buildkit.handler import (
+    OK,
+    AsyncStep,
+    Code,
+    Handler,
+    Metadata,
+    RpcError,
+    Services,
+    Step,
+    Unary,
+)
 from dockerproto.buildkit.messages import CheckAgentRequest
-from dockerproto.endpoint import UnixSocket
+from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.errors import ProtocolViolated
-from dockerproto.network import ByteStream, Network
+from dockerproto.transport.network import ByteStream, Network
 
 DEFAULT_ID: Final = "default"
 """The agent of a mount that names none."""
@@ -114,7 +124,7 @@ class Forwarding:
         if self._answers:
             return BytesMessage(self._answers.popleft()).encode()
         if self._waiting:
-            return Wait(self._agent.receive, self._heard)
+            return AsyncStep(self._agent.receive, self._heard)
         if self._requests:
             return self._ask(self._requests.popleft())
         return OK if self._ended else None
@@ -128,7 +138,7 @@ class Forwarding:
         if kind not in _PASSED_ON:
             return BytesMessage(_FAILURE).encode()
         self._waiting = True
-        return Wait(partial(self._agent.send, request), lambda _: None)
+        return AsyncStep(partial(self._agent.send, request), lambda _: None)
 
     def _heard(self, data: bytes) -> None:
         for answer in self._answered.feed(data):

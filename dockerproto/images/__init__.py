@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from dockerproto.images.build import build
+from dockerproto.images.load_save import export_image, import_filesystem, import_image
+from dockerproto.images.local import delete, exists, get, history, inspect, list, prune, prune_builds, tag
+from dockerproto.images.pull_push import pull, push
 from dockerproto.images.registry import distribution, search
-from dockerproto.images.store import delete, exists, get, history, inspect, list, prune, prune_builds, tag
-from dockerproto.images.transfer import export_image, import_filesystem, import_image, pull, push
-from dockerproto.operation import AsyncNamespace, Namespace, asynchronous, blocking
+from dockerproto.operations.operation import AsyncNamespace, Namespace, asynchronous, blocking
 
 __all__ = ["AsyncImages", "Images"]
 

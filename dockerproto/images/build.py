@@ -8,35 +8,38 @@ from typing import Literal, TypeAlias, cast, overload
 
 from msgspec.structs import replace
 
-from dockerproto.answers import progress
-from dockerproto.auth import ANONYMOUS, AuthsLike, read_auths
-from dockerproto.buildcontext import BuildContext, Compression, read_context
-from dockerproto.decoding import BuildMessages
+from dockerproto.arguments import json_text, strings, strings_by_name
+from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
+from dockerproto.buildcontext.plan import BuildContext, Compression, read_context
+from dockerproto.credentials.credentials import ANONYMOUS, AuthsLike, read_auths
 from dockerproto.images.builders import Builder, for_builder
-from dockerproto.models import Message
-from dockerproto.offer import Offer, Output, SecretLike, read_output, read_secrets, read_ssh
-from dockerproto.operation import Call, Reported
-from dockerproto.recipe import DOCKERFILE, Recipe
-from dockerproto.reference import parse_reference
-from dockerproto.request import (
-    AsyncSource,
+from dockerproto.messages.decoding import BuildMessages
+from dockerproto.messages.models import Message
+from dockerproto.messages.results import BuildReducer, BuildResult
+from dockerproto.operations.operation import Call, Reported
+from dockerproto.operations.replies import progress
+from dockerproto.references import parse_reference
+from dockerproto.request.attachments import (
+    BuildAttachments,
+    Output,
+    SecretLike,
+    read_output,
+    read_secrets,
+    read_ssh,
+)
+from dockerproto.request.parameters import (
     NotOnPodman,
     Parameter,
-    Request,
     default_platform,
     flag,
-    json_text,
     mapping_json,
     number,
-    strings,
-    strings_by_name,
     switch,
     text,
     texts,
-    upload_request,
-    uploadable,
 )
-from dockerproto.results import BuildFold, BuildResult
+from dockerproto.request.request import Request, upload_request
+from dockerproto.sources import AsyncSource, uploadable
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -268,10 +271,10 @@ def build(
         "/build", query, body, timeout, *_encoding(encoding, fileobj), on_upload=on_upload
     )
     arguments = strings_by_name("buildargs", {} if buildargs is None else buildargs, optional=True)
-    recipe = Recipe(fspath(path_dockerfile or DOCKERFILE), arguments)
+    recipe = DockerfileSpec(fspath(path_dockerfile or DOCKERFILE), arguments)
     authorised = replace(_authorised(request, auth, recipe), buildargs=arguments)
     made = for_builder(builder, authorised, _offer(secrets, ssh, output, auth))
-    return progress(made, stream, BuildFold, BuildMessages)
+    return progress(made, stream, BuildReducer, BuildMessages)
 
 
 def _body(
@@ -302,8 +305,8 @@ def _offer(
     ssh: Mapping[str, str | PathLike[str] | None] | None,
     output: Output | None,
     auth: AuthsLike | None,
-) -> Offer:
-    return Offer(
+) -> BuildAttachments:
+    return BuildAttachments(
         secrets=read_secrets(secrets),
         ssh=read_ssh(ssh),
         output=read_output(output),
@@ -311,7 +314,7 @@ def _offer(
     )
 
 
-def _authorised(request: Request, auth: AuthsLike | None, recipe: Recipe) -> Request:
+def _authorised(request: Request, auth: AuthsLike | None, recipe: DockerfileSpec) -> Request:
     if auth == ANONYMOUS:
         return request
     auths = read_auths({} if auth is None else auth)

@@ -7,8 +7,10 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from dockerproto.offer import Offer, Tar
-from dockerproto.request import NotOnPodman, Parameter, Request, json_text
+from dockerproto.arguments import json_text
+from dockerproto.request.attachments import BuildAttachments, Tar
+from dockerproto.request.parameters import NotOnPodman, Parameter
+from dockerproto.request.request import Request
 from dockerproto.versions import Version
 
 Builder: TypeAlias = Literal["classic", "buildkit"]
@@ -36,7 +38,7 @@ _LATER: Final[Mapping[str, Version]] = {"shmsize": Version(1, 42), "ulimits": Ve
 _EXPORTERS: Final = {True: "tar", False: "local"}
 
 
-def for_builder(builder: Builder | None, request: Request, offer: Offer) -> Request:
+def for_builder(builder: Builder | None, request: Request, offer: BuildAttachments) -> Request:
     """Return the request of a build as its builder takes it; without one, as the client may choose.
 
     Raises:
@@ -75,7 +77,7 @@ def _not_taken(parameter: Parameter) -> str | None:
     return None
 
 
-def _for_buildkit(request: Request, offer: Offer) -> Request:
+def _for_buildkit(request: Request, offer: BuildAttachments) -> Request:
     query = (
         *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in request.query),
         Parameter("version", "2", _SINCE, for_podman=NotOnPodman("have BuildKit")),
@@ -85,7 +87,7 @@ def _for_buildkit(request: Request, offer: Offer) -> Request:
     return replace(request, query=query, context=context, offer=offer)
 
 
-def _outputs(offer: Offer) -> str | None:
+def _outputs(offer: BuildAttachments) -> str | None:
     if offer.output is None:
         return None
     return json_text([{"Type": _EXPORTERS[isinstance(offer.output, Tar)], "Attrs": {}}])

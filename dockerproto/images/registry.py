@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dockerproto.answers import document, documents
-from dockerproto.auth import AuthLike
-from dockerproto.filters import Filters, encode_filters
-from dockerproto.models import DistributionInspect, SearchResult
-from dockerproto.operation import Call
-from dockerproto.reference import parse_reference, path_of, registry_of
-from dockerproto.request import Request, number, text
+from dockerproto.credentials.credentials import AuthLike
+from dockerproto.messages.models import DistributionInspect, SearchResult
+from dockerproto.operations.operation import Call
+from dockerproto.operations.replies import json_list, json_object
+from dockerproto.references import parse_reference, path_of, registry_of
+from dockerproto.request.filters import Filters, encode_filters
+from dockerproto.request.parameters import number, text
+from dockerproto.request.request import Request
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -39,7 +40,7 @@ def search(
         raise ValueError("a search needs a term")
     query = (text("term", term), number("limit", limit), text("filters", encode_filters(filters)))
     request = Request(method="GET", path="/images/search", query=query, timeout=timeout)
-    return documents(request.authorised(auth, registry_of(term)))
+    return json_list(request.authorised(auth, registry_of(term)))
 
 
 def distribution(
@@ -62,4 +63,4 @@ def distribution(
     """
     path = f"/distribution/{path_of(name)}/json"
     request = Request(method="GET", path=path, since=Version(1, 30), timeout=timeout)
-    return document(request.authorised(auth, parse_reference(name).registry))
+    return json_object(request.authorised(auth, parse_reference(name).registry))

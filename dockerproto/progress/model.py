@@ -14,9 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dockerproto.progress.board import Board
+from dockerproto.progress.classic_builder import Output
 from dockerproto.progress.layers import number_of, read_layer, text_of
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
-from dockerproto.progress.steps import Output
 from dockerproto.progress.text import printable
 from dockerproto.progress.vertexes import Traces
 

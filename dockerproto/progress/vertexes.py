@@ -11,7 +11,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from dockerproto.buildkit.trace import (
+from dockerproto.errors import ProtocolViolated
+from dockerproto.messages.trace import (
     TRACE,
     StatusResponse,
     Vertex,
@@ -20,7 +21,6 @@ from dockerproto.buildkit.trace import (
     VertexWarning,
     decode_trace,
 )
-from dockerproto.errors import ProtocolViolated
 from dockerproto.progress.board import Board
 from dockerproto.progress.layers import number_of
 from dockerproto.progress.parts import Event, Kind, Line, Part, State

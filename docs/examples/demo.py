@@ -26,10 +26,10 @@ from dockerproto import AsyncImages, DeletedImage, DockerError, Images, ImageSum
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the test bench is no part of what is installed
 
-from tests.bench import dockerd, registry
-from tests.bench.base_image import busybox_layer, context
-from tests.bench.dockerd import Dockerd
-from tests.bench.registry import Registry
+from tests.testbed import dockerd, registry
+from tests.testbed.base_image import busybox_layer, context
+from tests.testbed.dockerd import Dockerd
+from tests.testbed.registry import Registry
 
 DOCKERFILE = """\
 FROM {base}

@@ -30,11 +30,11 @@ from typing import BinaryIO, TypeVar
 
 from dockerproto import Endpoint, Images, UnixSocket
 from dockerproto.client import Client, Configuration
-from dockerproto.connection import Connections
 from dockerproto.docker import AsyncDocker
-from dockerproto.endpoint import Address
-from dockerproto.network import run
-from dockerproto.pieces import FilePart, Piece
+from dockerproto.endpoint.addresses import Address
+from dockerproto.http.connection import Connections
+from dockerproto.transport.chunks import Chunk, FileRange
+from dockerproto.transport.network import run
 from dockerproto.versions import Version
 
 __all__ = ["Replay", "run"]
@@ -47,7 +47,7 @@ CONFIGURATION = Configuration(
 
 
 class Replay:
-    """A network with nothing behind it: a `dockerproto.network.Network`."""
+    """A network with nothing behind it: a `dockerproto.transport.network.Network`."""
 
     def __init__(self, answers: Iterable[bytes]) -> None:
         self.answers = iter(answers)
@@ -87,15 +87,15 @@ class Replay:
 
 
 class Stream:
-    """A connection whose other side says what it is told to: a `dockerproto.network.ByteStream`."""
+    """A connection whose other side says what it is told to: a `dockerproto.transport.network.ByteStream`."""
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
         self._closed = False
 
-    async def send(self, data: Piece, timeout: float | None) -> int:
+    async def send(self, data: Chunk, timeout: float | None) -> int:
         """Keep what is sent: no parts of files, as `open_file` makes none that has them."""
-        assert not isinstance(data, FilePart)
+        assert not isinstance(data, FileRange)
         self._replay.sent += data
         return len(data)
 
@@ -113,7 +113,7 @@ class Stream:
 
 
 class Lock:
-    """A lock that is always free, as there is one task: a `dockerproto.network.Lock`."""
+    """A lock that is always free, as there is one task: a `dockerproto.transport.network.Lock`."""
 
     async def acquire(self, timeout: float | None) -> None:
         """Take it."""

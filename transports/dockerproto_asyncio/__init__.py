@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar, Unpack
 
 from dockerproto.docker import AsyncDocker
-from dockerproto.endpoint import TCP, UnixSocket
+from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import DockerError
 from dockerproto_local import Options, configure, secure
-from dockerproto_local.network import Dialled, LocalNetwork
+from dockerproto_local.base_network import Dialled, LocalNetwork
 from dockerproto_local.stream import SocketStream, connected_to
 
 __all__ = ["Docker"]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from dockerproto import __version__
-from dockerproto_cli import store, transfer
-from dockerproto_cli.offers import read_agent, read_output, read_secret
-from dockerproto_cli.output import Invocation
+from dockerproto_cli import local, remote
+from dockerproto_cli.build_options import read_agent, read_output, read_secret
+from dockerproto_cli.printing import Invocation
 
 Run: TypeAlias = Callable[[Invocation], int | None]
 """What does a command: it returns an exit status, None for success."""
@@ -66,7 +66,7 @@ _PROGRESS: Final = _value(
 COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
     "build": (
         "build an image",
-        transfer.build,
+        remote.build,
         (
             _value("-t", "--tag", action="append", default=[], metavar="NAME[:TAG]", help="a name for it"),
             _value("-f", "--file", metavar="PATH", help="the Dockerfile; -: from standard input"),
@@ -123,10 +123,10 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
             ),
         ),
     ),
-    "history": ("show how an image came about", store.history, (_NO_TRUNC, _IDS, _IMAGE)),
+    "history": ("show how an image came about", local.history, (_NO_TRUNC, _IDS, _IMAGE)),
     "images": (
         "list images",
-        store.images,
+        local.images,
         (
             _flag("-a", "--all", help="the intermediate images of builds too"),
             _flag("--digests", help="show digests"),
@@ -136,10 +136,10 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
             _value("repository", metavar="REPOSITORY[:TAG]", nargs="?", help="only those of this name"),
         ),
     ),
-    "inspect": ("show all that is known of images", store.inspect, (_PLATFORM, _IMAGES)),
+    "inspect": ("show all that is known of images", local.inspect, (_PLATFORM, _IMAGES)),
     "load": (
         "load images from an archive",
-        transfer.load,
+        remote.load,
         (
             _value("-i", "--input", metavar="FILE", help="the archive; standard input by default"),
             _QUIET,
@@ -149,7 +149,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
     ),
     "prune": (
         "delete images that are not used",
-        store.prune,
+        local.prune,
         (
             _flag("-a", "--all", help="all that no container uses, not only those without a name"),
             _flag("-f", "--force", help="do not ask"),
@@ -158,17 +158,17 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
     ),
     "pull": (
         "download an image from its registry",
-        transfer.pull,
+        remote.pull,
         (_flag("-a", "--all-tags", help="all tags"), _QUIET, _PLATFORM, _PROGRESS, _NAME),
     ),
     "push": (
         "upload an image to its registry",
-        transfer.push,
+        remote.push,
         (_flag("-a", "--all-tags", help="all tags"), _QUIET, _PLATFORM, _PROGRESS, _NAME),
     ),
     "rmi": (
         "remove images",
-        store.remove,
+        local.remove,
         (
             _flag("-f", "--force", help="even if they are in use or have other names"),
             _flag("--no-prune", help="keep untagged parents"),
@@ -177,7 +177,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
     ),
     "save": (
         "write images to an archive",
-        transfer.save,
+        remote.save,
         (
             _value("-o", "--output", metavar="FILE", help="the archive; standard output by default"),
             _PLATFORM,
@@ -186,7 +186,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
     ),
     "tag": (
         "give an image another name",
-        store.tag,
+        local.tag,
         (_IMAGE, _value("target", metavar="NAME[:TAG]", help="the other name")),
     ),
 }

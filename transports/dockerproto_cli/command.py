@@ -13,7 +13,7 @@ from typing import Final
 
 from dockerproto import DockerError
 from dockerproto_cli.arguments import parser
-from dockerproto_cli.output import Invocation, complain
+from dockerproto_cli.printing import Invocation, complain
 from dockerproto_httpx import Docker
 
 FAILED: Final = 1

@@ -15,7 +15,7 @@ from msgspec import Struct
 from rich.text import Text
 
 from dockerproto.progress import Kind, Part, Snapshot, State
-from dockerproto_cli.words import duration, of, size
+from dockerproto_cli.formatting import duration, of, size
 
 STYLES: Final[Mapping[State, str]] = {
     State.WAITING: "dim",

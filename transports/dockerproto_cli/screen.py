@@ -13,8 +13,8 @@ from rich.text import Text
 
 from dockerproto.progress import Event, Snapshot, Tracker
 from dockerproto_cli.drawing import ASCII, UNICODE, Drawing
-from dockerproto_cli.plain import Plain
-from dockerproto_cli.words import encodable
+from dockerproto_cli.formatting import encodable
+from dockerproto_cli.lines import Plain
 
 _PER_SECOND: Final = 10
 

@@ -10,16 +10,15 @@ from typing import Any, Final, Self, Unpack, cast
 import httpx
 
 from dockerproto.client import Client, Ping
+from dockerproto.credentials.source import check_blocking
 from dockerproto.docker import AnyDocker
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
-from dockerproto.http11 import Head, Message
+from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
-from dockerproto.login import login
-from dockerproto.lookup import check_blocking
-from dockerproto.network import run
-from dockerproto.operation import Namespace, blocking
-from dockerproto.system import version
+from dockerproto.operations.operation import Namespace, blocking
+from dockerproto.operations.system import login, version
 from dockerproto.timeouts import Timer
+from dockerproto.transport.network import run
 from dockerproto_httpx.transport import TIMER, BlockingNetwork, Body, Content, EngineTransport
 from dockerproto_local import Options, configure, secure
 
@@ -79,7 +78,7 @@ class _Sender:
         self._transport: Final = transport
         self._base: Final = base
 
-    async def send(self, message: Message, timer: Timer) -> _Answer:
+    async def send(self, message: WireRequest, timer: Timer) -> _Answer:
         headers = [*message.headers]
         if message.upload is not None:
             headers.append(("Transfer-Encoding", "chunked"))

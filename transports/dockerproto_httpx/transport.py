@@ -18,14 +18,14 @@ from typing import Any, Final, TypeVar, cast
 
 import httpx
 
-from dockerproto.connection import Answer, Connections
-from dockerproto.endpoint import TCP, Address
-from dockerproto.http11 import Buffer, Message, Upload
-from dockerproto.network import run
-from dockerproto.pieces import FilePart
+from dockerproto.endpoint.addresses import TCP, Address
+from dockerproto.http.connection import Connections, HTTPResponse
+from dockerproto.http.http11 import Upload, WireRequest
 from dockerproto.timeouts import Timeout, Timer
-from dockerproto_local.files import read_part
-from dockerproto_local.network import Dialled, LocalNetwork
+from dockerproto.transport.chunks import Buffer, FileRange
+from dockerproto.transport.network import run
+from dockerproto_local.base_network import Dialled, LocalNetwork
+from dockerproto_local.file_ranges import read_part
 from dockerproto_local.stream import SocketStream, connected_to
 
 T = TypeVar("T")
@@ -169,7 +169,7 @@ class _Stream(SocketStream):
 class Body(httpx.SyncByteStream):
     """The body of a response."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HTTPResponse) -> None:
         self._answer: Final = answer
         self.receive: Final = answer.receive
         """Returns the next bytes, none at the end."""
@@ -194,7 +194,7 @@ class Content(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         """Yield it, for other transports, which may keep what they get."""
         while self.upload is not None and (data := run(self.upload.next())):
-            yield read_part(data) if isinstance(data, FilePart) else bytes(data)
+            yield read_part(data) if isinstance(data, FileRange) else bytes(data)
 
 
 class _Upload:
@@ -210,10 +210,10 @@ class _Upload:
         """Leave it to its owner."""
 
 
-def _message(request: httpx.Request) -> Message:
+def _message(request: httpx.Request) -> WireRequest:
     pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
     headers = [each for each in pairs if each[0].lower() not in _FRAMING]
-    return Message(request.method, request.url.raw_path.decode("ascii"), headers, _upload(request))
+    return WireRequest(request.method, request.url.raw_path.decode("ascii"), headers, _upload(request))
 
 
 def _upload(request: httpx.Request) -> Upload | None:

@@ -15,17 +15,23 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypedDict, TypeVar
 
-from dockerproto.choice import Choice, Machine, choose, default_endpoint, stored_endpoint
+from dockerproto.arguments import strings_by_name
 from dockerproto.client import Configuration
-from dockerproto.contexts import CONFIG_FILE, DEFAULT_CONTEXT, TLS_FILES, meta_path, tls_path
-from dockerproto.decoding import MESSAGE_LIMIT
-from dockerproto.endpoint import DEFAULT_SOCKET, TLS, Address, Endpoint
+from dockerproto.config.headers import VARIABLE as HEADERS_VARIABLE
+from dockerproto.config.headers import Headers, checked_headers, read_headers, read_variable
+from dockerproto.config.proxies import read_proxies
+from dockerproto.credentials.source import CredentialsLike
+from dockerproto.endpoint.addresses import DEFAULT_SOCKET, TLS, Address, Endpoint
+from dockerproto.endpoint.contexts import CONFIG_FILE, DEFAULT_CONTEXT, TLS_FILES, meta_path, tls_path
+from dockerproto.endpoint.resolution import (
+    ContextSelection,
+    HostFacts,
+    choose,
+    default_endpoint,
+    stored_endpoint,
+)
 from dockerproto.errors import ContextError, InvalidHeader
-from dockerproto.headers import VARIABLE as HEADERS_VARIABLE
-from dockerproto.headers import Headers, checked_headers, read_headers, read_variable
-from dockerproto.lookup import CredentialsLike
-from dockerproto.proxies import read_proxies
-from dockerproto.request import strings_by_name
+from dockerproto.messages.decoding import MESSAGE_LIMIT
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_timeout
 from dockerproto.versions import Version, pinned_version
 from dockerproto_local.credentials import StoredCredentials
@@ -117,7 +123,9 @@ def find_endpoint(
         raise ValueError("url= and context= both name an engine")
     home, directory = _directories(environment)
     if url is not None:
-        return default_endpoint(url, Choice(DEFAULT_CONTEXT), _machine(environment, home, directory), tls)
+        return default_endpoint(
+            url, ContextSelection(DEFAULT_CONTEXT), _machine(environment, home, directory), tls
+        )
     choice = choose(context, environment, _config(directory))
     if choice.broken:
         warnings.warn(_passed_over(directory, choice.broken), stacklevel=_CALLER)
@@ -210,10 +218,10 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _machine(environment: Mapping[str, str], home: str, directory: str) -> Machine:
+def _machine(environment: Mapping[str, str], home: str, directory: str) -> HostFacts:
     """Return what the default context is decided by."""
     certificates = environment.get("DOCKER_CERT_PATH") or directory
-    return Machine(
+    return HostFacts(
         environment=environment,
         certificates=certificates,
         tls_files=[each for each in TLS_FILES if _is(Path.exists, Path(certificates, each))],

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dockerproto.auth import Credentials
-from dockerproto.credhelper import CredentialHelper
-from dockerproto.dockerconfig import (
+from dockerproto.credentials.config_file import (
     DockerConfig,
     credentials_of,
     helper_of,
@@ -22,6 +20,8 @@ from dockerproto.dockerconfig import (
     read_config,
     with_credentials,
 )
+from dockerproto.credentials.credentials import Credentials
+from dockerproto.credentials.helper import CredentialHelper
 from dockerproto.errors import CredentialsError
 
 VARIABLE: Final = "DOCKER_AUTH_CONFIG"

@@ -8,7 +8,7 @@ import stat
 from typing import BinaryIO, Final
 
 from dockerproto.buildkit.filesystem import in_order
-from dockerproto.disk import Node
+from dockerproto.transport.files import Node
 from dockerproto_local.walk import described
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

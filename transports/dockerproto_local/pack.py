@@ -13,9 +13,9 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from typing import Final
 
+from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.tar_writer import BLOCK, END, tar_header
 from dockerproto.errors import UploadFailed
-from dockerproto.tar import BLOCK, END, tar_header
-from dockerproto.tree import Entry
 from dockerproto_local.walk import cannot_read
 
 PIECE: Final = 2**20
@@ -29,7 +29,9 @@ _ZEROS: Final = bytes(BLOCK)
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def pack(root: str, entries: Iterable[Entry], added: Iterable[tuple[Entry, bytes]] = ()) -> Generator[bytes]:
+def pack(
+    root: str, entries: Iterable[FileEntry], added: Iterable[tuple[FileEntry, bytes]] = ()
+) -> Generator[bytes]:
     """Return the pieces of an archive with entries of a directory.
 
     Args:
@@ -63,7 +65,9 @@ def _joined(blocks: Generator[bytes]) -> Generator[bytes]:
     yield b"".join(parts)
 
 
-def _blocks(root: str, entries: Iterable[Entry], added: Iterable[tuple[Entry, bytes]]) -> Generator[bytes]:
+def _blocks(
+    root: str, entries: Iterable[FileEntry], added: Iterable[tuple[FileEntry, bytes]]
+) -> Generator[bytes]:
     """Yield headers, contents, and what fills their blocks."""
     for entry in entries:
         yield tar_header(entry)

@@ -12,9 +12,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import IO, Final
 
-from dockerproto.http11 import Buffer
-from dockerproto.network import ByteStream
-from dockerproto.pieces import Piece
+from dockerproto.transport.chunks import Buffer, Chunk
+from dockerproto.transport.network import ByteStream
 
 
 class SSHStream:
@@ -26,7 +25,7 @@ class SSHStream:
         self._complaints: Final = complaints
         self._answered = False
 
-    async def send(self, data: Piece, timeout: float | None) -> int:
+    async def send(self, data: Chunk, timeout: float | None) -> int:
         """Send data; return how many bytes of it went out before something came in, all if nothing did."""
         with self._failing():
             return await self._stream.send(data, timeout)

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from dockerproto.pieces import FilePart, Piece
-from dockerproto_local.files import send_part
+from dockerproto.transport.chunks import Chunk, FileRange
+from dockerproto_local.file_ranges import send_part
 
 _SMALLEST: Final = 16 * 2**10
 _LARGEST: Final = 120 * 2**10
@@ -46,14 +46,14 @@ class SocketStream(ABC):
         self._asked = False
         self._woken = False
         self._buffer = memoryview(bytearray(_SMALLEST))
-        self._unsent: memoryview | FilePart = _NOTHING
+        self._unsent: memoryview | FileRange = _NOTHING
         """What is being sent, which who watches the socket may go on with."""
         self._arrived: int | OSError | None = None
         """What was received by who watches the socket: how much is in the buffer, or why nothing is."""
 
-    async def send(self, data: Piece, timeout: float | None) -> int:
+    async def send(self, data: Chunk, timeout: float | None) -> int:
         """Send data; return how many bytes of it went out before something came in, all if nothing did."""
-        self._unsent = data if isinstance(data, FilePart) else memoryview(data)
+        self._unsent = data if isinstance(data, FileRange) else memoryview(data)
         self._asked = True
         try:
             while self._unsent:
@@ -115,7 +115,7 @@ class SocketStream(ABC):
 
     def _send(self) -> None:
         data = self._unsent
-        if isinstance(data, FilePart):
+        if isinstance(data, FileRange):
             self._unsent = send_part(self.socket, data)
         else:
             self._unsent = data[self.socket.send(data) :]

@@ -20,11 +20,11 @@ from io import BytesIO
 from threading import Lock
 from typing import IO, BinaryIO, Final, cast
 
+from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.filesystem import Tree
-from dockerproto.disk import Opened
 from dockerproto.errors import UploadFailed
-from dockerproto.request import Source
-from dockerproto.tree import Entry
+from dockerproto.sources import Source
+from dockerproto.transport.files import Opened
 
 PIECE: Final = 256 * 2**10
 """How many bytes are copied at once into a temporary file."""
@@ -141,10 +141,10 @@ class _Content:
         self._file.close()
 
 
-def _entry(path: str, member: tarfile.TarInfo) -> Entry:
+def _entry(path: str, member: tarfile.TarInfo) -> FileEntry:
     kind = _TYPES.get(member.type, stat.S_IFREG)
     hard = member.islnk()
-    return Entry(
+    return FileEntry(
         path=path,
         mode=kind | stat.S_IMODE(member.mode),
         size=0 if hard or kind != stat.S_IFREG else member.size,

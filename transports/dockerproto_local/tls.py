@@ -11,12 +11,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
-from dockerproto.endpoint import TLS
+from dockerproto.endpoint.addresses import TLS
 from dockerproto.errors import ConnectionFailed
-from dockerproto.http11 import Buffer
-from dockerproto.network import ByteStream
-from dockerproto.pieces import FilePart, Piece
-from dockerproto_local.files import read_part
+from dockerproto.transport.chunks import Buffer, Chunk, FileRange
+from dockerproto.transport.network import ByteStream
+from dockerproto_local.file_ranges import read_part
 
 T = TypeVar("T")
 
@@ -60,9 +59,9 @@ class TLSStream:
         await self._retry(self._tls.do_handshake, timeout)
         await self._flush(timeout)
 
-    async def send(self, data: Piece, timeout: float | None) -> int:
+    async def send(self, data: Chunk, timeout: float | None) -> int:
         """Send data; return how many bytes of it went out before something came in, all if nothing did."""
-        rest = memoryview(read_part(data) if isinstance(data, FilePart) else data).cast("B")
+        rest = memoryview(read_part(data) if isinstance(data, FileRange) else data).cast("B")
         while rest and await self._flush(timeout):
             rest = rest[await self._retry(partial(self._tls.write, rest[:_AT_ONCE]), timeout) :]
         await self._flush(timeout)

@@ -11,16 +11,16 @@ import stat
 from collections.abc import Generator, Iterator
 from typing import Final
 
+from dockerproto.buildcontext.dockerignore import Patterns
+from dockerproto.buildcontext.entry import FileEntry, PathFilter
 from dockerproto.errors import UploadFailed
-from dockerproto.ignore import Patterns
-from dockerproto.tree import Choice, Entry
 
 _Links = dict[tuple[int, int], str]
 
 
 def walk(
-    root: str | os.PathLike[str], choice: Choice | None = None, *, parents: bool = True
-) -> Generator[Entry]:
+    root: str | os.PathLike[str], choice: PathFilter | None = None, *, parents: bool = True
+) -> Generator[FileEntry]:
     """Yield the entries of a directory: without sockets, and owned by nobody in particular.
 
     Only the names of the directories on the way to the present entry are in memory.
@@ -34,7 +34,7 @@ def walk(
         UploadFailed: A directory or a file cannot be looked at, or is gone.
     """
     links: _Links = {}
-    waiting: list[Entry] = []
+    waiting: list[FileEntry] = []
     levels = [_Level(os.fspath(root), "", choice or Patterns([]).root, None)]
     while levels:
         level = levels[-1]
@@ -57,13 +57,13 @@ def walk(
 class _Level:
     """A directory that is being walked."""
 
-    def __init__(self, path: str, prefix: str, choice: Choice, entry: Entry | None) -> None:
+    def __init__(self, path: str, prefix: str, choice: PathFilter, entry: FileEntry | None) -> None:
         self._rest: Final = _listing(path)
         self._prefix: Final = prefix
         self._choice: Final = choice
         self.entry: Final = entry
 
-    def entries(self, links: _Links) -> Iterator[tuple[os.DirEntry[str], Entry, Choice]]:
+    def entries(self, links: _Links) -> Iterator[tuple[os.DirEntry[str], FileEntry, PathFilter]]:
         """Yield what is taken or looked into, from where it was left."""
         for found in self._rest:
             path = self._prefix + found.name
@@ -83,7 +83,7 @@ def _listing(path: str) -> Iterator[os.DirEntry[str]]:
         raise cannot_read(path, error) from error
 
 
-def entry_at(root: str, path: str) -> Entry:
+def entry_at(root: str, path: str) -> FileEntry:
     """Return the entry of a file of a directory, alone.
 
     Raises:
@@ -96,7 +96,7 @@ def entry_at(root: str, path: str) -> Entry:
         raise cannot_read(where, error) from error
 
 
-def _entry(found: os.DirEntry[str], path: str, links: _Links) -> Entry | None:
+def _entry(found: os.DirEntry[str], path: str, links: _Links) -> FileEntry | None:
     """Return what is sent of a file, None for a socket."""
     try:
         status = found.stat(follow_symlinks=False)
@@ -106,21 +106,21 @@ def _entry(found: os.DirEntry[str], path: str, links: _Links) -> Entry | None:
             first = links.setdefault((status.st_dev, status.st_ino), path)
             if first != path:
                 mode = stat.S_IFREG | stat.S_IMODE(status.st_mode)
-                return Entry(path=path, mode=mode, mtime=status.st_mtime_ns, target=first, hard=True)
+                return FileEntry(path=path, mode=mode, mtime=status.st_mtime_ns, target=first, hard=True)
         return described(path, status, found.path)
     except OSError as error:
         raise cannot_read(found.path, error) from error
 
 
-def described(path: str, status: os.stat_result, where: str) -> Entry:
+def described(path: str, status: os.stat_result, where: str) -> FileEntry:
     """Return the entry of a path of a tree, which is at some place of this machine. Raises OSError."""
     mode, mtime = status.st_mode, status.st_mtime_ns
     if stat.S_ISREG(mode):
-        return Entry(path=path, mode=mode, size=status.st_size, mtime=mtime)
+        return FileEntry(path=path, mode=mode, size=status.st_size, mtime=mtime)
     if stat.S_ISLNK(mode):
         target = os.readlink(where)  # noqa: PTH115  # half of the time
-        return Entry(path=path, mode=mode, mtime=mtime, target=target)
-    return Entry(path=path, mode=mode, mtime=mtime, device=_device(status))
+        return FileEntry(path=path, mode=mode, mtime=mtime, target=target)
+    return FileEntry(path=path, mode=mode, mtime=mtime, device=_device(status))
 
 
 def _device(status: os.stat_result) -> tuple[int, int]:

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar, Unpack
 import trio
 
 from dockerproto.docker import AsyncDocker
-from dockerproto.endpoint import TCP, UnixSocket
+from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto_local import Options, configure, secure
-from dockerproto_local.network import Dialled, LocalNetwork
+from dockerproto_local.base_network import Dialled, LocalNetwork
 from dockerproto_local.stream import SocketStream, connected_to
 
 __all__ = ["Docker"]

@@ -1,0 +1,156 @@
+"""Credentials of registries, and the headers that carry them.
+
+The engine wants base64url with padding; it ignores what it cannot read without a word, so the
+form matters. Secrets are never part of a repr.
+Documented at https://docs.docker.com/reference/api/engine/#section/Authentication.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from dockerproto.redacted import Redacted
+from dockerproto.references import HUB, registry_named
+
+HUB_SERVER: Final = "https://index.docker.io/v1/"
+"""The server address of Docker Hub's credentials."""
+TOKEN_USER: Final = "<token>"  # noqa: S105  # a name
+"""The name that is kept with an identity token, where there is room for a name and a password only."""
+
+
+class Credentials(Redacted, frozen=True, kw_only=True):
+    """What a registry is told; only the server's address is shown in the repr."""
+
+    _hidden = ("username", "password", "identitytoken", "registrytoken")
+
+    username: str = ""
+    """Name of the user."""
+    password: str = ""
+    """Password or access token that goes with the name."""
+    identitytoken: str = ""
+    """Refresh token of an OAuth login, instead of the password."""
+    registrytoken: str = ""
+    """Bearer token, passed to the registry unchanged."""
+    serveraddress: str = ""
+    """``host[:port]`` of the registry, or `HUB_SERVER` for Docker Hub."""
+
+    def for_registry(self, registry: str) -> Credentials:
+        """Return them with the address of a registry, unless they have an address or are none."""
+        if self.serveraddress or self == ANONYMOUS:
+            return self
+        return replace(self, serveraddress=server_of(registry))
+
+    def header(self) -> str:
+        """Return the value of ``X-Registry-Auth``.
+
+        >>> Credentials(username="me", password="secret", serveraddress="r.example").header()
+        'eyJ1c2VybmFtZSI6Im1lIiwicGFzc3dvcmQiOiJzZWNyZXQiLCJzZXJ2ZXJhZGRyZXNzIjoici5leGFtcGxlIn0='
+        """
+        return _header(_known(self))
+
+    def document(self) -> bytes:
+        """Return them as JSON."""
+        return msgspec.json.encode(_known(self))
+
+
+_NAMES: Final = Credentials.__struct_fields__
+_IGNORED: Final = frozenset({"email", "auth"})
+
+AuthLike: TypeAlias = Credentials | Mapping[str, str] | str | bytes
+"""Credentials in any of the forms that `read_auth` takes."""
+
+ANONYMOUS: Final = Credentials()
+"""No credentials, said in so many words: as ``auth`` of an operation, it has none looked up."""
+
+AuthsLike: TypeAlias = Mapping[str, AuthLike] | Credentials
+"""Credentials by registry, each in any of the forms that `read_auth` takes; or `ANONYMOUS`."""
+
+
+def server_of(registry: str) -> str:
+    """Return the address under which the credentials of a registry are kept, and sent."""
+    return HUB_SERVER if registry == HUB else registry
+
+
+def registry_config(auths: Mapping[str, Credentials]) -> str:
+    """Return the value of ``X-Registry-Config``, of credentials by registry; "" if they are none.
+
+    >>> registry_config({"docker.io": Credentials(identitytoken="t")})
+    'eyJodHRwczovL2luZGV4LmRvY2tlci5pby92MS8iOnsiaWRlbnRpdHl0b2tlbiI6InQifX0='
+    """
+    known = {server_of(registry): _known(each) for registry, each in auths.items() if each != ANONYMOUS}
+    return _header(known) if known else ""
+
+
+def read_auths(auths: AuthsLike) -> dict[str, Credentials]:
+    """Read credentials by registry, which may be named by an address too.
+
+    Raises:
+        TypeError: They are no mapping, or one of them is of no type for credentials.
+        ValueError: A key is no registry, or one of them is of no form of credentials.
+    """
+    if not isinstance(auths, Mapping):
+        raise TypeError(f"auth is a mapping from registries to credentials, not {type(auths).__name__}")
+    named = ((registry_named(address), auth) for address, auth in auths.items())
+    return {registry: read_auth(auth).for_registry(registry) for registry, auth in named}
+
+
+def read_auth(auth: AuthLike) -> Credentials:
+    """Read credentials in any of the forms that are in use.
+
+    These are `Credentials`; a mapping with ``username`` and ``password``, with ``identitytoken``, with
+    ``registrytoken``, or with ``auth``, the base64 of "user:password"; and that base64, str or bytes.
+
+    >>> read_auth({"auth": "bWU6c2VjcmV0"}) == Credentials(username="me", password="secret")
+    True
+
+    Raises:
+        TypeError: It is of no such type.
+        ValueError: It is of no such form; the message quotes nothing of it but names of keys.
+    """
+    if isinstance(auth, Credentials):
+        return auth
+    if isinstance(auth, str | bytes):
+        return _decode(auth)
+    if not isinstance(auth, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"auth is a mapping, a str or bytes, not {type(auth).__name__}")
+    return _from_mapping(auth)
+
+
+def _known(credentials: Credentials) -> dict[str, str]:
+    return {name: value for name in _NAMES if (value := getattr(credentials, name))}
+
+
+def _header(value: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(value)).decode("ascii")
+
+
+def _from_mapping(auth: Mapping[str, str]) -> Credentials:
+    unknown = sorted(map(str, set(auth) - set(_NAMES) - _IGNORED))
+    if unknown:
+        raise ValueError(f"auth has keys that mean nothing: {', '.join(unknown)}")
+    if any(not isinstance(value, str) for value in auth.values()):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError("the values of auth are str")
+    base = _decode(auth["auth"]) if auth.get("auth") else ANONYMOUS
+    credentials = replace(base, **{name: auth[name] for name in _NAMES if name in auth})
+    if not (credentials.username or credentials.identitytoken or credentials.registrytoken):
+        raise ValueError("auth needs username and password, identitytoken, registrytoken or auth")
+    return credentials
+
+
+def _decode(text: str | bytes) -> Credentials:
+    raw = text.encode() if isinstance(text, str) else text
+    try:
+        standard = raw.translate(bytes.maketrans(b"-_", b"+/"))
+        decoded = base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise ValueError("auth is not the base64 of user:password") from None
+    username, colon, password = decoded.partition(":")
+    if not colon or not username or username.startswith("{"):  # JSON would be the header itself
+        raise ValueError("auth is not the base64 of user:password")
+    return Credentials(username=username, password=password)

@@ -1,0 +1,205 @@
+"""Export, load and import images: between the engine and archives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, overload
+
+from dockerproto.arguments import strings
+from dockerproto.images.local import LATEST
+from dockerproto.images.pull_push import CREATE
+from dockerproto.messages.models import Message
+from dockerproto.messages.results import (
+    ImportReducer,
+    ImportResult,
+)
+from dockerproto.operations.operation import Call, Downloaded, Reported
+from dockerproto.operations.replies import archive, progress
+from dockerproto.references import path_of, repository
+from dockerproto.request.parameters import (
+    Parameter,
+    default_platform,
+    platform_json,
+    switch,
+    text,
+    texts,
+)
+from dockerproto.request.request import Request, upload_request
+from dockerproto.sources import AsyncSource, uploadable
+from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.versions import Version
+
+
+def export_image(
+    name: str | Iterable[str], timeout: TimeoutLike = DEFAULT, *, platform: str | None = None
+) -> Downloaded:
+    """Export an image, or several in one archive, as a tar.
+
+    Args:
+        name: Reference or id, or several. Of a repository without a tag Docker exports all tags.
+        timeout: Limits of this call; unlimited by default.
+        platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+
+    Returns:
+        A stream of bytes, which can be read as a file too.
+
+    Raises:
+        NotFound: There is no such image.
+        DockerStreamError: The engine failed in the middle of the archive.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageGet.
+    """
+    names = strings("name", name)
+    if not names:
+        raise ValueError("no image to export")
+    paths = [path_of(each) for each in names]
+    path = f"/images/{paths[0]}/get" if len(names) == 1 else "/images/get"
+    query = (
+        texts("names", names if len(names) > 1 else ()),
+        text("platform", platform_json(platform), since=Version(1, 48)),
+    )
+    return archive(Request(method="GET", path=path, query=query, timeout=timeout, long=True))
+
+
+@overload
+def import_image(
+    data: AsyncSource,
+    stream: Literal[False] = False,
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    quiet: bool = True,
+    platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
+) -> Call[list[Message]]: ...
+
+
+@overload
+def import_image(
+    data: AsyncSource,
+    stream: Literal[True],
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    quiet: bool = True,
+    platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
+) -> Reported[ImportResult]: ...
+
+
+def import_image(
+    data: AsyncSource,
+    stream: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    quiet: bool = True,
+    platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
+) -> Call[list[Message]] | Reported[ImportResult]:
+    """Load the images of an archive, as `export_image` and ``docker save`` make them.
+
+    Args:
+        data: The archive, plain or compressed: bytes, a path, a file, an iterable, or on async clients
+            an async iterable. Podman 4.3 takes plain ones only.
+        stream: Hand out the messages as they come, instead of a list of them.
+        timeout: Limits of this call; unlimited by default.
+        quiet: Say only what was loaded, not how far each layer is.
+        platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+        on_upload: Called with the number of bytes of the archive that are sent so far, after each piece.
+
+    Raises:
+        BadRequest: It is no such archive.
+        DockerStreamError: The engine failed in the middle.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageLoad.
+    """
+    query = (
+        switch("quiet", quiet),
+        text("platform", platform_json(platform), since=Version(1, 48)),
+    )
+    body = uploadable("data", data)
+    request = upload_request("/images/load", query, body, timeout, on_upload=on_upload)
+    return progress(request, stream, ImportReducer)
+
+
+@overload
+def import_filesystem(
+    source: AsyncSource,
+    *,
+    repo: str | None = None,
+    tag: str | None = None,
+    message: str | None = None,
+    changes: str | Iterable[str] = (),
+    platform: str | None = None,
+    stream: Literal[False] = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]]: ...
+
+
+@overload
+def import_filesystem(
+    source: AsyncSource,
+    *,
+    repo: str | None = None,
+    tag: str | None = None,
+    message: str | None = None,
+    changes: str | Iterable[str] = (),
+    platform: str | None = None,
+    stream: Literal[True],
+    timeout: TimeoutLike = DEFAULT,
+) -> Reported[ImportResult]: ...
+
+
+def import_filesystem(
+    source: AsyncSource,
+    *,
+    repo: str | None = None,
+    tag: str | None = None,
+    message: str | None = None,
+    changes: str | Iterable[str] = (),
+    platform: str | None = None,
+    stream: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[list[Message]] | Reported[ImportResult]:
+    """Make an image of one layer of the tar of a root file system.
+
+    Args:
+        source: The tar, plain or compressed: bytes, a path, a file, an iterable, on async clients an
+            async iterable; or the URL of one, a str with ``://``, which the engine fetches.
+        repo: A name for the image, with a tag or without, which means ``latest``.
+        tag: The tag, if `repo` has none.
+        message: The comment in the image's history.
+        changes: Instructions of a Dockerfile to apply, such as ``CMD ["sh"]``.
+        platform: ``os[/arch[/variant]]``; by default what ``DOCKER_DEFAULT_PLATFORM`` says. Since API 1.32.
+        stream: Hand out the messages as they come, instead of a list of them.
+        timeout: Limits of this call; unlimited by default.
+
+    Returns:
+        Messages, of which the last has the image's id as its ``status``.
+
+    Raises:
+        BadRequest: A change is none that is possible, or the tar is none.
+        DockerStreamError: The engine failed in the middle.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageCreate.
+    """
+    url = source if isinstance(source, str) and "://" in source else None
+    query = (
+        Parameter("fromSrc", url or "-"),
+        text("repo", _new_name(repo, tag)),
+        text("message", message),
+        texts("changes", changes),
+        default_platform(platform),
+    )
+    body = None if url else uploadable("source", source)
+    return progress(upload_request(CREATE, query, body, timeout), stream, ImportReducer)
+
+
+def _new_name(repo: str | None, tag: str | None) -> str | None:
+    """Return a name with its tag inside, which is where every engine looks for it."""
+    if repo is None:
+        if tag is not None:
+            raise ValueError("a tag without a repo")
+        return None
+    new = repository(repo, tag, "repo")
+    if new.digest is not None:
+        raise ValueError(f"a digest cannot be given to an image: {repo!r}")
+    return f"{new.name}:{new.tag or LATEST}"

@@ -1,0 +1,279 @@
+"""The images that an engine has: what it knows of them, their names, and their end."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from dockerproto.arguments import strings
+from dockerproto.messages.models import (
+    BuildsPruned,
+    DeletedImage,
+    HistoryEntry,
+    ImageInspect,
+    ImagesPruned,
+    ImageSummary,
+)
+from dockerproto.operations.operation import Call
+from dockerproto.operations.replies import created, existence, json_list, json_object
+from dockerproto.references import path_of, repository
+from dockerproto.request.filters import Filters, combined, encode_filters
+from dockerproto.request.parameters import (
+    NotOnPodman,
+    Parameter,
+    any_parameter,
+    flag,
+    number,
+    platform_json,
+    text,
+    texts,
+)
+from dockerproto.request.request import Request
+from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.versions import Version
+
+LATEST: Final = "latest"
+
+
+def list(
+    *,
+    filters: Filters | str | None = None,
+    all: bool = False,
+    digests: bool = False,
+    shared_size: bool = False,
+    manifests: bool = False,
+    timeout: TimeoutLike = DEFAULT,
+    **params: object,
+) -> Call[builtins.list[ImageSummary]]:
+    """List the images of the engine, the newest first.
+
+    Args:
+        filters: Which ones: ``dangling`` (bool), ``label`` (``key`` or ``key=value``), ``reference`` (a
+            glob), ``before`` and ``since`` (an image), ``until`` (a time). A JSON text is deprecated.
+        all: Include the intermediate images of classic builds.
+        digests: Ask for digests; every engine sends them anyway.
+        shared_size: Compute ``SharedSize``. Since API 1.42.
+        manifests: Include the ``Manifests`` of each image. Since API 1.47.
+        timeout: Limits of this call.
+        params: Other parameters of the endpoint, as they are on the wire; bool become 1 or 0.
+
+    Raises:
+        NotFound: The image of a filter does not exist.
+        BadRequest: A filter is unknown or its value malformed.
+        UnsupportedEngine: A filter has several values, and it is a Podman.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageList.
+    """
+    query = (
+        _filters(encode_filters(filters)),
+        flag("all", all),
+        replace(flag("digests", digests), for_podman=None),  # Podman 4.3 answers it with nothing
+        flag("shared-size", shared_size, "shared_size", since=Version(1, 42)),
+        flag("manifests", manifests, since=Version(1, 47)),
+        *(any_parameter(name, value) for name, value in params.items()),
+    )
+    return json_list(Request(method="GET", path="/images/json", query=query, timeout=timeout))
+
+
+def inspect(
+    name: str, *, platform: str | None = None, manifests: bool = False, timeout: TimeoutLike = DEFAULT
+) -> Call[ImageInspect]:
+    """Return all that the engine knows of an image.
+
+    Args:
+        name: Reference, id or unambiguous prefix of an id.
+        platform: Which platform of an image with several, ``os/arch[/variant]``. Since API 1.49.
+        manifests: Include the ``Manifests``; not with `platform`. Since API 1.48.
+        timeout: Limits of this call.
+
+    Raises:
+        NotFound: There is no such image.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageInspect.
+    """
+    if platform is not None and manifests:
+        raise ValueError("platform and manifests exclude each other")
+    query = (
+        text("platform", platform_json(platform), since=Version(1, 49)),
+        flag("manifests", manifests, since=Version(1, 48)),
+    )
+    return json_object(
+        Request(method="GET", path=f"/images/{path_of(name)}/json", query=query, timeout=timeout)
+    )
+
+
+def get(name: str) -> Call[ImageInspect]:
+    """Do what `inspect` does: deprecated, as in aiodocker."""
+    warnings.warn("images.get() is deprecated, use images.inspect()", DeprecationWarning, stacklevel=3)
+    return inspect(name)
+
+
+def exists(name: str, *, timeout: TimeoutLike = DEFAULT) -> Call[bool]:
+    """Return whether the engine has an image of this name or id.
+
+    Any other failure than its absence raises.
+    """
+    return existence(inspect(name, timeout=timeout).items.request)
+
+
+def history(
+    name: str, *, platform: str | None = None, timeout: TimeoutLike = DEFAULT
+) -> Call[builtins.list[HistoryEntry]]:
+    """Return how an image came about, the newest step first.
+
+    Args:
+        name: Reference or id.
+        platform: Which platform of an image with several, ``os/arch[/variant]``. Since API 1.48.
+        timeout: Limits of this call.
+
+    Raises:
+        NotFound: There is no such image.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageHistory.
+    """
+    query = (text("platform", platform_json(platform), since=Version(1, 48)),)
+    path = f"/images/{path_of(name)}/history"
+    return json_list(Request(method="GET", path=path, query=query, timeout=timeout))
+
+
+def tag(name: str, repo: str, *, tag: str | None = None, timeout: TimeoutLike = DEFAULT) -> Call[bool]:
+    """Give an image another name; a name that was another image's is moved.
+
+    Args:
+        name: Reference or id of the image.
+        repo: The repository of the new name, with a tag or without.
+        tag: The tag of the new name; ``latest`` if there is none in `repo` either.
+        timeout: Limits of this call.
+
+    Returns:
+        True; whatever else happened raises.
+
+    Raises:
+        NotFound: There is no such image.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageTag.
+    """
+    new = repository(repo, tag, "repo")
+    if new.digest is not None:
+        raise ValueError(f"a digest cannot be given to an image: {repo!r}")
+    query = (Parameter("repo", new.name), Parameter("tag", new.tag or LATEST))
+    return created(Request(method="POST", path=f"/images/{path_of(name)}/tag", query=query, timeout=timeout))
+
+
+def delete(
+    name: str,
+    *,
+    force: bool = False,
+    noprune: bool = False,
+    platforms: str | Iterable[str] = (),
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[builtins.list[DeletedImage]]:
+    """Remove a name of an image, and with the last name the image and its untagged parents.
+
+    Args:
+        name: Reference, id or unambiguous prefix of an id.
+        force: Remove it even if stopped containers use it or it has other names. Podman then removes
+            the containers too.
+        noprune: Keep untagged parents.
+        platforms: Remove these platforms of it only, ``os/arch[/variant]``. Since API 1.50.
+        timeout: Limits of this call.
+
+    Returns:
+        What was untagged and what was deleted, in order.
+
+    Raises:
+        NotFound: There is no such image.
+        Conflict: It is in use, or has other names.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageDelete.
+    """
+    chosen = [each for one in strings("platforms", platforms) if (each := platform_json(one))]
+    query = (
+        flag("force", force),
+        flag("noprune", noprune),
+        texts("platforms", chosen, since=Version(1, 50)),
+    )
+    return json_list(Request(method="DELETE", path=f"/images/{path_of(name)}", query=query, timeout=timeout))
+
+
+def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> Call[ImagesPruned]:
+    """Delete images that are not in use.
+
+    Args:
+        filters: Which ones: ``dangling`` (bool; True, the default, means only those without a name),
+            ``until`` (a time), ``label`` and ``label!``.
+        timeout: Limits of this call.
+
+    Raises:
+        Conflict: Another prune is running.
+        UnsupportedEngine: There are several labels, and it is a Podman, which deletes what has any of them.
+
+    Since API 1.25.
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImagePrune.
+    """
+    query = (_filters(encode_filters(filters)),)
+    return json_object(
+        Request(
+            method="POST",
+            path="/images/prune",
+            query=query,
+            since=Version(1, 25),
+            timeout=timeout,
+            long=True,
+        )
+    )
+
+
+def prune_builds(
+    *,
+    reserved_space: int | None = None,
+    max_used_space: int | None = None,
+    min_free_space: int | None = None,
+    all_builds: bool | None = None,
+    filters: Filters | None = None,
+    timeout: TimeoutLike = DEFAULT,
+) -> Call[BuildsPruned]:
+    """Delete the cache of builds.
+
+    Args:
+        reserved_space: Bytes of cache to keep. Before API 1.48 it is sent as ``keep-storage``.
+        max_used_space: Bytes of cache that may be used at most. Since API 1.48.
+        min_free_space: Bytes that shall be free afterwards. Since API 1.48.
+        all_builds: All unused cache, not only what is dangling.
+        filters: Which cache: ``until``, ``id``, ``parent``, ``type``, ``description``, ``inuse``,
+            ``shared``, ``private``; the last three take an empty list.
+        timeout: Limits of this call.
+
+    Raises:
+        UnsupportedVersion: The engine does not have a parameter.
+        UnsupportedEngine: It is a Podman, which has no such cache.
+
+    Since API 1.31.
+    Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/BuildPrune.
+    """
+    sizes = Version(1, 48)
+    query = (
+        number("reserved-space", reserved_space, "reserved_space", since=sizes, formerly="keep-storage"),
+        number("max-used-space", max_used_space, "max_used_space", since=sizes),
+        number("min-free-space", min_free_space, "min_free_space", since=sizes),
+        flag("all", False if all_builds is None else all_builds, "all_builds"),
+        text("filters", encode_filters(filters)),
+    )
+    return json_object(
+        Request(
+            method="POST", path="/build/prune", query=query, since=Version(1, 31), timeout=timeout, long=True
+        )
+    )
+
+
+def _filters(encoded: str | None) -> Parameter:
+    """Return the parameter of filters."""
+    # Of several values, Podman 4.3 makes a single one when it lists, and alternatives when it prunes.
+    parameter = text("filters", encoded)
+    if encoded is None or (name := combined(encoded)) is None:
+        return parameter
+    return replace(parameter, for_podman=NotOnPodman(f"combine values of the filter {name!r}"))

@@ -1,0 +1,95 @@
+"""The messages in which files are sent, and what they say of modes and links."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from dockerproto import ProtocolViolated
+from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildkit.fsutil import Kind, Packet, Stat, entry_of, go_mode, stat_of, unix_mode
+from tests.support.filesync import directory, file, link, symlink
+
+GO_MODES = {
+    0o100644: 0o644,
+    0o100000: 0,
+    0o104755: 1 << 23 | 0o755,
+    0o102755: 1 << 22 | 0o755,
+    0o041777: 1 << 31 | 1 << 20 | 0o777,
+    0o047000: 1 << 31 | 1 << 23 | 1 << 22 | 1 << 20,
+    0o040755: 1 << 31 | 0o755,
+    0o120777: 1 << 27 | 0o777,
+    0o060660: 1 << 26 | 0o660,
+    0o020620: 1 << 26 | 1 << 21 | 0o620,
+    0o010600: 1 << 25 | 0o600,
+    0o140600: 1 << 24 | 0o600,
+}
+
+
+@pytest.mark.parametrize("mode", GO_MODES, ids=oct)
+def test_modes_there_and_back(mode: int) -> None:
+    assert go_mode(mode) == GO_MODES[mode]
+    assert unix_mode(GO_MODES[mode]) == mode
+
+
+def test_other_bits_of_go_say_nothing_of_a_mode() -> None:
+    others = 1 << 30 | 1 << 29 | 1 << 28 | 1 << 9
+    assert unix_mode(0o644 | others) == 0o100644
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [1 << 19, 1 << 21, 1 << 31 | 1 << 27, 1 << 27 | 1 << 26, 1 << 26 | 1 << 21 | 1 << 19, 0xFFFF_FFFF],
+    ids=hex,
+)
+def test_types_that_there_are_not(mode: int) -> None:
+    with pytest.raises(ProtocolViolated, match="of no known type"):
+        unix_mode(mode)
+
+
+ENTRIES: list[tuple[FileEntry, Stat]] = [
+    (file("a", 7, 0o640, 1_700_000_000_123_456_789), Stat("a", 0o640, 0, 0, 7, 1_700_000_000_123_456_789)),
+    (directory("d/e", mtime=-1), Stat("d/e", 1 << 31 | 0o755, mod_time=-1)),
+    (symlink("l", "../a"), Stat("l", 1 << 27 | 0o777, linkname="../a")),
+    (link("h", "d/a"), Stat("h", 0o644, linkname="d/a")),
+    (
+        FileEntry(path="tty", mode=stat.S_IFCHR | 0o620, device=(4, 1)),
+        Stat("tty", 1 << 26 | 1 << 21 | 0o620, devmajor=4, devminor=1),
+    ),
+    (file("\udcff\u00e4"), Stat("\udcff\u00e4", 0o644)),
+]
+
+
+@pytest.mark.parametrize(("entry", "sent"), ENTRIES, ids=lambda each: ascii(each.path))
+def test_entries_there_and_back(entry: FileEntry, sent: Stat) -> None:
+    assert stat_of(entry) == sent
+    assert entry_of(Stat.decode(sent.encode())) == entry
+
+
+def test_owners_and_attributes_are_not_taken() -> None:
+    sent = Stat("a", 0o644, 1000, 1000, xattrs={"user.x": b"\0"})
+    assert entry_of(Stat.decode(sent.encode())) == file("a")
+
+
+def test_only_files_are_hard_links_and_only_links_have_targets() -> None:
+    assert entry_of(Stat("d", 1 << 31 | 0o755, linkname="x")) == directory("d")
+    assert entry_of(Stat("p", 1 << 25, linkname="x")) == FileEntry(path="p", mode=stat.S_IFIFO)
+
+
+PACKETS = {
+    "the end of the entries": (Packet(), ""),
+    "an entry": (Packet(stat=Stat("a", 0o644, size=2)), "1208 0a0161 10a403 2802"),
+    "a request of the first": (Packet(type=Kind.REQ), "0801"),
+    "a request": (Packet(type=Kind.REQ, ID=300), "0801 18ac02"),
+    "data": (Packet(type=Kind.DATA, ID=1, data=b"A\n"), "0802 1801 2202410a"),
+    "the end of a file": (Packet(type=Kind.DATA), "0802"),
+    "the end": (Packet(type=Kind.FIN), "0803"),
+    "an error": (Packet(type=Kind.ERR, data=b"no"), "0804 22026e6f"),
+}
+
+
+@pytest.mark.parametrize(("packet", "wire"), PACKETS.values(), ids=PACKETS)
+def test_packets_on_the_wire(packet: Packet, wire: str) -> None:
+    assert packet.encode() == bytes.fromhex(wire)
+    assert Packet.decode(bytes.fromhex(wire)) == packet

@@ -1,0 +1,297 @@
+"""The sender of files, packet by packet."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from io import BytesIO
+
+import pytest
+
+from dockerproto import ProtocolViolated, UploadFailed
+from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildkit.filesystem import Tree
+from dockerproto.buildkit.fsutil import Kind, Packet
+from dockerproto.buildkit.handler import BlockingStep, Code, RpcError, Status
+from dockerproto.buildkit.selection import Selection
+from dockerproto.buildkit.sender import BATCH, BATCH_BYTES, PIECE, Sender, file_sync
+from dockerproto.transport.files import Opened
+from tests.support.filesync import (
+    ALL,
+    FIN,
+    data,
+    directory,
+    drain,
+    feed,
+    file,
+    link,
+    packets,
+    request,
+    step,
+    symlink,
+)
+
+END = Packet()
+METHOD = "/moby.filesync.v1.FileSync/DiffCopy"
+
+
+def sender(files: dict[str, bytes], selection: Selection = ALL) -> Sender:
+    return Sender(Tree.of(files), selection)
+
+
+def names(sent: list[Packet]) -> list[str]:
+    """Return the paths of the entries that were sent."""
+    return [packet.stat.path for packet in sent if packet.stat is not None]
+
+
+def test_a_whole_call() -> None:
+    call = sender({"a": b"", "b/c": b"content"})
+    announced = packets(call)
+    assert names(announced) == ["a", "b", "b/c"]
+    assert announced[-1] == END
+    assert feed(call, request(2)) == [data(2, b"content"), data(2)]
+    assert feed(call, request(0)) == [data(0)]
+    call.receive(FIN.encode())
+    assert drain(call) == ([FIN.encode()], Status(Code.OK))
+    call.end()
+    assert (call.requested, call.sent) == (2, 7)
+
+
+def test_an_empty_directory() -> None:
+    call = sender({})
+    assert packets(call) == [END]
+    assert feed(call, FIN) == [FIN]
+
+
+def test_several_are_requested_at_once() -> None:
+    call = sender({"a": b"1", "b": b"2", "c": b"3"})
+    packets(call)
+    for identifier in (1, 2, 0):
+        call.receive(request(identifier).encode())
+    assert packets(call) == [data(1, b"2"), data(1), data(2, b"3"), data(2), data(0, b"1"), data(0)]
+
+
+def test_contents_and_entries_take_turns() -> None:
+    files = {f"{number:06}": b"." for number in range(3 * BATCH)}
+    call = sender(files)
+    first = [step(call) for _ in range(BATCH)]
+    for identifier in range(BATCH):
+        call.receive(request(identifier).encode())
+    second = [step(call) for _ in range(BATCH)]
+    third = [step(call) for _ in range(BATCH)]
+    kinds = [
+        {Packet.decode(each).type for each in batch if isinstance(each, bytes)}
+        for batch in (first, second, third)
+    ]
+    assert kinds == [{Kind.STAT}, {Kind.DATA}, {Kind.STAT}]
+    rest = packets(call)
+    assert sum(packet.type == Kind.DATA for packet in rest) == BATCH
+    assert rest.index(END) == len(rest) - 1 or rest[-1].type == Kind.DATA
+
+
+def test_contents_come_in_pieces() -> None:
+    content = bytes(range(256)) * (BATCH_BYTES // 256 * 2) + b"end"
+    call = sender({"a": content})
+    packets(call)
+    sent = feed(call, request(0))
+    assert b"".join(packet.data for packet in sent) == content
+    assert [len(packet.data) for packet in sent] == [PIECE] * (len(content) // PIECE) + [3, 0]
+
+
+def test_a_step_reads_no_more_than_a_batch() -> None:
+    call = sender({"a": bytes(10 * BATCH_BYTES)})
+    packets(call)
+    call.receive(request(0).encode())
+    work = call.next()
+    assert isinstance(work, BlockingStep)
+    work.done(work.run())
+    assert call.sent == BATCH_BYTES
+
+
+class Endless(BytesIO):
+    """A file without an end."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return bytes(size or 0)
+
+
+def test_the_memory_that_a_large_file_takes_is_small() -> None:
+    tree = Tree()
+    tree.add(file("a", size=200 * 2**20), Endless)
+    call = Sender(tree, ALL)
+    packets(call)
+    call.receive(request(0).encode())
+    gc.collect()
+    tracemalloc.start()
+    try:
+        while isinstance(step(call), bytes):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert call.sent == 200 * 2**20
+    assert peak < 8 * BATCH_BYTES
+
+
+def test_of_what_has_grown_as_much_is_sent_as_was_announced() -> None:
+    tree = Tree()
+    tree.add(file("a", size=3), Endless)
+    tree.add(file("b", size=0), Endless)
+    call = Sender(tree, ALL)
+    packets(call)
+    assert feed(call, request(0), request(1)) == [data(0, bytes(3)), data(0), data(1)]
+
+
+def gone() -> Opened:
+    raise FileNotFoundError(2, "No such file or directory", "/ctx/a")
+
+
+def short() -> Opened:
+    return BytesIO(b"12")
+
+
+class Failing(BytesIO):
+    """A file that cannot be read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(5, "Input/output error")
+
+
+FAILURES = {
+    "gone": (gone, "cannot read what is to be sent: [Errno 2] No such file or directory: '/ctx/a'"),
+    "shorter": (short, "'a' became shorter while it was sent: 2 bytes instead of 3"),
+    "unreadable": (Failing, "cannot read what is to be sent: [Errno 5] Input/output error"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_file_that_changed_fails_the_build(failure: str) -> None:
+    content, message = FAILURES[failure]
+    tree = Tree()
+    tree.add(file("a", size=3), content)
+    call = Sender(tree, ALL)
+    packets(call)
+    call.receive(request(0).encode())
+    assert Packet.decode(bytes_of(call)) == Packet(type=Kind.ERR, data=message.encode())
+    with pytest.raises(UploadFailed) as raised:
+        call.next()
+    assert raised.value.message == message
+    assert isinstance(raised.value.__cause__, OSError) is (failure != "shorter")
+
+
+def bytes_of(call: Sender) -> bytes:
+    """Return the message that is sent next."""
+    message = step(call)
+    assert isinstance(message, bytes)
+    return message
+
+
+class Unreadable(Tree):
+    """A file system that cannot be listed."""
+
+    def names(self, path: str, /) -> list[str]:
+        raise PermissionError(13, "Permission denied", f"/ctx/{path}")
+
+
+def test_a_directory_that_cannot_be_read_fails_the_build() -> None:
+    call = Sender(Unreadable(), ALL)
+    assert Packet.decode(bytes_of(call)).type == Kind.ERR
+    with pytest.raises(UploadFailed, match="Permission denied"):
+        call.next()
+
+
+@pytest.mark.parametrize("identifier", [0, 1, 2, 4, 5, 2**32 - 1])
+def test_a_request_of_what_is_no_file(identifier: int) -> None:
+    tree = Tree()
+    for entry in (directory("a"), symlink("b", "c"), FileEntry(path="c", mode=0o010600), file("d")):
+        tree.add(entry)
+    tree.add(link("e", "d"))
+    call = Sender(tree, ALL)
+    assert len(packets(call)) == 6
+    with pytest.raises(ProtocolViolated, match=f"entry {identifier}: it is no file, or was sent"):
+        call.receive(request(identifier).encode())
+
+
+def test_a_request_before_its_entry_and_a_second_one() -> None:
+    call = sender({"a": b"1"})
+    with pytest.raises(ProtocolViolated, match="entry 0"):
+        call.receive(request(0).encode())
+    packets(call)
+    call.receive(request(0).encode())
+    with pytest.raises(ProtocolViolated, match="entry 0"):
+        call.receive(request(0).encode())
+
+
+@pytest.mark.parametrize("packet", [Packet(), data(0, b"x"), Packet(type=5), Packet(type=-1)])
+def test_packets_that_no_receiver_sends(packet: Packet) -> None:
+    with pytest.raises(ProtocolViolated, match=f"a packet of type {packet.type} to who sends files"):
+        sender({}).receive(packet.encode())
+
+
+def test_what_comes_after_the_end() -> None:
+    call = sender({"a": b""})
+    packets(call)
+    feed(call, FIN)
+    with pytest.raises(ProtocolViolated, match="a packet of type 1"):
+        call.receive(request(0).encode())
+
+
+def test_the_engine_leaves_early() -> None:
+    call = sender({"a": b""})
+    with pytest.raises(ProtocolViolated, match="before it had all"):
+        call.end()
+
+
+def test_the_engine_gives_up() -> None:
+    call = sender({"a": b"", "b": b""})
+    assert isinstance(step(call), bytes)
+    call.receive(Packet(type=Kind.ERR, data=b"context canceled").encode())
+    assert drain(call) == ([], Status(Code.CANCELLED, "context canceled"))
+    call.end()
+
+
+class Watched(BytesIO):
+    """A file whose closing is seen."""
+
+
+def test_the_file_that_is_being_read_is_closed() -> None:
+    opened = Watched(bytes(10 * BATCH_BYTES))
+    tree = Tree()
+    tree.add(file("a", size=10 * BATCH_BYTES), lambda: opened)
+    call = Sender(tree, ALL)
+    packets(call)
+    call.receive(request(0).encode())
+    step(call)
+    assert not opened.closed
+    call.close()
+    assert opened.closed
+    call.close()
+
+
+def test_files_are_closed_when_they_are_sent() -> None:
+    opened = Watched(b"123")
+    tree = Tree()
+    tree.add(file("a", size=3), lambda: opened)
+    call = Sender(tree, ALL)
+    packets(call)
+    feed(call, request(0))
+    assert opened.closed
+
+
+def test_directories_are_served_by_name() -> None:
+    services = file_sync(
+        {"context": Tree.of({"a": b"", "b": b""}), "dockerfile": Tree.of({"Dockerfile": b""})}
+    )
+    for metadata, expected in (
+        ({"dir-name": ("dockerfile",)}, ["Dockerfile"]),
+        ({"dir-name": ("context",), "followpaths": ("b",)}, ["b"]),
+        ({"dir-name": ("%63ontext",), "dir-name-encoded": ("1",)}, ["a", "b"]),
+    ):
+        assert names(packets(services[METHOD](metadata))) == expected
+
+
+@pytest.mark.parametrize("metadata", [{}, {"dir-name": ("other",)}, {"dir-name": ()}])
+def test_a_directory_that_is_not_served(metadata: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(RpcError, match="there is no directory") as raised:
+        file_sync({"context": Tree()})[METHOD](metadata)
+    assert raised.value.status.code == Code.NOT_FOUND

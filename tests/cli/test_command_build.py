@@ -1,0 +1,135 @@
+"""The command's build: of what, with which arguments, and how a failure is told."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from dockerproto import ConnectionFailed, DockerStreamError
+from dockerproto_cli.printing import complain
+from tests.support.commanding import Run, stdin
+from tests.support.recorded_streams import reply
+from tests.testbed.base_image import context
+from tests.testbed.scripted import ScriptedEngine, recorded
+
+
+@pytest.fixture
+def run(scripted: ScriptedEngine, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(scripted, capsys)
+
+
+def test_build_of_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    stdin(monkeypatch, b"FROM busybox")
+    monkeypatch.setenv("WHO", "me")
+    monkeypatch.delenv("NOBODY", raising=False)
+    arguments = "-t a -t b:1 --build-arg X=1=2 --build-arg WHO --build-arg NOBODY --label l=v --label bare"
+    arguments += " --no-cache --pull --target t --network none -"
+    assert run("build", *arguments.split()) == [
+        "sha256:0204b82371e0bb2c141d4861ed2e27645b3cf867b527d2dcbb126cc2c5489b5e"
+    ]
+    query = {name: values for name, values in run.query.items() if name not in ("rm", "dockerfile")}
+    assert json.loads(query.pop("buildargs")[0]) == {"X": "1=2", "WHO": "me", "NOBODY": None}
+    assert json.loads(query.pop("labels")[0]) == {"l": "v", "bare": ""}
+    assert query == {
+        "t": ["a", "b:1"],
+        "nocache": ["1"],
+        "pull": ["1"],
+        "target": ["t"],
+        "networkmode": ["none"],
+    }
+
+
+def test_build_of_a_tar(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    for tar in (context("FROM busybox"), gzip.compress(context("FROM busybox"))):
+        stdin(monkeypatch, tar)
+        run("build", "-f", "sub/Dockerfile", "-")
+        assert run.engine.requests[-1].body == tar
+        assert run.query["dockerfile"] == ["sub/Dockerfile"]
+
+
+def test_build_of_an_url(run: Run) -> None:
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    run("build", "https://git.example/app.git", "-f", "Other")
+    assert run.query["remote"] == ["https://git.example/app.git"]
+    assert run.query["dockerfile"] == ["Other"]
+
+
+def test_build_of_a_directory(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "poem.txt").write_text("one core\n")
+    monkeypatch.chdir(tmp_path)
+    Path("Other").write_text("FROM busybox")
+    for file, standard in (("Other", b""), ("-", b"FROM busybox")):
+        stdin(monkeypatch, standard)
+        run("build", "-f", file, "--builder", "classic", "context")
+        with tarfile.open(fileobj=io.BytesIO(run.engine.requests[-1].body)) as sent:
+            assert "poem.txt" in sent.getnames()
+            dockerfile = sent.extractfile(run.query["dockerfile"][0])
+            assert dockerfile is not None
+            assert dockerfile.read() == b"FROM busybox"
+        assert "upload: " in run.errors
+
+
+def test_a_build_without_an_image_writes_none(run: Run) -> None:
+    run.engine.script("POST", "/build", reply([{"stream": "done\n"}]))
+    assert run("build", "https://git.example/app.git") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["-f", "-", "-"], "the context and the Dockerfile cannot both come from standard input"),
+        (["-f", "x", "-"], "standard input is a Dockerfile, and -f names another one"),
+    ],
+)
+def test_standard_input_is_one_thing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    stdin(monkeypatch, b"FROM busybox")
+    assert run("build", *arguments, status=2) == []
+    assert run.errors == f"dockerproto: {error}\n"
+
+
+def test_a_quiet_build_that_fails_shows_what_the_step_wrote(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step.http"))
+    stdin(monkeypatch, b"FROM busybox")
+    assert run("build", "-q", "-", status=1) == []
+    *log, error = run.errors.splitlines()
+    assert set(log) == {"out", "err"}
+    assert error.startswith("dockerproto: [2/2] RUN echo out; echo err >&2; exit 3: process ")
+
+
+def test_a_cause_on_this_side_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    error = DockerStreamError("transport is closing")
+    error.__cause__ = ConnectionFailed(0, "the session of the build broke")
+    complain(error, Namespace(json=False, quiet=False))
+    error.__cause__ = OSError("no error of ours")
+    complain(error, Namespace(json=False, quiet=False))
+    assert capsys.readouterr().err.splitlines() == [
+        "dockerproto: transport is closing (the session of the build broke)",
+        "dockerproto: transport is closing",
+    ]
+
+
+def test_a_build_that_fails_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step.http"))
+    stdin(monkeypatch, b"FROM busybox")
+    messages = [json.loads(line) for line in run("build", "-", "--json", status=1)]
+    logs = [log["msg"] for message in messages for log in message.get("trace", {}).get("logs", ())]
+    assert sorted(logs) == ["err\n", "out\n"]
+    error = json.loads(run.errors)
+    assert error["error"].startswith("process ")
+    assert error["step"]["exit_code"] == 3
+    assert set(error["step"]["log"]) == {"out", "err"}

@@ -1,0 +1,80 @@
+"""How the engines differ, as far as tests see it: the only table of that.
+
+Docker 20.10 is what the tests are written after. A test that meets another engine's difference asks for it
+by name, and expects what that engine does instead; `pytest.mark.differs` is for a test that has to fail
+there. A difference that no test asks for fails tests/engines/test_differences.py.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from tests.testbed.podman import Podman
+from tests.testbed.private import PrivateEngine
+from tests.testbed.trixie import DockerdOfTrixie, DockerdWithContainerdStore
+
+_PODMAN: Final = (Podman,)
+_TRIXIE: Final = (DockerdOfTrixie,)
+_CONTAINERD: Final = (DockerdWithContainerdStore,)
+
+
+class Difference(Enum):
+    """A difference: the engines that have it, and what it is."""
+
+    # Images and their names
+    FULL_NAMES = _PODMAN, "names are shown in full, with docker.io and library"
+    FILTER_KEEPS_NAMES = _PODMAN, "an image that the filter `reference` finds is listed with all its names"
+    FILTERS_OF_ONE_VALUE = (
+        _PODMAN,
+        "several values of a filter are alternatives or nothing, so they are refused",
+    )
+    ID_IS_OF_MANIFEST = _CONTAINERD, "the id of an image is the digest of its manifest"
+    PRUNE_OF_DANGLING_ONLY = _PODMAN, "images with a name are not pruned: 500"
+    NO_BUILD_CACHE = _PODMAN, "there is no build cache to prune, so it is refused"
+
+    # Builds
+    BUILDER_IN_LABELS = _PODMAN, "the builder adds its version to the labels"
+    BARE_QUIET_ID = _PODMAN, "a quiet build says the id without `sha256:`, and with a line end"
+    FAILING_STEP_IN_GO = _PODMAN, "a failing step says `exit status 3`; the number is in the text only"
+    REMOTE_IGNORED = _PODMAN, "a remote context is not fetched, so it is refused"
+    SQUASH_ALWAYS = _PODMAN, "`squash` needs no experimental engine"
+    BUILDS_GO_ON = _PODMAN, "a build goes on when its connection is closed"
+
+    BUILDKIT_BY_DEFAULT = (*_TRIXIE, *_CONTAINERD), "BuildKit is the builder that is recommended"
+    NO_BUILDKIT = _PODMAN, "there is no BuildKit, and who asks for it gets Podman's own builder"
+    BUILDKIT_WITHOUT_TAR = _CONTAINERD, "BuildKit does not take the context as a tar"
+
+    # Archives
+    LOAD_WITHOUT_LINE_END = _PODMAN, "`Loaded image:` has no line end"
+    LOAD_OF_PLAIN_TAR = _PODMAN, "a compressed archive is refused"
+    LOAD_WITHOUT_PROGRESS = (*_CONTAINERD, *_PODMAN), "a load says nothing of its layers"
+    IMPORT_SAYS_ID_TWICE = _PODMAN, "the message of an import has the id as `id` too, and an empty progress"
+    IMPORT_WITHOUT_CHANGE_VERB = _PODMAN, "a change that is impossible is an `invalid change`"
+
+    # Registries
+    PUSH_WITHOUT_AUX = (*_CONTAINERD, *_PODMAN), "a push says the digest in its last status only"
+    PULL_OF_LAYERS_ONLY = _PODMAN, "a pull speaks of layers only, not of the digest and of what came of it"
+    PULL_WITHOUT_UNPACKING = (
+        _CONTAINERD,
+        "a pull says of a layer that it is downloaded, but not that it is unpacked",
+    )
+    ONE_TAG_AT_A_TIME = _PODMAN, "all tags would mean `latest`, so they are refused"
+    DISTRIBUTION_WITHOUT_PLATFORM = (
+        _CONTAINERD,
+        "what it pushes has an OCI manifest, of which no platform is told",
+    )
+    LOGIN_OVER_TLS = _PODMAN, "a login is tried over TLS only, but at localhost: 500"
+    SEARCH_OF_CATALOGUE = (
+        _PODMAN,
+        "a registry without a search is searched by its catalogue, with keys of its own",
+    )
+    NO_DISTRIBUTION = _PODMAN, "a registry cannot be asked for an image, so it is refused"
+
+    def __init__(self, engines: tuple[type[PrivateEngine], ...], reason: str) -> None:
+        self.engines: Final = tuple(engine.name for engine in engines)
+        self.reason: Final = reason
+
+    def on(self, engine: PrivateEngine) -> bool:
+        """Tell whether an engine has it."""
+        return engine.name in self.engines

@@ -1,0 +1,173 @@
+"""TLS: a real engine on a port that asks for certificates, on all three transports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+from msgspec.structs import replace
+
+from dockerproto import TLS, BadRequest, ConnectionFailed, Timeout
+from tests.conftest import Connect
+from tests.testbed import dockerd
+from tests.testbed.base_image import busybox_layer, context
+from tests.testbed.certificates import Certificates
+from tests.testbed.dockerd import Dockerd
+from tests.testbed.processes import free_port
+from tests.testbed.scripted import wait_until
+from tests.testbed.unix_http import ask
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+
+
+class Secured:
+    """An engine on a port, with the certificates of itself and of a stranger."""
+
+    def __init__(self, engine: Dockerd, port: int, good: Certificates, strange: Certificates) -> None:
+        self.engine = engine
+        self.port = port
+        self.url = f"tcp://127.0.0.1:{port}"
+        self.good = good
+        self.strange = strange
+
+    @property
+    def tls(self) -> TLS:
+        """What a client needs."""
+        return TLS(ca=self.good.ca, certificate=self.good.certificate, key=self.good.key)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    if reason := dockerd.available():
+        pytest.fail(f'there is no Docker Engine to test with; deselect by -m "not engine": {reason}')
+    directory = tmp_path_factory.mktemp("tls")
+    good = Certificates.issue(directory / "good", "127.0.0.1")
+    strange = Certificates.issue(directory / "strange", "127.0.0.1")
+    port = free_port()
+    options = ("--host", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", good.ca)
+    with Dockerd(directory, *options, "--tlscert", good.certificate, "--tlskey", good.key) as engine:
+        target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
+        ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
+        yield Secured(engine, port, good, strange)
+
+
+async def test_everything_works_over_it(secured: Secured, connect: Connect, tmp_path: Path) -> None:
+    layer = context("FROM scratch", big=bytes(range(256)) * 40_000)
+    async with connect(secured.url, tls=secured.tls) as docker:
+        await docker.images.import_filesystem(layer, repo="big")
+        data = await docker.images.export_image("big").read()
+        assert len(data) > 10_000_000
+        assert await docker.images.import_image(data) == [{"stream": "Loaded image: big:latest\n"}]
+        await anyio.Path(tmp_path / "big.tar").write_bytes(data)
+        loaded = await docker.images.import_image(tmp_path / "big.tar")
+        assert loaded == [{"stream": "Loaded image: big:latest\n"}]
+        with pytest.raises(BadRequest):
+            await docker.images.import_image(b"no tar" * 2_000_000)
+        assert await docker.images.exists("big")
+
+
+async def test_leaving_a_build_stops_it(secured: Secured, connect: Connect) -> None:
+    data = context("FROM busybox\nRUN echo begun; sleep 4321.75\n")
+    async with connect(secured.url, tls=secured.tls) as docker:
+        build = docker.images.build(fileobj=data, network_mode="none", nocache=True, stream=True)
+        async with build as stream:
+            async for message in stream:
+                if message.get("stream") == "begun\n":
+                    break
+        wait_until(lambda: not secured.engine.processes("sleep 4321.75"), 2)
+
+
+async def test_a_context_of_the_ssl_module_serves_too(secured: Secured, connect: Connect) -> None:
+    own = ssl.create_default_context(cafile=secured.good.ca)
+    own.load_cert_chain(secured.good.certificate, secured.good.key)
+    async with connect(secured.url, tls=own) as docker:
+        await docker.ping()
+
+
+async def test_the_environment_serves_too(
+    secured: Secured, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", secured.url)
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(secured.good.directory))
+    async with connect() as docker:
+        await docker.ping()
+
+
+@pytest.mark.parametrize("skip", [False, True])
+async def test_a_docker_context_serves_too(
+    secured: Secured, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, skip: bool
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    digest = hashlib.sha256(b"remote").hexdigest()
+    meta = tmp_path / "contexts/meta" / digest / "meta.json"
+    meta.parent.mkdir(parents=True)
+    endpoint = {"Host": secured.url, "SkipTLSVerify": skip}
+    meta.write_text(json.dumps({"Name": "remote", "Metadata": {}, "Endpoints": {"docker": endpoint}}))
+    material = tmp_path / "contexts/tls" / digest / "docker"
+    material.parent.mkdir(parents=True)
+    material.symlink_to(secured.good.directory)
+    async with connect(context="remote") as docker:
+        await docker.ping()
+
+
+REFUSED = {
+    "a server of another authority": ("strange", "good", "certificate verify failed"),
+    "a client without a certificate": ("good", None, "certificate required|bad certificate"),
+    "a client of another authority": ("good", "strange", "unknown ca|bad certificate|certificate unknown"),
+}
+"""Whose authority the client trusts, whose certificate it has, and what it is told."""
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_who_is_not_trusted_is_refused(secured: Secured, connect: Connect, case: str) -> None:
+    authority, own, reason = REFUSED[case]
+    files = {"good": secured.good, "strange": secured.strange}
+    tls = TLS(ca=files[authority].ca)
+    if own is not None:
+        tls = replace(tls, certificate=files[own].certificate, key=files[own].key)
+    async with connect(secured.url, tls=tls) as docker:
+        with pytest.raises(ConnectionFailed) as raised:
+            await docker.ping()
+        text = f"{raised.value.message} {raised.value.__cause__!r}".lower().replace("_", " ")
+        assert any(each in text for each in reason.split("|")), text
+
+
+async def test_the_name_of_the_host_is_checked(secured: Secured, connect: Connect) -> None:
+    async with connect(f"tcp://localhost:{secured.port}", tls=secured.tls) as docker:
+        with pytest.raises(ConnectionFailed, match=r"IP address mismatch|Hostname mismatch"):
+            await docker.ping()
+
+
+async def test_verification_can_be_turned_off(secured: Secured, connect: Connect) -> None:
+    careless = TLS(certificate=secured.good.certificate, key=secured.good.key, verify=False)
+    async with connect(f"tcp://localhost:{secured.port}", tls=careless) as docker:
+        await docker.ping()
+
+
+async def test_a_plain_client_is_told(secured: Secured, connect: Connect) -> None:
+    async with connect(secured.url) as docker:
+        with pytest.raises(BadRequest, match="HTTP request to an HTTPS server"):
+            await docker.ping()
+
+
+async def test_a_handshake_may_take_only_so_long(connect: Connect, secured: Secured) -> None:
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        async with connect(url, tls=secured.tls) as docker:
+            with pytest.raises(TimeoutError, match=r"\(connect\)"):
+                await docker.images.list(timeout=Timeout(connect=0.2))
+
+
+async def test_material_that_cannot_be_used_is_known_at_once(connect: Connect, tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("no certificate")
+    for tls in (TLS(ca=str(tmp_path / "absent.pem")), TLS(certificate=str(tmp_path / "cert.pem"))):
+        with pytest.raises(ConnectionFailed, match="TLS"):
+            connect("tcp://127.0.0.1:1", tls=tls)

@@ -1,0 +1,59 @@
+"""What the import of a client loads: a program that does not need something does not pay for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LATER = [
+    "dockerproto.buildcontext.nfa",
+    "dockerproto.buildkit.coordinator",
+    "dockerproto.buildcontext.dockerfile",
+    "dockerproto.buildcontext.substitution",
+    "dockerproto.buildcontext.glob",
+    "dockerproto.buildcontext.dockerignore",
+    "dockerproto.progress",
+    "dockerproto.buildcontext.tar_writer",
+    "dockerproto.buildcontext.tar_reader",
+    "dockerproto_local.build_context",
+    "dockerproto_local.local_files",
+    "dockerproto_local.pack",
+    "dockerproto_local.ssh",
+    "dockerproto_local.walk",
+    "gzip",
+    "tarfile",
+]
+"""What is for some operations or engines only."""
+NOT_BY_ITSELF = ["bz2", "hashlib", "json", "lzma", "random", "shutil", "tempfile", "unicodedata", "zlib"]
+"""What asyncio, msgspec and h11 do not load either, but trio and httpx do."""
+
+
+def loaded(package: str) -> set[str]:
+    """Return what a fresh Python has loaded when it has imported a package."""
+    program = f"import {package}, sys; print(*sys.modules)"
+    path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'transports'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=path, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("package", ["dockerproto_asyncio", "dockerproto_trio", "dockerproto_httpx"])
+def test_what_few_programs_need_is_loaded_later(package: str) -> None:
+    modules = loaded(package)
+    assert {"dockerproto.images.build", "dockerproto_local.base_network"} <= modules
+    assert sorted(modules.intersection(LATER)) == []
+
+
+def test_asyncio_loads_no_more_of_the_standard_library_than_it_needs() -> None:
+    assert sorted(loaded("dockerproto_asyncio").intersection(NOT_BY_ITSELF)) == []
+
+
+@pytest.mark.parametrize("module", LATER + NOT_BY_ITSELF)
+def test_what_is_loaded_later_exists(module: str) -> None:
+    assert importlib.util.find_spec(module) is not None

@@ -1,0 +1,211 @@
+"""The two builders: what BuildKit does not take is refused by name before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from dockerproto import ANONYMOUS, Secret, Tar, UnsupportedEngine, UnsupportedVersion
+from dockerproto.images.build import build
+from dockerproto.request.attachments import BuildAttachments
+from dockerproto.versions import NEWEST, Version
+from tests.images.test_operations import request_of
+
+
+def query_of(version: Version = NEWEST, /, *, podman: bool = False, **arguments: Any) -> dict[str, str]:
+    untyped: Any = build
+    target = request_of(untyped(fileobj=b"", **arguments)).target(version, podman=podman)
+    return dict(parse_qsl(urlsplit(target).query))
+
+
+def test_the_classic_builder_is_asked_for() -> None:
+    assert query_of() == query_of(builder="classic") == {"rm": "1"}
+    assert query_of(podman=True, builder="classic") == {"rm": "1"}
+    assert request_of(build(fileobj=b"", builder="classic")).for_buildkit is None
+
+
+def test_without_a_builder_the_client_may_choose_if_both_would_do() -> None:
+    request = request_of(build(fileobj=b"", tag="a:1"))
+    assert request.for_buildkit == request_of(build(fileobj=b"", tag="a:1", builder="buildkit"))
+    assert request_of(build(fileobj=b"", memory=5)).for_buildkit is None
+
+
+def test_without_a_builder_what_is_for_buildkit_is_built_by_it() -> None:
+    assert query_of(secrets={"a": b"b"})["version"] == "2"
+    with pytest.raises(ValueError, match=r"^memory is not for BuildKit"):
+        build(fileobj=b"", secrets={"a": b"b"}, memory=5)
+    with pytest.raises(ValueError, match=r"^secrets is for BuildKit, not for the classic builder"):
+        build(fileobj=b"", secrets={"a": b"b"}, builder="classic")
+
+
+def built(**arguments: Any) -> str:
+    """Return which builder is asked for, or may be chosen."""
+    untyped: Any = build
+    request = request_of(untyped(**{"fileobj": b"", **arguments}))
+    if request.for_buildkit is not None:
+        assert request.offer is None
+        assert request.for_buildkit.offer in (BuildAttachments(), BuildAttachments(anonymous=True))
+        return "either"
+    return "classic" if request.offer is None else "buildkit"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, "either"),
+        ({"fileobj": None, "remote": "https://h/a.git"}, "either"),
+        ({"fileobj": None, "path": "."}, "either"),
+        ({"shm_size": 1, "network_mode": "host", "squash": True, "auth": ANONYMOUS}, "either"),
+        ({"builder": "classic"}, "classic"),
+        ({"builder": "buildkit"}, "buildkit"),
+        ({"secrets": {"a": b""}}, "buildkit"),
+        ({"ssh": {"default": None}}, "buildkit"),
+        ({"output": "dist"}, "buildkit"),
+        ({"output": Tar("out.tar")}, "buildkit"),
+        ({"secrets": {}, "ssh": {}, "output": None}, "either"),
+        ({"memory": 2**30}, "classic"),
+        ({"rm": False}, "classic"),
+        ({"network_mode": "bridge"}, "classic"),
+        ({"on_upload": print}, "classic"),
+        ({"fileobj": None, "path": ".", "compression": "gzip"}, "classic"),
+    ],
+)
+def test_the_arguments_choose_the_builder(arguments: dict[str, Any], expected: str) -> None:
+    assert built(**arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"builder": "classic", "secrets": {"a": b""}}, "secrets is for BuildKit, not for the classic"),
+        ({"builder": "classic", "ssh": {"a": "b"}}, "ssh is for BuildKit, not for the classic builder"),
+        ({"builder": "classic", "output": "dist"}, "output is for BuildKit, not for the classic builder"),
+        ({"output": "dist", "memory": 1}, "memory is not for BuildKit"),
+        ({"fileobj": None, "path": ".", "compression": "gzip", "ssh": {"a": "b"}}, "compression is not for"),
+        ({"secrets": {"a": bytes(500 * 2**10 + 1)}}, "secret 'a' is longer than 512000 bytes"),
+    ],
+)
+def test_what_goes_with_no_builder_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        built(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"secrets": [b""]}, "secrets is a mapping, not list"),
+        (
+            {"secrets": {"a": "path or value?"}},
+            r"secrets\['a'\] is a Secret, bytes or a path object, not str",
+        ),
+        ({"ssh": "socket"}, "ssh is a mapping from ids to sockets, not str"),
+        ({"ssh": {"a": 1}}, r"ssh\['a'\] is a path or None, not int"),
+        ({"output": b"dist"}, "output is the path of a directory or a Tar, not bytes"),
+    ],
+)
+def test_what_is_offered_has_types(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        built(**arguments)
+
+
+def test_an_output_has_its_own_parameter() -> None:
+    local = query_of(output="dist")
+    assert (local["version"], json.loads(local["outputs"])) == ("2", [{"Type": "local", "Attrs": {}}])
+    assert json.loads(query_of(output=Tar("out.tar"))["outputs"]) == [{"Type": "tar", "Attrs": {}}]
+    with pytest.raises(UnsupportedVersion, match=r"^parameter 'outputs' needs API 1\.40"):
+        query_of(Version(1, 39), output="dist")
+
+
+def test_secrets_are_in_no_repr() -> None:
+    untyped: Any = build
+    operation = untyped(fileobj=b"", secrets={"a": b"hush", "b": Secret.from_env("B")})
+    assert "hush" not in repr(operation)
+
+
+def test_buildkit_is_asked_for() -> None:
+    assert query_of(builder="buildkit") == {"rm": "1", "version": "2"}
+    assert query_of(Version(1, 39), builder="buildkit")["version"] == "2"
+
+
+def test_an_engine_may_be_too_old_for_buildkit() -> None:
+    with pytest.raises(UnsupportedVersion, match=r"^parameter 'version' needs API 1\.39"):
+        query_of(Version(1, 38), builder="buildkit")
+
+
+def test_a_podman_has_no_buildkit() -> None:
+    with pytest.raises(UnsupportedEngine, match=r"^a Podman does not have BuildKit$"):
+        query_of(podman=True, builder="buildkit")
+
+
+@pytest.mark.parametrize("builder", ["Buildkit", "", 2])
+def test_there_are_no_other_builders(builder: Any) -> None:
+    with pytest.raises(ValueError, match=r"^builder is 'classic' or 'buildkit', not "):
+        build(fileobj=b"", builder=builder)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        ("rm", False, "rm=False is not for BuildKit: its steps are no containers of the engine"),
+        ("forcerm", True, "forcerm is not for BuildKit: its steps are no containers of the engine"),
+        ("memory", 0, "memory is not for BuildKit: it has no limits of memory and CPU"),
+        ("memswap", -1, "memswap is not for BuildKit"),
+        ("cpu_shares", 1, "cpu_shares is not for BuildKit"),
+        ("cpu_period", 1, "cpu_period is not for BuildKit"),
+        ("cpu_quota", 1, "cpu_quota is not for BuildKit"),
+        ("cpuset_cpus", "0", "cpuset_cpus is not for BuildKit"),
+        ("network_mode", "bridge", "network_mode of BuildKit is 'default', 'host' or 'none', not 'bridge'"),
+        ("on_upload", print, "on_upload is not for BuildKit: it asks for the files that it needs"),
+    ],
+)
+def test_what_buildkit_would_ignore_is_refused(argument: str, value: Any, message: str) -> None:
+    build(fileobj=b"", **{argument: value})
+    with pytest.raises(ValueError, match=f"^{message}"):
+        build(fileobj=b"", builder="buildkit", **{argument: value})
+
+
+def test_where_an_output_goes_is_the_business_of_the_client() -> None:
+    assert query_of(output="x")["outputs"] == '[{"Type":"local","Attrs":{}}]'
+    assert query_of(output=Tar("x.tar"))["outputs"] == '[{"Type":"tar","Attrs":{}}]'
+
+
+def test_a_directory_is_not_compressed_for_buildkit() -> None:
+    build(path="x", compression="gzip", builder="classic")
+    with pytest.raises(ValueError, match=r"^compression is not for BuildKit"):
+        build(path="x", compression="gzip", builder="buildkit")
+
+
+TAKEN: dict[str, Any] = {
+    "tag": "a:1",
+    "quiet": True,
+    "nocache": True,
+    "buildargs": {"A": None},
+    "pull": True,
+    "labels": {"a": "b"},
+    "platform": "linux/amd64",
+    "target": "x",
+    "network_mode": "host",
+    "extra_hosts": {"a": "::1"},
+    "cache_from": "a",
+    "shm_size": 1,
+    "ulimits": {"core": 0},
+    "squash": True,
+}
+
+
+def test_what_buildkit_takes_is_sent_as_to_the_classic_builder() -> None:
+    assert query_of(builder="buildkit", **TAKEN) == query_of(**TAKEN) | {"version": "2"}
+    remote = request_of(build(remote="https://h/a.git", builder="buildkit")).target(NEWEST)
+    assert remote.endswith("?remote=https%3A%2F%2Fh%2Fa.git&rm=1&version=2")
+
+
+@pytest.mark.parametrize(("argument", "parameter"), [("shm_size", "shmsize"), ("ulimits", "ulimits")])
+def test_what_an_older_buildkit_would_ignore_is_refused(argument: str, parameter: str) -> None:
+    given = {argument: TAKEN[argument]}
+    assert parameter in query_of(Version(1, 41), **given)
+    assert parameter in query_of(Version(1, 42), builder="buildkit", **given)
+    with pytest.raises(UnsupportedVersion, match=f"^parameter '{parameter}' needs API 1.42"):
+        query_of(Version(1, 41), builder="buildkit", **given)

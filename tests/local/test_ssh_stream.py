@@ -1,0 +1,87 @@
+"""What a connection over ssh does when the bytes below it fail."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+
+import pytest
+
+from dockerproto.transport.chunks import Chunk
+from dockerproto.transport.network import run
+from dockerproto_local.ssh import SSHStream
+
+
+class Failing:
+    """A byte stream that fails in one way."""
+
+    def __init__(self, error: OSError) -> None:
+        self._error = error
+        self.closed = False
+        self.said: list[str] = []
+
+    async def send(self, data: Chunk, timeout: float | None) -> int:
+        raise self._error
+
+    async def receive(self, timeout: float | None) -> bytes:
+        raise self._error
+
+    async def readable(self) -> bool:
+        return True
+
+    async def ready(self) -> None:
+        self.said.append("ready")
+
+    def wake(self) -> None:
+        self.said.append("wake")
+
+    def hung_up(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def over(below: Failing, complaint: bytes = b"") -> SSHStream:
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115  # the stream closes it
+    complaints.write(complaint)
+    return SSHStream(below, subprocess.Popen(["sleep", "60"]), complaints)
+
+
+def test_what_ssh_complains_of_is_the_error() -> None:
+    stream = over(Failing(BrokenPipeError("gone")), b"Permission denied (publickey).\r\n")
+    for call in (stream.send(b"x", None), stream.receive(None)):
+        with pytest.raises(ConnectionError, match=r"^Permission denied \(publickey\)\.$"):
+            run(call)
+    stream.close()
+
+
+def test_without_a_complaint_it_is_the_failure() -> None:
+    below = Failing(OSError("gone"))
+    stream = over(below)
+    with pytest.raises(ConnectionError, match=r"^gone$"):
+        run(stream.receive(None))
+    assert run(stream.readable())
+    stream.close()
+    assert below.closed
+    with pytest.raises(ConnectionError, match=r"^gone$"):
+        run(stream.receive(None))
+    stream.close()
+
+
+def test_what_is_asked_of_a_session_is_asked_below() -> None:
+    below = Failing(OSError("gone"))
+    stream = over(below)
+    run(stream.ready())
+    stream.wake()
+    assert below.said == ["ready", "wake"]
+    assert not stream.hung_up()
+    stream.close()
+    assert stream.hung_up()
+
+
+def test_a_wait_that_is_too_long_is_just_that() -> None:
+    stream = over(Failing(TimeoutError("late")))
+    with pytest.raises(TimeoutError, match="late"):
+        run(stream.receive(None))
+    stream.close()

@@ -1,0 +1,73 @@
+"""Coroutines that are run without an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Generator
+
+import pytest
+
+from dockerproto.transport.network import run
+
+
+async def answer(value: object) -> object:
+    return value
+
+
+@pytest.mark.parametrize("value", [None, 42, [], StopIteration(1)], ids=repr)
+def test_what_a_coroutine_returns(value: object) -> None:
+    assert run(answer(value)) is value
+
+
+def test_coroutines_within_coroutines() -> None:
+    async def outer() -> list[object]:
+        return [await answer(number) for number in range(100)]
+
+    assert run(outer()) == list(range(100))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("x"), KeyboardInterrupt(), GeneratorExit(), StopAsyncIteration()],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_coroutine_raises(error: BaseException) -> None:
+    async def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        run(fail())
+    assert caught.value is error
+
+
+class Pause:
+    """Waits for an event loop."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+def test_a_coroutine_that_waits_is_closed() -> None:
+    ended: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await Pause()
+        finally:
+            ended.append("closed")
+
+    coroutine = wait()
+    with pytest.raises(RuntimeError, match=r"^a blocking transport waited for an event loop$"):
+        run(coroutine)
+    assert ended == ["closed"]
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+
+
+def test_no_event_loop_is_there() -> None:
+    async def running() -> bool:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return True
+
+    assert run(running())

@@ -1,0 +1,174 @@
+"""The commands that are about the images that an engine has."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+from dockerproto import DeletedImage, DockerError, ImageInspect, ImageSummary
+from dockerproto.progress.text import printable
+from dockerproto.request.filters import FilterValue
+from dockerproto_cli.formatting import ago, size
+from dockerproto_cli.printing import Invocation, complain
+
+NONE: Final = "<none>"
+_SHORT: Final = 12
+_LONGEST: Final = 45
+
+
+def images(invocation: Invocation) -> None:
+    """List images, a line for each name."""
+    arguments = invocation.arguments
+    pairs = [*arguments.filter, *([("reference", arguments.repository)] if arguments.repository else [])]
+    listed = invocation.docker.images.list(all=arguments.all, filters=_filters(pairs))
+    if invocation.json:
+        invocation.document(listed)
+        return
+    named = [(names, image) for image in listed for names in _names(image, digests=arguments.digests)]
+    if arguments.quiet:
+        for _, image in named:
+            invocation.line(_id(image["Id"], whole=arguments.no_trunc))
+        return
+    digest = ("DIGEST",) if arguments.digests else ()
+    rows = [
+        (
+            *names[: 2 + len(digest)],
+            _id(image["Id"], whole=arguments.no_trunc),
+            ago(time.time() - image["Created"]),
+            size(image["Size"]),
+        )
+        for names, image in named
+    ]
+    invocation.table(("REPOSITORY", "TAG", *digest, "IMAGE ID", "CREATED", "SIZE"), rows)
+
+
+def history(invocation: Invocation) -> None:
+    """List the steps in which an image was made."""
+    arguments = invocation.arguments
+    entries = invocation.docker.images.history(arguments.image)
+    whole: bool = arguments.no_trunc
+    if invocation.json:
+        invocation.document(entries)
+    elif arguments.quiet:
+        for entry in entries:
+            invocation.line(_id(entry["Id"], whole=whole))
+    else:
+        rows = [
+            (
+                _id(entry["Id"], whole=whole),
+                ago(time.time() - entry["Created"]),
+                _shortened(printable(" ".join(entry["CreatedBy"].split())), whole=whole),
+                size(entry["Size"]),
+                entry["Comment"],
+            )
+            for entry in entries
+        ]
+        invocation.table(("IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"), rows)
+
+
+def inspect(invocation: Invocation) -> int:
+    """Write all that the engine knows of images, as a JSON array."""
+    found: list[ImageInspect] = []
+
+    def look(name: str) -> None:
+        found.append(invocation.docker.images.inspect(name, platform=invocation.arguments.platform))
+
+    status = _each(invocation, look)
+    invocation.document(found)
+    return status
+
+
+def tag(invocation: Invocation) -> None:
+    """Give an image another name."""
+    image, target = invocation.arguments.image, invocation.arguments.target
+    invocation.docker.images.tag(image, target)
+    if invocation.json:
+        invocation.document({"Tagged": target})
+
+
+def remove(invocation: Invocation) -> int:
+    """Remove images, and write what was untagged and deleted."""
+    arguments, removed = invocation.arguments, list[DeletedImage]()
+
+    def delete(name: str) -> None:
+        done = invocation.docker.images.delete(name, force=arguments.force, noprune=arguments.no_prune)
+        removed.extend(done)
+        if not invocation.json:
+            _tell(invocation, done)
+
+    status = _each(invocation, delete)
+    if invocation.json:
+        invocation.document(removed)
+    return status
+
+
+def prune(invocation: Invocation) -> int:
+    """Delete images that are not used, if the user agrees."""
+    arguments = invocation.arguments
+    which = "all images that no container uses" if arguments.all else "all images without a name"
+    if not arguments.force and not _agreed(f"This deletes {which}. Go on? [y/N] "):
+        complain("nothing was deleted", arguments)
+        return 1
+    pairs = [*arguments.filter, ("dangling", "false" if arguments.all else "true")]
+    pruned = invocation.docker.images.prune(filters=_filters(pairs))
+    if invocation.json:
+        invocation.document(pruned)
+    else:
+        _tell(invocation, pruned["ImagesDeleted"])
+        invocation.line(f"Total reclaimed space: {size(pruned['SpaceReclaimed'])}")
+    return 0
+
+
+def _each(invocation: Invocation, do: Callable[[str], None]) -> int:
+    """Do something to each image that is named; go on after a failure, and return the exit status."""
+    status = 0
+    for name in invocation.arguments.image:
+        try:
+            do(name)
+        except DockerError as error:
+            complain(error, invocation.arguments)
+            status = 1
+    return status
+
+
+def _tell(invocation: Invocation, done: Iterable[DeletedImage]) -> None:
+    for word, what in chain.from_iterable(each.items() for each in done):
+        invocation.line(f"{word}: {what}")
+
+
+def _agreed(question: str) -> bool:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _filters(pairs: Iterable[tuple[str, str]]) -> dict[str, list[FilterValue]] | None:
+    filters: dict[str, list[FilterValue]] = {}
+    for name, value in pairs:
+        filters.setdefault(name, []).append(value)
+    return filters or None
+
+
+def _names(image: ImageSummary, *, digests: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield the names of an image: repository, tag, digest; what is not there is `NONE`."""
+    known: dict[str, list[str]] = {}
+    for name in image["RepoDigests"]:
+        repository, _, digest = name.partition("@")
+        known.setdefault(repository, []).append(digest)
+    tags = [name.rpartition(":") for name in image["RepoTags"]] or [
+        (repository, ":", NONE) for repository in known
+    ]
+    for repository, _, tag in tags or [(NONE, ":", NONE)]:
+        there = known.get(repository, [NONE])
+        yield from ((repository, tag, digest) for digest in (there if digests else there[:1]))
+
+
+def _id(id: str, *, whole: bool) -> str:
+    return id if whole else id.removeprefix("sha256:")[:_SHORT]
+
+
+def _shortened(text: str, *, whole: bool) -> str:
+    return text if whole or len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,141 @@
+"""The commands that move images, or make them: with progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, BinaryIO
+
+from dockerproto import build_result, import_result, parse_reference, push_result
+from dockerproto.references import HUB
+from dockerproto_cli.build_source import context_of
+from dockerproto_cli.printing import Invocation
+
+
+def pull(invocation: Invocation) -> None:
+    """Download an image, and write its name."""
+    arguments = invocation.arguments
+    stream = invocation.docker.images.pull(
+        arguments.image, tag="" if arguments.all_tags else None, platform=arguments.platform, stream=True
+    )
+    invocation.messages(stream)
+    if not invocation.json:
+        invocation.line(_full(arguments.image, all_tags=arguments.all_tags))
+
+
+def push(invocation: Invocation) -> None:
+    """Upload an image, and write its name with its digest."""
+    arguments = invocation.arguments
+    stream = invocation.docker.images.push(
+        arguments.image, tag="" if arguments.all_tags else None, platform=arguments.platform, stream=True
+    )
+    pushed = push_result(invocation.messages(stream))
+    for tag in () if invocation.json else pushed.tags:
+        invocation.line(f"{pushed.repository}:{tag.tag}@{tag.digest}")
+
+
+def build(invocation: Invocation) -> None:
+    """Build an image, and write its id."""
+    arguments = invocation.arguments
+    display = invocation.display()
+    stream = invocation.docker.images.build(
+        **context_of(arguments.source, arguments.file),
+        tag=arguments.tag,
+        quiet=arguments.quiet,
+        nocache=arguments.no_cache,
+        buildargs=dict(arguments.build_arg),
+        labels={name: value or "" for name, value in arguments.label},
+        pull=arguments.pull,
+        target=arguments.target,
+        platform=arguments.platform,
+        network_mode=arguments.network,
+        builder=arguments.builder,
+        secrets=dict(arguments.secret),
+        ssh=dict(arguments.ssh),
+        output=arguments.output,
+        on_upload=display.uploaded if arguments.builder == "classic" else None,  # BuildKit fetches
+        stream=True,
+    )
+    built = build_result(invocation.messages(stream, display))
+    if built.image is not None and not invocation.json:
+        invocation.line(built.image)
+
+
+def load(invocation: Invocation) -> None:
+    """Load the images of an archive, and write their names."""
+    arguments = invocation.arguments
+    with _input(arguments.input) as (file, total):
+        display = invocation.display()
+        stream = invocation.docker.images.import_image(
+            file,
+            stream=True,
+            quiet=arguments.quiet,
+            platform=arguments.platform,
+            on_upload=lambda sent: display.uploaded(sent, total),
+        )
+        loaded = import_result(invocation.messages(stream, display))
+    for name in () if invocation.json else (*loaded.references, *loaded.ids):
+        invocation.line(name)
+
+
+def save(invocation: Invocation) -> None:
+    """Write images to an archive; a file is there when it is complete, or not at all."""
+    arguments = invocation.arguments
+    exported = invocation.docker.images.export_image(arguments.image, platform=arguments.platform)
+    with exported as archive, _output(arguments.output) as file:  # which is made if there is an archive
+        for piece in archive:
+            file.write(piece)
+
+
+@contextmanager
+def _output(path: str | None) -> Generator[IO[bytes]]:
+    """Open what an archive is written to; a file takes its place when it is complete."""
+    if path is None:
+        if sys.stdout.isatty():
+            raise ValueError("an archive is not written to a terminal: use -o, or redirect it")
+        yield sys.stdout.buffer
+        return
+    if Path(path).exists() and not Path(path).is_file():  # /dev/null, a pipe
+        with Path(path).open("wb") as special:
+            yield special
+        return
+    with NamedTemporaryFile(dir=Path(path).parent, prefix=".", delete=False) as file:
+        try:
+            yield file
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    mask = os.umask(0)
+    os.umask(mask)
+    Path(file.name).chmod(0o666 & ~mask)
+    Path(file.name).replace(path)
+
+
+@contextmanager
+def _input(path: str | None) -> Generator[tuple[BinaryIO, int | None]]:
+    """Open an archive, and tell how large it is, if that is known."""
+    if path is None and sys.stdin.isatty():
+        raise ValueError("an archive is not read from a terminal: name a file, or redirect it")
+    with nullcontext(sys.stdin.buffer) if path is None else Path(path).open("rb") as file:
+        yield file, _size(file)
+
+
+def _size(file: BinaryIO) -> int | None:
+    with suppress(OSError):  # what stands for standard input need not be a file
+        return os.fstat(file.fileno()).st_size or None
+    return None
+
+
+def _full(name: str, *, all_tags: bool) -> str:
+    """Return a name with its registry, and with its tag unless all are meant."""
+    reference = parse_reference(name)
+    known = reference.registry
+    bare = reference.name.removeprefix(f"index.{HUB}/").removeprefix(f"{known}/")
+    if known == HUB and "/" not in bare:
+        bare = f"library/{bare}"
+    end = f"@{reference.digest}" if reference.digest else f":{reference.tag or 'latest'}"
+    return f"{known}/{bare}{'' if all_tags else end}"
