@@ -18,7 +18,7 @@ from dockerproto.config.headers import joined
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.credentials.source import CredentialsLike, CredentialsLookup
 from dockerproto.endpoint.addresses import Endpoint
-from dockerproto.errors import ClientClosed, NotInstalled, UnsupportedEngine
+from dockerproto.errors import ClientClosed, UnsupportedEngine
 from dockerproto.http.connection import Connections
 from dockerproto.http.http11 import Head, Upload, WireRequest
 from dockerproto.http.uploads import SlicedUpload
@@ -244,7 +244,7 @@ class Client:
             return wants_buildkit(said)
         await self._negotiated(request, timer)
         ping = self._ping = self._ping or await self.ping()
-        return ping.builder_version == _BUILDKIT and ping.podman is None and _has_extra()
+        return ping.builder_version == _BUILDKIT and ping.podman is None
 
     async def _auths(
         self, recipe: DockerfileSpec, upload: SlicedUpload, given: Mapping[str, Credentials]
@@ -288,21 +288,10 @@ class Client:
 
 
 def _attend() -> Callable[[Client, Request, BuildAttachments, Timer], Awaitable[Response]]:
-    """Return what opens sessions: it is loaded when one is needed, and not installed everywhere."""
-    try:
-        from dockerproto.buildkit.coordinator import open_in_session  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        message = "builds with BuildKit need the extra buildkit: pip install 'dockerproto[buildkit]'"
-        raise NotInstalled(0, message) from error
+    """Return the function that runs a build in a session; it and h2 are loaded by the first such build."""
+    from dockerproto.buildkit.coordinator import open_in_session  # noqa: PLC0415
+
     return open_in_session
-
-
-def _has_extra() -> bool:
-    try:
-        _attend()
-    except NotInstalled:
-        return False
-    return True
 
 
 async def _read_ping(answer: Response) -> Ping:

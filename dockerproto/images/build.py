@@ -174,7 +174,7 @@ def build(
     Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Docker has two
     builders, see `builder`. What is for one of them only is refused for the other: `rm`, `forcerm`, limits
     of memory and CPU, other networks, `compression` and `on_upload` are for the classic one; `secrets`,
-    `ssh` and `output` for BuildKit, which needs the extra ``buildkit``.
+    `ssh` and `output` for BuildKit.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
@@ -234,7 +234,6 @@ def build(
         InvalidPattern: The ignore file has a pattern that is none.
         StepFailed: A command failed; ``step`` has its exit code and what it printed.
         DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
-        NotInstalled: BuildKit is asked for, and the extra ``buildkit`` is not installed.
         OutputFailed: The output cannot be written; it is the cause of what the engine says.
         UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
         UnsupportedVersion: The engine is too old for BuildKit.

@@ -221,7 +221,7 @@ PROGRAM = """
 import sys
 import dockerproto, dockerproto_asyncio, dockerproto_httpx, dockerproto_trio
 assert not {name for name in sys.modules if name.split(".")[0] in ("rich", "dockerproto_cli")}
-import dockerproto_cli
+from dockerproto_cli import show
 assert "rich" in sys.modules and "dockerproto_cli.command" not in sys.modules
 """
 

@@ -1,9 +1,26 @@
-"""Progress that people can read, and the command ``dockerproto``.
+"""A progress display for every client, and the ``dockerproto`` command.
 
-`show` needs rich only (extra ``rich``) and works with all clients; the command (extra ``cli``) uses the
-blocking one. Nothing here is loaded by dockerproto or its clients.
+`show` needs rich (extra ``rich``); the command (extra ``cli``) uses the blocking client too. Both are loaded
+when they are first used, so that the command can name a missing extra.
 """
 
-from dockerproto_cli.display import AsyncShown, Display, Shown, show
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from dockerproto.errors import NotInstalled
+
+if TYPE_CHECKING:
+    from dockerproto_cli.display import AsyncShown, Display, Shown, show
 
 __all__ = ["AsyncShown", "Display", "Shown", "show"]
+
+if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma: no branch
+
+    def __getattr__(name: str) -> object:
+        """Return a public name, from the module that needs rich."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            return getattr(import_module("dockerproto_cli.display"), name)
+        except ModuleNotFoundError as error:
+            raise NotInstalled(0, "dockerproto_cli needs rich: pip install 'dockerproto[rich]'") from error

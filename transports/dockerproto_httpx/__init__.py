@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, Unpack, cast
 
-import httpx
+from dockerproto.errors import NotInstalled
+
+try:
+    import httpx
+except ModuleNotFoundError as error:
+    raise NotInstalled(0, "dockerproto_httpx needs httpx: pip install 'dockerproto[httpx]'") from error
 
 from dockerproto.client import Client, Ping
 from dockerproto.credentials.source import check_blocking

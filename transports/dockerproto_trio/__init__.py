@@ -9,13 +9,17 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import Any, Final, TypeVar, Unpack
 
-import trio
-
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
+from dockerproto.errors import NotInstalled
 from dockerproto_local import Options, configure, secure
 from dockerproto_local.base_network import Dialled, LocalNetwork
 from dockerproto_local.stream import SocketStream, connected_to
+
+try:
+    import trio
+except ModuleNotFoundError as error:
+    raise NotInstalled(0, "dockerproto_trio needs trio: pip install 'dockerproto[trio]'") from error
 
 __all__ = ["Docker"]
 
