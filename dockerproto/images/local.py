@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import builtins
 import warnings
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final, TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -38,6 +38,14 @@ from dockerproto.versions import Version
 
 LATEST: Final = "latest"
 
+ListParameters = TypedDict("ListParameters", {"shared-size": bool}, total=False)
+"""Parameters of `list` by their names on the wire, where those are no Python names."""
+
+_HINTS: Final[Mapping[str, str]] = {
+    "filter": "use filters={...}",
+    "name": 'use filters={"reference": ...}',
+}
+
 
 def list(
     *,
@@ -46,37 +54,44 @@ def list(
     digests: bool = False,
     shared_size: bool = False,
     manifests: bool = False,
+    identity: bool = False,
+    query: Mapping[str, object] | None = None,
     timeout: TimeoutLike = DEFAULT,
-    **params: object,
+    **params: Unpack[ListParameters],
 ) -> Call[builtins.list[ImageSummary]]:
-    """List the images of the engine, the newest first.
+    """List the images of the engine, newest first.
 
     Args:
-        filters: Which ones: ``dangling`` (bool), ``label`` (``key`` or ``key=value``), ``reference`` (a
-            glob), ``before`` and ``since`` (an image), ``until`` (a time). A JSON text is deprecated.
+        filters: Conditions: ``dangling`` (bool), ``label`` (``key`` or ``key=value``), ``reference`` (a
+            glob), ``before`` and ``since`` (an image), ``until`` (a time). JSON text is deprecated.
         all: Include the intermediate images of classic builds.
-        digests: Ask for digests; every engine sends them anyway.
+        digests: Request digests; every engine sends them anyway.
         shared_size: Compute ``SharedSize``. Since API 1.42.
         manifests: Include the ``Manifests`` of each image. Since API 1.47.
+        identity: Include the ``Identity`` of each manifest, and the manifests. Since API 1.54.
+        query: Parameters that a newer API has, by their names on the wire: str and int are sent as they
+            are, bool as 1 or 0, anything else as JSON.
         timeout: Limits of this call.
-        params: Other parameters of the endpoint, as they are on the wire; bool become 1 or 0.
+        params: ``shared-size``, another spelling of `shared_size`, sent whatever the API version.
 
     Raises:
-        NotFound: The image of a filter does not exist.
+        NotFound: The image that a filter names does not exist.
         BadRequest: A filter is unknown or its value malformed.
-        UnsupportedEngine: A filter has several values, and it is a Podman.
+        TypeError: An argument is unknown, such as ``name``: use ``filters={"reference": ...}``.
+        UnsupportedEngine: A filter has several values, and the engine is Podman.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageList.
     """
-    query = (
+    known = (
         _filters(encode_filters(filters)),
         flag("all", all),
-        replace(flag("digests", digests), for_podman=None),  # Podman 4.3 answers it with nothing
+        replace(flag("digests", digests), for_podman=None),  # Podman 4.3 returns nothing for it
         flag("shared-size", shared_size, "shared_size", since=Version(1, 42)),
         flag("manifests", manifests, since=Version(1, 47)),
-        *(any_parameter(name, value) for name, value in params.items()),
+        flag("identity", identity, since=Version(1, 54)),
     )
-    return json_list(Request(method="GET", path="/images/json", query=query, timeout=timeout))
+    more = (*_wire_parameters(params), *_future_parameters(query, {each.name for each in known}))
+    return json_list(Request(method="GET", path="/images/json", query=(*known, *more), timeout=timeout))
 
 
 def inspect(
@@ -268,6 +283,25 @@ def prune_builds(
             method="POST", path="/build/prune", query=query, since=Version(1, 31), timeout=timeout, long=True
         )
     )
+
+
+def _wire_parameters(params: Mapping[str, object]) -> Iterator[Parameter]:
+    """Yield the parameters of `list` that are given by their names on the wire."""
+    for name, value in params.items():
+        if name not in ListParameters.__annotations__:
+            hint = _HINTS.get(name, f"a parameter of a newer API goes into query={{{name!r}: ...}}")
+            raise TypeError(f"images.list() got an unexpected keyword argument {name!r}; {hint}")
+        yield any_parameter(name, value)
+
+
+def _future_parameters(query: Mapping[str, object] | None, known: Collection[str]) -> Iterator[Parameter]:
+    """Yield the parameters of `query`, none of which may be known to the operation."""
+    if query is not None and not isinstance(query, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"query must be a mapping, not {type(query).__name__}")
+    for name, value in (query or {}).items():
+        if name in known:
+            raise ValueError(f"query must not contain {name!r}, which is an argument of its own")
+        yield any_parameter(name, value)
 
 
 def _filters(encoded: str | None) -> Parameter:

@@ -395,6 +395,8 @@ async def test_bad_parameters_raise_before_anything_is_sent(
         for call in (
             lambda: images.list(all="yes"),
             lambda: images.list(filters=3),
+            lambda: images.list(name="busybox"),
+            lambda: images.list(filter="busybox"),
             lambda: images.list(timeout="5"),
             lambda: images.delete(7),
             lambda: images.pull("busybox", auth=7),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import pytest
 
@@ -62,9 +62,15 @@ REQUESTS: dict[str, tuple[Build, str, Any]] = {
         "GET /images/json?filters=%7B%22dangling%22%3A%5B%22true%22%5D%2C%22label%22%3A%5B%22a%3Db%22%5D%7D",
         [],
     ),
-    "list other parameters": (
-        lambda: list_images(all=True, filter="busybox*", identity=True, x=False, y=None, z=[1]),
-        "GET /images/json?all=1&filter=busybox%2A&identity=1&x=0&z=%5B1%5D",
+    "list identity": (lambda: list_images(identity=True), "GET /images/json?identity=1", []),
+    "list wire spelling": (
+        lambda: list_images(all=True, **cast("Any", {"shared-size": True})),
+        "GET /images/json?all=1&shared-size=1",
+        [],
+    ),
+    "list query": (
+        lambda: list_images(all=True, query={"new": "busybox*", "w": True, "x": False, "y": None, "z": [1]}),
+        "GET /images/json?all=1&new=busybox%2A&w=1&x=0&z=%5B1%5D",
         [],
     ),
     "inspect": (lambda: inspect("busybox"), "GET /images/busybox/json", []),

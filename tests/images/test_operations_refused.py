@@ -31,6 +31,7 @@ def before(version: Version) -> Version:
 GATED: dict[str, tuple[Build, str, str]] = {
     "list shared_size": (lambda: list_images(shared_size=True), "1.42", "parameter 'shared-size'"),
     "list manifests": (lambda: list_images(manifests=True), "1.47", "parameter 'manifests'"),
+    "list identity": (lambda: list_images(identity=True), "1.54", "parameter 'identity'"),
     "inspect manifests": (lambda: inspect("a", manifests=True), "1.48", "parameter 'manifests'"),
     "inspect platform": (lambda: inspect("a", platform=LINUX), "1.49", "parameter 'platform'"),
     "history platform": (lambda: history("a", platform=LINUX), "1.48", "parameter 'platform'"),
@@ -175,6 +176,22 @@ def test_contradictions(operation: Callable[[], object], message: str) -> None:
     assert str(caught.value) == message
 
 
+HINTS = {
+    "name": 'use filters={"reference": ...}',
+    "filter": "use filters={...}",
+    "timeuot": "a parameter of a newer API goes into query={'timeuot': ...}",
+}
+
+
+@pytest.mark.parametrize("facade", [AsyncImages, Images])
+@pytest.mark.parametrize(("name", "hint"), HINTS.items())
+def test_list_rejects_unknown_parameters(facade: Callable[[Client], Any], name: str, hint: str) -> None:
+    images = facade(cast("Client", NoClient()))
+    with pytest.raises(TypeError) as caught:
+        images.list(**{name: "busybox"})
+    assert str(caught.value) == f"images.list() got an unexpected keyword argument {name!r}; {hint}"
+
+
 ODD: Any = object()
 WRONG_KINDS: dict[str, Callable[[], object]] = {
     "list filters": lambda: list_images(filters=ODD),
@@ -183,7 +200,10 @@ WRONG_KINDS: dict[str, Callable[[], object]] = {
     "list digests": lambda: list_images(digests=ODD),
     "list shared_size": lambda: list_images(shared_size=ODD),
     "list manifests": lambda: list_images(manifests=ODD),
-    "list other": lambda: list_images(other=ODD),
+    "list identity": lambda: list_images(identity=ODD),
+    "list other": lambda: cast("Any", list_images)(other=ODD),
+    "list query": lambda: list_images(query=ODD),
+    "list query value": lambda: list_images(query={"other": ODD}),
     "inspect name": lambda: inspect(ODD),
     "inspect platform": lambda: inspect("a", platform=ODD),
     "inspect manifests": lambda: inspect("a", manifests=ODD),
