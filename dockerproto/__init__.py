@@ -1,13 +1,17 @@
-"""Docker image operations without I/O: what to send, how to read the answer, one client for all transports.
+"""Docker image operations on a sans-IO core.
 
-Programs import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerproto_httpx, and what
-they share from here.
+Import ``Docker`` from dockerproto_asyncio, dockerproto_trio or dockerproto_httpx; the types and exceptions
+that the three share are here. `__all__` is the public interface, together with `dockerproto.progress`,
+`dockerproto.messages.trace` and what the reference documents for authors of transports.
 """
 
+from typing import TYPE_CHECKING
+
+from dockerproto.buildcontext.plan import Compression
 from dockerproto.client import Ping
 from dockerproto.credentials.credentials import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.credentials.source import CredentialsLike, CredentialsSource, CredentialsStore
-from dockerproto.endpoint.addresses import SSH, TCP, TLS, Endpoint, NamedPipe, UnixSocket
+from dockerproto.endpoint.addresses import SSH, TCP, TLS, Address, Endpoint, NamedPipe, UnixSocket
 from dockerproto.endpoint.hosts import parse_host
 from dockerproto.errors import (
     BadRequest,
@@ -39,7 +43,9 @@ from dockerproto.errors import (
     UploadFailed,
 )
 from dockerproto.images import AsyncImages, Images
+from dockerproto.images.build import Ulimits
 from dockerproto.images.builders import Builder
+from dockerproto.images.local import ListParameters
 from dockerproto.messages.models import (
     BuildsPruned,
     DeletedImage,
@@ -80,7 +86,13 @@ from dockerproto.operations.streams import (
 )
 from dockerproto.references import Reference, parse_reference
 from dockerproto.request.attachments import Output, Secret, SecretLike, Tar
-from dockerproto.timeouts import DEFAULT, Timeout, TimeoutLike
+from dockerproto.request.filters import Filters, FilterValue
+from dockerproto.sources import AsyncSource, Readable, Source
+from dockerproto.timeouts import DEFAULT, Default, Timeout, TimeoutLike
+from dockerproto.versions import Version
+
+if TYPE_CHECKING:
+    from dockerproto.docker import AsyncDocker
 
 __version__ = "0.1.0"
 
@@ -90,9 +102,12 @@ __all__ = [
     "SSH",
     "TCP",
     "TLS",
+    "Address",
+    "AsyncDocker",
     "AsyncDownload",
     "AsyncImages",
     "AsyncProgress",
+    "AsyncSource",
     "AsyncStream",
     "AuthLike",
     "AuthsLike",
@@ -102,6 +117,7 @@ __all__ = [
     "Builder",
     "BuildsPruned",
     "ClientClosed",
+    "Compression",
     "Conflict",
     "ConnectionFailed",
     "ContextError",
@@ -110,6 +126,7 @@ __all__ = [
     "CredentialsLike",
     "CredentialsSource",
     "CredentialsStore",
+    "Default",
     "DeletedImage",
     "Descriptor",
     "DistributionInspect",
@@ -119,6 +136,8 @@ __all__ = [
     "Endpoint",
     "EngineVersion",
     "FailedStep",
+    "FilterValue",
+    "Filters",
     "HistoryEntry",
     "ImageConfig",
     "ImageInspect",
@@ -130,6 +149,7 @@ __all__ = [
     "InvalidHost",
     "InvalidPattern",
     "InvalidReference",
+    "ListParameters",
     "ManifestSummary",
     "Message",
     "NamedPipe",
@@ -148,11 +168,13 @@ __all__ = [
     "PulledTag",
     "PushResult",
     "PushedTag",
+    "Readable",
     "Reference",
     "SearchResult",
     "Secret",
     "SecretLike",
     "ServerError",
+    "Source",
     "StepFailed",
     "Stream",
     "Tar",
@@ -160,11 +182,13 @@ __all__ = [
     "Timeout",
     "TimeoutLike",
     "TooManyRequests",
+    "Ulimits",
     "Unauthorized",
     "UnixSocket",
     "UnsupportedEngine",
     "UnsupportedVersion",
     "UploadFailed",
+    "Version",
     "build_result",
     "import_result",
     "parse_host",
@@ -173,3 +197,22 @@ __all__ = [
     "push_result",
     "read_auth",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__, "__version__"]
+
+
+if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma: no branch
+
+    def __getattr__(name: str) -> object:
+        """Return `AsyncDocker`, which loads h11; raise an error that tells where ``Docker`` is."""
+        if name == "AsyncDocker":
+            from dockerproto.docker import AsyncDocker  # noqa: PLC0415
+
+            return AsyncDocker
+        if name == "Docker":
+            packages = "dockerproto_asyncio, dockerproto_trio or dockerproto_httpx"
+            raise ImportError(f"cannot import name 'Docker' from 'dockerproto': it is in {packages}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,15 +14,12 @@ from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
 from dockerproto.references import registry_named
 from dockerproto.transport.network import Network
 
-Found: TypeAlias = AuthLike | None
-"""What a source says: credentials, or that it has none."""
-
 
 @runtime_checkable
 class CredentialsSource(Protocol):
     """An object that is asked for credentials."""
 
-    def get(self, registry: str, /) -> Found | Awaitable[Found]:
+    def get(self, registry: str, /) -> AuthLike | Awaitable[AuthLike | None] | None:
         """Return the credentials of a registry, ``docker.io`` or ``host[:port]``; None: it has none."""
         ...
 
@@ -46,7 +43,7 @@ class SparseSource(CredentialsSource, Protocol):
 
 
 CredentialsLike: TypeAlias = (
-    Mapping[str, AuthLike] | CredentialsSource | Callable[[str], Found | Awaitable[Found]]
+    Mapping[str, AuthLike] | CredentialsSource | Callable[[str], AuthLike | Awaitable[AuthLike | None] | None]
 )
 """A source of credentials: a mapping by registry, an object with ``get``, or a function of the registry.
 
