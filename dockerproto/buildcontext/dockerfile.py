@@ -1,8 +1,8 @@
-"""The images that a Dockerfile names, as far as its text tells: those whose registries a build may ask.
+"""Find the images that a Dockerfile names: a build may pull them, so it needs their registries' credentials.
 
-What is no reference is left out, and nothing is ever an error: the engine says what is wrong with a
-Dockerfile. A variable that only the engine knows is empty. The time is linear in the length of the text.
-The syntax is that of https://docs.docker.com/reference/dockerfile/, read as the engine's parser reads it.
+Only the text is looked at. An invalid reference is skipped and nothing raises, as the engine reports errors
+in a Dockerfile better. A variable that only the engine knows is empty. Time is linear in the length of the
+text. The syntax is that of https://docs.docker.com/reference/dockerfile/, parsed as the engine parses it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import Final
 
-from dockerproto.buildcontext.substitution import ESCAPES, LONGEST, expand, flags, words
+from dockerproto.buildcontext.substitution import ESCAPES, MAX_LENGTH, expand, flags, words
 from dockerproto.errors import InvalidReference
 from dockerproto.references import Reference, parse_reference
 
@@ -28,56 +28,56 @@ _NO_IMAGE: Final = "scratch"
 def images_of(dockerfile: bytes, arguments: Mapping[str, str | None]) -> list[Reference]:
     r"""Return the images that a build may pull, each once, in the order of the text.
 
-    These are the images of FROM, of ``COPY --from`` and of ``RUN --mount=from``, in all stages, for the
-    engine may build any; but not that of ``# syntax=``, which is for BuildKit.
+    These are the images of FROM, of ``COPY --from`` and of ``RUN --mount=from`` in all stages, as the engine
+    may build any of them. The image of ``# syntax=`` is not among them: it is for BuildKit.
 
     >>> images_of(b"ARG TAG=1\nFROM r.example/app:$TAG AS app\nCOPY --from=app /a /a\n", {"TAG": "2"})
     [Reference(name='r.example/app', tag='2', digest=None)]
     """
     lines = dockerfile.removeprefix(_BOM).decode(errors="replace").split("\n")
     escape = _escape(lines)
-    scan = _Scan(arguments, escape)
+    scan = _Scanner(arguments, escape)
     for name, rest in _instructions(lines, escape):
-        scan.take(name, rest)
+        scan.scan(name, rest)
     return list(scan.images)
 
 
-class _Scan:
-    """What is known of a Dockerfile after some of its instructions."""
+class _Scanner:
+    """State of a scan after some of a Dockerfile's instructions."""
 
     def __init__(self, arguments: Mapping[str, str | None], escape: str) -> None:
         self.images: Final[dict[Reference, None]] = {}
         self._arguments: Final = arguments
         self._escape: Final = escape
-        self._values: Final[dict[str, str | None]] = {}
+        self._variables: Final[dict[str, str | None]] = {}
         self._stages: Final[set[str]] = set()
-        self._begun = False
-        self._takes: Final[Mapping[str, Callable[[str], None]]] = {
-            "arg": self._arg,
-            "copy": self._copy,
-            "from": self._from,
-            "onbuild": self._onbuild,
-            "run": self._run,
+        self._in_stage = False
+        self._scanners: Final[Mapping[str, Callable[[str], None]]] = {
+            "arg": self._scan_arg,
+            "copy": self._scan_copy,
+            "from": self._scan_from,
+            "onbuild": self._scan_onbuild,
+            "run": self._scan_run,
         }
 
-    def take(self, name: str, rest: str) -> None:
-        """Read an instruction."""
-        if take := self._takes.get(name):
-            take(rest)
+    def scan(self, name: str, rest: str) -> None:
+        """Scan one instruction."""
+        if scan := self._scanners.get(name):
+            scan(rest)
 
-    def _arg(self, rest: str) -> None:
-        if self._begun:
-            return  # those of a stage are not for FROM
+    def _scan_arg(self, rest: str) -> None:
+        if self._in_stage:
+            return  # an ARG inside a stage does not apply to FROM
         for word in words(rest, self._escape):
             name, equals, default = word.partition("=")
             given = self._arguments.get(name)
             if given is not None:
-                self._values[name] = given if len(given) <= LONGEST else None
+                self._variables[name] = given if len(given) <= MAX_LENGTH else None
             elif equals:
-                self._values[name] = expand(default, self._values, self._escape)
+                self._variables[name] = expand(default, self._variables, self._escape)
 
-    def _from(self, rest: str) -> None:
-        self._begun = True
+    def _scan_from(self, rest: str) -> None:
+        self._in_stage = True
         _, rest = flags(rest, self._escape)
         match rest.split():
             case [name]:
@@ -86,31 +86,31 @@ class _Scan:
                 pass
             case _:
                 return
-        self._image(expand(name, self._values, self._escape))
+        self._add_image(expand(name, self._variables, self._escape))
         self._stages.add(stage.lower())
 
-    def _copy(self, rest: str) -> None:
+    def _scan_copy(self, rest: str) -> None:
         given, _ = flags(rest, self._escape)
-        self._sources(value for name, value in given if name == "from")
+        self._add_images(value for name, value in given if name == "from")
 
-    def _run(self, rest: str) -> None:
+    def _scan_run(self, rest: str) -> None:
         given, _ = flags(rest, self._escape)
         mounts = (value.split(",") for name, value in given if name == "mount")
         options = (option.partition("=") for mount in mounts for option in mount)
-        self._sources(value for name, _, value in options if name.lower() == "from")
+        self._add_images(value for name, _, value in options if name.lower() == "from")
 
-    def _onbuild(self, rest: str) -> None:
-        # A later stage of the same Dockerfile may be of this one.
+    def _scan_onbuild(self, rest: str) -> None:
+        # A later stage of the same Dockerfile may build on this stage, and then runs the trigger.
         name, rest = _split(rest)
         if name in _WITH_SOURCES:
-            self.take(name, rest)
+            self.scan(name, rest)
 
-    def _sources(self, names: Iterable[str]) -> None:
+    def _add_images(self, names: Iterable[str]) -> None:
         for name in names:
-            if not name.isdigit():  # the number of a stage
-                self._image(name)
+            if not name.isdigit():  # a number refers to a stage
+                self._add_image(name)
 
-    def _image(self, name: str | None) -> None:
+    def _add_image(self, name: str | None) -> None:
         if not name or name == _NO_IMAGE or name.lower() in self._stages:
             return
         with suppress(InvalidReference):
@@ -118,39 +118,39 @@ class _Scan:
 
 
 def _escape(lines: Iterable[str]) -> str:
-    """Return what is escaped with: a directive says it, and directives come before all else."""
+    """Return the escape character. A directive may set it; directives precede everything else."""
     directives = takewhile(bool, (_DIRECTIVE.fullmatch(line.strip()) for line in lines))
     named = (match[2] for match in directives if match and match[1].lower() == "escape")
     return next((each for each in named if each in ESCAPES), ESCAPES[0])
 
 
 def _instructions(lines: Iterable[str], escape: str) -> Iterator[tuple[str, str]]:
-    """Yield the name of each instruction and the rest of its line, continued lines joined."""
-    left = iter(lines)
-    for line in left:
-        if _is_void(line):
+    """Yield the name and the rest of each instruction, its continuation lines joined."""
+    remaining = iter(lines)
+    for line in remaining:
+        if _is_blank(line):
             continue
-        name, rest = _split("".join(_continued(line, left, escape)))
-        for tabs, end in _heredocs(name, rest, escape):
-            for body in left:
-                if (body.lstrip("\t") if tabs else body).rstrip("\r") == end:
+        name, rest = _split("".join(_continued(line, remaining, escape)))
+        for strips_tabs, delimiter in _heredocs(name, rest, escape):
+            for body in remaining:
+                if (body.lstrip("\t") if strips_tabs else body).rstrip("\r") == delimiter:
                     break
         yield name, rest
 
 
 def _continued(line: str, following: Iterator[str], escape: str) -> Iterator[str]:
-    """Yield a line, and those that continue it; comments and empty lines between them do not count."""
+    """Yield a line and its continuation lines; comments and empty lines between them are skipped."""
     while True:
         end = line.rstrip()
         if not end.endswith(escape) or end.endswith(escape * 2):
             yield line
             return
         yield end[:-1]
-        line = next((each for each in following if not _is_void(each)), "")
+        line = next((each for each in following if not _is_blank(each)), "")
 
 
 def _heredocs(name: str, rest: str, escape: str) -> Iterator[tuple[bool, str]]:
-    """Yield the here-documents that begin after a line: whether tabs are stripped, and what ends each."""
+    """Yield for each here-document of a line: True if leading tabs are stripped, and the delimiter."""
     if name == "onbuild":
         name, rest = _split(rest)
     for word in words(rest, escape) if name in _WITH_HEREDOCS else ():
@@ -163,6 +163,6 @@ def _split(line: str) -> tuple[str, str]:
     return name.lower(), rest
 
 
-def _is_void(line: str) -> bool:
+def _is_blank(line: str) -> bool:
     start = line.lstrip()
     return not start or start.startswith("#")

@@ -1,4 +1,4 @@
-"""Which Dockerfile is built, and with what: so much is known before the Dockerfile is read."""
+"""The Dockerfile that a build uses: everything known before its text is read."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Final
 from msgspec import Struct, field
 
 DOCKERFILE: Final = "Dockerfile"
-"""The path of the Dockerfile, unless another is named."""
+"""Default path of the Dockerfile in a build context."""
 
 
 class DockerfileSpec(Struct, frozen=True):
-    """Which Dockerfile of a context is built, and with what."""
+    """The path of a Dockerfile in its build context, and the build arguments given for it."""
 
     path: str = DOCKERFILE
-    """Where it is in the context."""
+    """Path in the build context."""
     arguments: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
-    """The build arguments; None leaves the Dockerfile's default alone."""
+    """Build arguments; None keeps the Dockerfile's default."""
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Where the classic builder looks for it, in that order."""
-        usual = posixpath.normpath(self.path) == DOCKERFILE
-        return (self.path, DOCKERFILE.lower()) if usual else (self.path,)
+        """Paths that the classic builder tries, in its order."""
+        is_default = posixpath.normpath(self.path) == DOCKERFILE
+        return (self.path, DOCKERFILE.lower()) if is_default else (self.path,)
 
     def registries(self, dockerfile: bytes) -> list[str]:
-        r"""Return the registries of the images that it names, each once.
+        r"""Return the registries of the images that a Dockerfile names, each once.
 
         >>> DockerfileSpec().registries(b"FROM r.example/app\nCOPY --from=busybox /bin/sh /\n")
         ['r.example', 'docker.io']
         """
-        from dockerproto.buildcontext.dockerfile import images_of  # noqa: PLC0415  # loaded when there is one to read
+        from dockerproto.buildcontext.dockerfile import images_of  # noqa: PLC0415  # for builds only
 
         return list(dict.fromkeys(each.registry for each in images_of(dockerfile, self.arguments)))

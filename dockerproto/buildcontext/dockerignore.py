@@ -1,10 +1,10 @@
-"""Ignore files: which paths of a tree their patterns match, as the docker command and BuildKit have it.
+"""Match paths against the patterns of ignore files, exactly as the Docker CLI and BuildKit do.
 
-A tree is walked from the root down. Each path has a `Place`, which is made of that of its directory, so
-what a pattern said of a directory holds below it, and no path is read twice. The last pattern that
-matches decides; those that begin with ``!`` take paths out again.
+A tree is walked from the root down. The `PathMatch` of a path is computed from that of its directory, so a
+pattern that matches a directory holds below it, and no character is matched twice. The last matching pattern
+decides; a pattern that begins with ``!`` is an exception and unmatches paths.
 
-The rules are those of https://pkg.go.dev/github.com/moby/patternmatcher, its oddities too.
+The rules are those of https://pkg.go.dev/github.com/moby/patternmatcher, including its oddities.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from typing import Final
 
 from msgspec import Struct
 
-from dockerproto.buildcontext.glob import read_glob
+from dockerproto.buildcontext.glob import parse_glob
 from dockerproto.buildcontext.nfa import NFA, Item, State
 from dockerproto.errors import InvalidPattern
 
 _SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _TRIMMED: Final = re.compile(rf"\A[{_SPACE}]+|[{_SPACE}]+\Z")
-"""What is white space to Go, which is less than to Python."""
-_KEPT: Final = 10_000
+"""Leading and trailing white space as Go defines it, which is less than Python does."""
+_CACHED_VERDICTS: Final = 10_000
 
 
 class PatternLine(Struct, frozen=True):
-    """A pattern, and where it stands."""
+    """A pattern and its position in a file."""
 
     text: str
-    """The pattern."""
+    """Pattern text."""
     file: str = ""
-    """The file that it is in, as it shall be named in an error."""
+    """Name of its file in error messages."""
     number: int = 0
-    """Its line there, from 1 on."""
+    """Line number, from 1."""
 
 
-def read_ignore_file(data: bytes, name: str = ".dockerignore") -> list[PatternLine]:
-    r"""Return the patterns of an ignore file: neither comments nor empty lines, and cleaned.
+def parse_ignore_file(data: bytes, name: str = ".dockerignore") -> list[PatternLine]:
+    r"""Return the cleaned patterns of an ignore file, without comments and empty lines.
 
-    >>> [line.text for line in read_ignore_file(b"# builds\n/build/\n\n! ./build//keep\n")]
+    >>> [line.text for line in parse_ignore_file(b"# builds\n/build/\n\n! ./build//keep\n")]
     ['build', '!build/keep']
     """
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
-    read = (PatternLine(_read_line(line), name, number) for number, line in enumerate(lines, 1))
+    read = (PatternLine(_parse_line(line), name, number) for number, line in enumerate(lines, 1))
     return [line for line in read if line.text]
 
 
-def _read_line(line: str) -> str:
+def _parse_line(line: str) -> str:
     if line.startswith("#"):
         return ""
     text = _trim(line)
@@ -65,64 +65,64 @@ def _trim(text: str) -> str:
 
 
 def _clean(path: str) -> str:
-    """Return a path without what leads nowhere, as Go has it: there is one root only."""
+    """Return a path cleaned as by Go's ``path.Clean``, which has no root ``//``."""
     return re.sub("^//", "/", posixpath.normpath(path))
 
 
 class _Pattern(Struct, frozen=True):
     text: str
-    """The pattern without its exclamation mark."""
+    """Pattern without its exclamation mark."""
     negated: bool
-    """Whether it had one."""
+    """True if the pattern had an exclamation mark."""
     items: tuple[Item, ...]
-    """What it means."""
+    """Parsed pattern."""
 
 
-def _read_pattern(line: PatternLine) -> _Pattern:
+def _parse_pattern(line: PatternLine) -> _Pattern:
     cleaned = _clean(_trim(line.text))
     text = cleaned.removeprefix("!")
     try:
-        return _Pattern(text, text != cleaned, read_glob(text))
+        return _Pattern(text, text != cleaned, parse_glob(text))
     except ValueError as error:
         where = f"{line.file}, line {line.number}: " if line.file else ""
-        message = f"{where}{cleaned!r} is no pattern: {error}"
+        message = f"{where}invalid pattern {cleaned!r}: {error}"
         raise InvalidPattern(0, message, pattern=cleaned, file=line.file, line=line.number) from None
 
 
 class Patterns:
-    """Patterns in their order, ready to be matched: in linear time, whatever they are.
+    """An ordered list of patterns, matched together in linear time.
 
     >>> patterns = Patterns(["docs", "!docs/*.md"])
     >>> [patterns.match(path) for path in ("docs/a.txt", "docs/a.md", "src")]
     [True, False, False]
 
     Args:
-        lines: The patterns, as `read_ignore_file` returns them, or as texts.
-        classic: Whether to look into directories that are left out only where the docker command does,
-            for the classic builder, see `names_below`; BuildKit does wherever something may be taken out.
-        kept: Paths that the docker command takes out by patterns of its own.
+        lines: Patterns, as `parse_ignore_file` returns them or as texts.
+        classic: Search excluded directories as the Docker CLI does for the classic builder, see
+            `exception_below`. By default they are searched as by BuildKit: wherever an exception may match.
+        exceptions: Further paths that the Docker CLI unmatches by patterns of its own.
 
     Raises:
-        InvalidPattern: One of them is none.
+        InvalidPattern: A pattern is malformed.
     """
 
     def __init__(
-        self, lines: Iterable[PatternLine | str], *, classic: bool = False, kept: Iterable[str] = ()
+        self, lines: Iterable[PatternLine | str], *, classic: bool = False, exceptions: Iterable[str] = ()
     ) -> None:
         self.classic: Final = classic
-        """Whether it is for the classic builder."""
-        given = (line if isinstance(line, PatternLine) else PatternLine(line) for line in lines)
-        self._patterns: Final = tuple(_read_pattern(line) for line in given if _trim(line.text))
-        self._machine: Final = NFA(each.items for each in self._patterns)
+        """True if excluded directories are searched by the rule of the classic builder."""
+        parsed = (line if isinstance(line, PatternLine) else PatternLine(line) for line in lines)
+        self._patterns: Final = tuple(_parse_pattern(line) for line in parsed if _trim(line.text))
+        self._nfa: Final = NFA(each.items for each in self._patterns)
         self._negations: Final = sum(each.negated << index for index, each in enumerate(self._patterns))
-        self._named: Final = (*(each.text for each in self._patterns if each.negated), *kept)
+        self._exceptions: Final = (*(each.text for each in self._patterns if each.negated), *exceptions)
         self._verdicts: Final = dict[tuple[int, int], tuple[bool, int]]()
-        self.root: Final = Place(self, self._machine.start, self._machine.start, 0, matched=False)
-        """The place of the root, which no pattern matches."""
+        self.root: Final = PathMatch(self, self._nfa.start, self._nfa.start, 0, matched=False)
+        """Match of the root, which no pattern matches."""
 
     def match(self, path: str) -> bool:
-        """Whether a path is matched, or a directory that it is in."""
-        state, accepted = self._machine.start, 0
+        """Return True if the patterns match a path or one of its directories."""
+        state, accepted = self._nfa.start, 0
         for char in path:
             if char == "/":
                 accepted |= state.accepted
@@ -134,91 +134,91 @@ class Patterns:
                 matched = not pattern.negated
         return matched
 
-    def takes(self, path: str) -> bool:
-        """Whether a walk of the tree comes by a path, and takes it."""
-        place, way = self.root, ""
+    def includes(self, path: str) -> bool:
+        """Return True if a walk of the tree reaches a path and includes it."""
+        match, prefix = self.root, ""
         for name in path.split("/"):
-            if not (place.taken or place.opens(way)):
+            if not (match.included or match.descends(prefix)):
                 return False
-            place, way = place.enter(name), f"{way}/{name}" if way else name
-        return place.taken
+            match, prefix = match.enter(name), f"{prefix}/{name}" if prefix else name
+        return match.included
 
-    def names_below(self, path: str) -> bool:
-        """Whether a pattern that takes out begins with the path of a directory, in so many letters.
+    def exception_below(self, path: str) -> bool:
+        """Return True if the text of an exception begins with the path of a directory.
 
-        That is when the classic docker command looks into a directory that is left out: ``!a/*.py`` has
-        it look into ``a``, and ``!**/*.py`` into none.
+        By this rule the Docker CLI searches an excluded directory for the classic builder: ``!a/*.py`` makes
+        it search ``a``, and ``!**/*.py`` no directory.
         """
         inside = f"{path}/"
-        return any(f"{text}/".startswith(inside) for text in self._named)
+        return any(f"{text}/".startswith(inside) for text in self._exceptions)
 
     def verdict(self, accepted: int, inherited: int) -> tuple[bool, int]:
-        """Return whether a path is matched, and by which patterns what is below it is.
+        """Return whether a path is matched, and the patterns that apply to everything below it.
 
         Args:
-            accepted: The patterns that match the path itself, a bit for each.
-            inherited: Those that count for what is in its directory.
+            accepted: Patterns that match the path itself, one bit each.
+            inherited: Patterns that apply to everything in its directory, one bit each.
         """
-        known = self._verdicts.get((accepted, inherited))
-        if known is None:
-            if len(self._verdicts) >= _KEPT:
+        verdict = self._verdicts.get((accepted, inherited))
+        if verdict is None:
+            if len(self._verdicts) >= _CACHED_VERDICTS:
                 self._verdicts.clear()
-            known = self._verdicts[accepted, inherited] = self._decide(accepted, inherited)
-        return known
+            verdict = self._verdicts[accepted, inherited] = self._decide(accepted, inherited)
+        return verdict
 
-    def may_take_out(self, state: State, by: int) -> bool:
-        """Whether a path that begins so may be taken out of what some patterns match."""
-        later = self._negations & -(1 << (by & ~self._negations).bit_length())
-        return bool(later and later & self._machine.alive(state))
+    def may_unmatch(self, state: State, applying: int) -> bool:
+        """Return True if an exception may unmatch a path at this state, which `applying` patterns match."""
+        later = self._negations & -(1 << (applying & ~self._negations).bit_length())
+        return bool(later and later & self._nfa.alive(state))
 
     def _decide(self, accepted: int, inherited: int) -> tuple[bool, int]:
-        matched, by = False, 0
+        matched, applying = False, 0
         for index, pattern in enumerate(self._patterns):
             bit = 1 << index
-            # One that would change nothing is not asked, and so does not count below: so it is upstream.
+            # As upstream: a pattern that would not change the result is skipped, so it does not apply below.
             if inherited & bit or (accepted & bit and pattern.negated is matched):
-                by |= bit
+                applying |= bit
                 matched = not pattern.negated
-        return matched, by
+        return matched, applying
 
 
-class Place:
-    """A path of a tree, as patterns see it."""
+class PathMatch:
+    """The match of one path of a tree: a `dockerproto.buildcontext.entry.PathFilter` for excluded paths."""
 
-    __slots__ = ("_by", "_inside", "_patterns", "_state", "matched")
+    __slots__ = ("_applying", "_below", "_patterns", "_state", "matched")
 
     def __init__(
-        self, patterns: Patterns, state: State, inside: State | None, by: int, *, matched: bool
+        self, patterns: Patterns, state: State, inside: State | None, applying: int, *, matched: bool
     ) -> None:
         self._patterns: Final = patterns
         self._state: Final = state
-        self._inside: State | None = inside
-        self._by: Final = by
+        self._below: State | None = inside
+        self._applying: Final = applying
         self.matched: Final = matched
-        """Whether the path is matched, or a directory that it is in."""
+        """True if the patterns match the path or one of its directories."""
 
-    def enter(self, name: str) -> Place:
-        """Return the place of a name in this directory."""
-        state = self._below()
+    def enter(self, name: str) -> PathMatch:
+        """Return the match of a name in this directory."""
+        state = self._enter_directory()
         for char in name:
             state = state[char]
-        matched, by = self._patterns.verdict(state.accepted, self._by)
-        return Place(self._patterns, state, None, by, matched=matched)
+        matched, applying = self._patterns.verdict(state.accepted, self._applying)
+        return PathMatch(self._patterns, state, None, applying, matched=matched)
 
     @property
-    def taken(self) -> bool:
-        """Whether the path is not matched: of a context, patterns tell what is left out."""
+    def included(self) -> bool:
+        """True if the path is not matched: the patterns of a build context say what is excluded."""
         return not self.matched
 
-    def opens(self, path: str) -> bool:
-        """Whether to look into this directory, which is matched and has that path."""
-        return self._patterns.names_below(path) if self._patterns.classic else self.may_take_out()
+    def descends(self, path: str) -> bool:
+        """Return True if this directory, which is matched, must be searched; `path` is its path."""
+        return self._patterns.exception_below(path) if self._patterns.classic else self.may_unmatch()
 
-    def may_take_out(self) -> bool:
-        """Whether something in this directory, at any depth, may be unmatched though this is matched."""
-        return self._patterns.may_take_out(self._below(), self._by)
+    def may_unmatch(self) -> bool:
+        """Return True if an exception may unmatch something in this directory, at any depth."""
+        return self._patterns.may_unmatch(self._enter_directory(), self._applying)
 
-    def _below(self) -> State:
-        if self._inside is None:
-            self._inside = self._state["/"]
-        return self._inside
+    def _enter_directory(self) -> State:
+        if self._below is None:
+            self._below = self._state["/"]
+        return self._below

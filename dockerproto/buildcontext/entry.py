@@ -1,7 +1,8 @@
-"""Files and directories as data: what a context is made of and an output is made into.
+"""Metadata of files, directories and links: the input of a build context and the output of a build.
 
-A tree is a sequence of entries, as it is sent: a directory before what is in it, siblings in the order
-of their names' bytes. Paths are relative and clean, with "/" between names; the root has no entry.
+A tree is a sequence of entries in the order in which it is sent: a directory before its contents, siblings
+in the order of their names' bytes. Paths are relative and clean, with "/" between names; the root has no
+entry.
 """
 
 from __future__ import annotations
@@ -15,33 +16,33 @@ class FileEntry(Struct, frozen=True, kw_only=True):
     """A file, a directory or a link."""
 
     path: str
-    """Where it is; bytes that are no UTF-8 are surrogate escapes, as Python's file functions have them."""
+    """Path below the root; bytes that are not UTF-8 are surrogate escapes, as in Python's file functions."""
     mode: int
-    """Type and permissions, as in ``st_mode``."""
+    """File type and permissions, as in ``st_mode``."""
     size: int = 0
-    """Bytes of a regular file."""
+    """Size of a regular file in bytes."""
     mtime: int = 0
-    """When its content was changed, in nanoseconds since 1970."""
+    """Time of the last change of the content, in nanoseconds since 1970."""
     target: str = ""
-    """What a symlink says; of a hard link the path of an entry before it."""
+    """Target of a symlink as written in it; for a hard link, the path of an earlier entry."""
     hard: bool = False
-    """Whether it is a hard link to that entry; its mode is that of a regular file then."""
+    """True for a hard link to `target`; the mode is then that of a regular file."""
     device: tuple[int, int] = (0, 0)
     """Major and minor number of a device."""
 
 
 class PathFilter(Protocol):
-    """Which entries of a tree are taken: asked from the root down, for each path once."""
+    """Decision which paths of a tree are included, made name by name from the root down."""
 
     @property
-    def taken(self) -> bool:
-        """Whether this entry is taken."""
+    def included(self) -> bool:
+        """True if this path is included."""
         ...
 
-    def opens(self, path: str) -> bool:
-        """Whether this directory, which is not taken, is looked into all the same; its path is given."""
+    def descends(self, path: str) -> bool:
+        """True if this directory, which is excluded, must be searched for included paths."""
         ...
 
     def enter(self, name: str) -> Self:
-        """Return the choice for a name in this directory."""
+        """Return the filter for a name in this directory."""
         ...

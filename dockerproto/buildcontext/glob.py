@@ -1,9 +1,12 @@
-r"""What a pattern of an ignore file means, exactly as the docker command takes it.
+r"""Parse a pattern of an ignore file into items of the NFA, with exactly the Docker CLI's meaning.
 
-The docker command makes a regular expression, of Go's kind, of most patterns, and lets through what it
-does not know. So ``[^a]`` matches a slash, ``\d`` is a digit, and ``[*]`` is not a star. The same
-expression is made here, and read into items. Patterns without wildcards, or with ``**`` at one end
-only, are compared as they are; then ``**.txt`` matches what ends so, not only a whole name.
+The Docker CLI translates most patterns into a Go regular expression, and passes through everything that it
+does not know. So ``[^a]`` matches a slash, ``\d`` is a digit, and ``[*]`` is not a star. This module builds
+the same expression and parses that. Patterns without wildcards, or with ``**`` at one end only, are compared
+literally; then ``**.txt`` matches any path that ends so, not only a whole name.
+
+A translation to `re` would be a third of this code, but would backtrack: engines send patterns too, so
+matching must be linear, see `dockerproto.buildcontext.nfa`.
 
 The rules are those of https://pkg.go.dev/github.com/moby/patternmatcher, path/filepath and regexp/syntax.
 """
@@ -13,30 +16,30 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dockerproto.buildcontext.nfa import ANY, LAST, Chars, Item, Kind, Ranges
+from dockerproto.buildcontext.nfa import ANY, LAST, Chars, Item, ItemKind, Ranges
 
 _TOKEN: Final = re.compile(
     r"(?P<deep>\*\*/?)|(?P<star>\*)|(?P<one>\?)|(?P<escape>\\.)|(?P<bracket>[][])|(?P<plain>.)", re.DOTALL
 )
 _MEMBER: Final = "(?:\\\\.|[^]\\\\\udc80-\udcff-])"
-"""A character of a class: "-" and "]" are escaped, as a rule."""
+"""A character of a class; "-" and "]" must be escaped."""
 _PART: Final = rf"(?: [^\\\[*] | \\. | \[ \^?+ (?: {_MEMBER} (?:-{_MEMBER})? )++ \] )"
-_CHECKED: Final = re.compile(rf"\**+ (?: (?:\.|\?|\\\.) \*++ )?+ {_PART}*+ (?=\*|\Z)", re.DOTALL | re.VERBOSE)
-"""What the docker command looks at: as far as it has to, to see whether the path "." matches."""
+_VALID: Final = re.compile(rf"\**+ (?: (?:\.|\?|\\\.) \*++ )?+ {_PART}*+ (?=\*|\Z)", re.DOTALL | re.VERBOSE)
+"""The part of a pattern that the Docker CLI validates: as much as it needs to match the path "."."""
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _SPECIAL: Final = frozenset(".+()|{}$")
-"""Characters that a regular expression takes for its own, and a pattern does not."""
+"""Characters that are special in a regular expression, and literal in a pattern."""
 _PLACEHOLDERS: Final = {"star": "[^/]*", "one": "[^/]"}
 
 _SLASH: Final = Chars(((0x2F, 0x2F),))
 _DOT: Final = Chars(((0x0A, 0x0A),), negated=True)
-_DIRECTORIES: Final = (Item(Kind.MAYBE), Item(Kind.MANY, _DOT), Item(Kind.ONE, _SLASH))
-"""What ``**/`` becomes: any directories, or none."""
+_DIRECTORIES: Final = (Item(ItemKind.MAYBE), Item(ItemKind.MANY, _DOT), Item(ItemKind.ONE, _SLASH))
+"""Items of ``**/``: any number of directories, or none."""
 _FIXED: Final = {
     "(.*/)?": _DIRECTORIES,
-    ".*": (Item(Kind.MANY, _DOT),),
-    "^": (Item(Kind.START),),
-    "$": (Item(Kind.END),),
+    ".*": (Item(ItemKind.MANY, _DOT),),
+    "^": (Item(ItemKind.START),),
+    "$": (Item(ItemKind.END),),
 }
 _DIGIT: Final[Ranges] = ((0x30, 0x39),)
 _UPPER: Final[Ranges] = ((0x41, 0x5A),)
@@ -63,21 +66,23 @@ _POSIX: Final[dict[str, Ranges]] = {
     "word": _WORD,
     "xdigit": (*_DIGIT, (0x41, 0x46), (0x61, 0x66)),
 }
-_ASSERTIONS: Final = {"A": Kind.START, "z": Kind.END, "b": Kind.EDGE, "B": Kind.NO_EDGE}
+_ASSERTIONS: Final = {"A": ItemKind.START, "z": ItemKind.END, "b": ItemKind.EDGE, "B": ItemKind.NO_EDGE}
 _CONTROLS: Final = {"a": 0x07, "f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09, "v": 0x0B}
 _CATEGORIES: Final = "CLMNPSZ"
+_IDEMPOTENT: Final = (ItemKind.MANY, ItemKind.MAYBE)
+"""Kinds of items whose repetition changes nothing."""
 
 
-def read_glob(pattern: str) -> tuple[Item, ...]:
+def parse_glob(pattern: str) -> tuple[Item, ...]:
     """Return the items of a pattern, which is cleaned and without its exclamation mark.
 
     Raises:
-        ValueError: It is none; the message says why.
+        ValueError: The pattern is malformed; the message says why.
     """
     if not pattern:
-        raise ValueError("nothing follows the exclamation mark")
-    if not _CHECKED.match(pattern):
-        raise ValueError("a bracket is not closed, a range has no end, or nothing follows a backslash")
+        raise ValueError("missing pattern after the exclamation mark")
+    if not _VALID.match(pattern):
+        raise ValueError("unclosed bracket, incomplete range, or trailing backslash")
     tokens = [(match.lastgroup or "", match.group()) for match in _TOKEN.finditer(pattern)]
     kinds = [kind for kind, _ in tokens]
     if {*kinds} <= {"plain", "deep"}:
@@ -87,15 +92,15 @@ def read_glob(pattern: str) -> tuple[Item, ...]:
             case [0]:
                 return _suffix(pattern.removeprefix("**"))
             case [last] if last == len(kinds) - 1:
-                return (*_literal(pattern.removesuffix("**")), Item(Kind.MANY, ANY))
+                return (*_literal(pattern.removesuffix("**")), Item(ItemKind.MANY, ANY))
             case _:
                 pass
-    return _Expression(_UNDECODED.sub("\ufffd", _expression(tokens))).items()
+    return _ExpressionParser(_UNDECODED.sub("\ufffd", _to_regex(tokens))).parse()
 
 
 def _suffix(suffix: str) -> tuple[Item, ...]:
-    start = (Item(Kind.MAYBE),) if suffix.startswith("/") else ()
-    return (*start, Item(Kind.MANY, ANY), *_literal(suffix))
+    start = (Item(ItemKind.MAYBE),) if suffix.startswith("/") else ()
+    return (*start, Item(ItemKind.MANY, ANY), *_literal(suffix))
 
 
 def _literal(text: str) -> tuple[Item, ...]:
@@ -103,10 +108,10 @@ def _literal(text: str) -> tuple[Item, ...]:
 
 
 def _char(code: int) -> Item:
-    return Item(Kind.ONE, Chars(((code, code),)))
+    return Item(ItemKind.ONE, Chars(((code, code),)))
 
 
-def _expression(tokens: list[tuple[str, str]]) -> str:
+def _to_regex(tokens: list[tuple[str, str]]) -> str:
     """Return the regular expression of a pattern, without the ``^`` at its start."""
     parts: list[str] = []
     for index, (kind, text) in enumerate(tokens, 1):
@@ -117,119 +122,118 @@ def _expression(tokens: list[tuple[str, str]]) -> str:
     return "".join(parts) + "$"
 
 
-class _Expression:
-    """A regular expression that is being read: only what those of patterns can contain."""
+class _ExpressionParser:
+    """Recursive descent parser of the regular expressions that patterns translate to."""
 
     def __init__(self, text: str) -> None:
         self._text: Final = text
         self._at = 0
 
-    def items(self) -> tuple[Item, ...]:
-        """Return the items of all of it."""
+    def parse(self) -> tuple[Item, ...]:
+        """Return the items of the whole expression."""
         items: list[Item] = []
         while self._at < len(self._text):
-            new = self._next()
-            if tuple(items[-len(new) :]) != new or new[0].kind not in (
-                Kind.MANY,
-                Kind.MAYBE,
-            ):  # twice is as once
+            new = self._parse_next()
+            repeated = tuple(items[-len(new) :]) == new
+            if not (repeated and new[0].kind in _IDEMPOTENT):
                 items += new
-        if items[-1:] == [Item(Kind.END)]:
+        if items[-1:] == [Item(ItemKind.END)]:
             return tuple(items[:-1])
-        return (*items, Item(Kind.MANY, ANY))  # it was quoted, and so is not anchored
+        # The final $ was quoted by \Q, so the pattern is not anchored.
+        return (*items, Item(ItemKind.MANY, ANY))
 
-    def _next(self) -> tuple[Item, ...]:
+    def _parse_next(self) -> tuple[Item, ...]:
         for text, items in _FIXED.items():
-            if self._takes(text):
+            if self._accept(text):
                 return items
-        if self._takes("["):
-            chars = self._class()
-            return (Item(Kind.MANY if self._takes("*") else Kind.ONE, chars),)
-        if self._takes("\\Q"):
+        if self._accept("["):
+            chars = self._parse_class()
+            return (Item(ItemKind.MANY if self._accept("*") else ItemKind.ONE, chars),)
+        if self._accept("\\Q"):
             quoted, end, _ = self._text[self._at :].partition("\\E")
             self._at += len(quoted) + len(end)
             return _literal(quoted)
         if self._peek() == "\\":
-            return (self._escaped(),)
-        return (_char(ord(self._take())),)
+            return (self._parse_escape_item(),)
+        return (_char(ord(self._consume())),)
 
-    def _escaped(self) -> Item:
+    def _parse_escape_item(self) -> Item:
         assertion = _ASSERTIONS.get(self._text[self._at + 1])
         if assertion is not None:
             self._at += 2
             return Item(assertion)
-        chars = self._group()
-        return _char(self._escape()) if chars is None else Item(Kind.ONE, chars)
+        chars = self._parse_multi_escape()
+        return _char(self._parse_escape()) if chars is None else Item(ItemKind.ONE, chars)
 
-    def _class(self) -> Chars:
-        negated = self._takes("^")
+    def _parse_class(self) -> Chars:
+        negated = self._accept("^")
         ranges: list[tuple[int, int]] = []
         letters: list[tuple[str, bool]] = []
-        while not (ranges or letters) or not self._takes("]"):
-            group = self._posix() or self._group()
+        while not (ranges or letters) or not self._accept("]"):
+            group = self._parse_posix_class() or self._parse_multi_escape()
             if group is not None:
                 ranges += group.ranges
                 letters += group.letters
             else:
-                ranges.append(self._range())
+                ranges.append(self._parse_range())
         return Chars(tuple(ranges), tuple(letters), negated)
 
-    def _range(self) -> tuple[int, int]:
-        first = last = self._member()
+    def _parse_range(self) -> tuple[int, int]:
+        first = last = self._parse_member()
         if self._peek() == "-" and self._text[self._at + 1 : self._at + 2] not in ("", "]"):
             self._at += 1
-            last = self._member()
+            last = self._parse_member()
         if last < first:
-            raise ValueError("a range ends before it begins")
+            raise ValueError("a range must not end before it begins")
         return first, last
 
-    def _member(self) -> int:
-        return self._escape() if self._peek() == "\\" else ord(self._take())
+    def _parse_member(self) -> int:
+        return self._parse_escape() if self._peek() == "\\" else ord(self._consume())
 
-    def _posix(self) -> Chars | None:
-        """Read a class such as ``[:alpha:]``, if one is next."""
+    def _parse_posix_class(self) -> Chars | None:
+        """Parse a class such as ``[:alpha:]``; return None if the next token is not one."""
         found = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL).match(self._text, self._at)
         if found is None:
             return None
         self._at = found.end()
         ranges = _POSIX.get(found[2])
         if ranges is None:
-            raise ValueError(f"there is no class {found[0]}")
-        return Chars(_all_but(ranges) if found[1] else ranges)
+            raise ValueError(f"unknown character class {found[0]}")
+        return Chars(_complement(ranges) if found[1] else ranges)
 
-    def _group(self) -> Chars | None:
-        r"""Read an escape that stands for several characters, such as ``\d``, if one is next."""
+    def _parse_multi_escape(self) -> Chars | None:
+        r"""Parse an escape for several characters, such as ``\d``; return None if it is not next."""
         name = self._text[self._at + 1 : self._at + 2] if self._peek() == "\\" else ""
         if name in ("p", "P"):
             letter = self._text[self._at + 2 : self._at + 3]
             self._at += 3
             if not letter or letter not in _CATEGORIES:
-                raise ValueError(f"there are no characters \\{name}{letter}")
+                raise ValueError(f"unknown Unicode category \\{name}{letter}")
             return Chars(letters=((letter, name == "p"),))
         if name.lower() not in _PERL:
             return None
         self._at += 2
         ranges = _PERL[name.lower()]
-        return Chars(_all_but(ranges) if name.isupper() else ranges)
+        return Chars(_complement(ranges) if name.isupper() else ranges)
 
-    def _escape(self) -> int:
-        """Read an escape that stands for one character."""
+    def _parse_escape(self) -> int:
+        """Parse an escape for one character, and return its code."""
         found = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(0[0-7]{0,2}|[1-7][0-7]{1,2}))").match(
             self._text, self._at
         )
         if found is not None:
             self._at = found.end()
             return int(found[1], 16) if found[1] else int(found[2], 8)
-        self._take()
-        char = self._take()
+        self._consume()
+        char = self._consume()
         if char in _CONTROLS:
             return _CONTROLS[char]
         if not char.isascii() or char.isalnum():
-            raise ValueError(f"there is no escape \\{char}")
+            raise ValueError(f"unknown escape \\{char}")
         return ord(char)
 
-    def _takes(self, text: str) -> bool:
-        """Step over a text, if it is next; return whether it is."""
+    def _accept(self, text: str) -> bool:
+        """Consume a text if it is next; return whether it was."""
         found = self._text.startswith(text, self._at)
         self._at += len(text) if found else 0
         return found
@@ -237,16 +241,16 @@ class _Expression:
     def _peek(self) -> str:
         return self._text[self._at : self._at + 1]
 
-    def _take(self) -> str:
+    def _consume(self) -> str:
         char = self._peek()
         if not char:
-            raise ValueError("a bracket is not closed")
+            raise ValueError("unclosed bracket")
         self._at += 1
         return char
 
 
-def _all_but(ranges: Ranges) -> Ranges:
-    """Return the characters that are not in sorted ranges."""
+def _complement(ranges: Ranges) -> Ranges:
+    """Return the complement of sorted ranges."""
     firsts = (0, *(last + 1 for _, last in ranges))
     lasts = (*(first - 1 for first, _ in ranges), LAST)
     return tuple(pair for pair in zip(firsts, lasts, strict=True) if pair[0] <= pair[1])

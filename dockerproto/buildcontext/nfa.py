@@ -1,9 +1,21 @@
-"""Many patterns at once, without backtracking: how far each of them has got is one number.
+"""A bit-parallel NFA: match many patterns at once, in linear time, without backtracking.
 
-A pattern is a sequence of items. A bit stands for each place between them, so a character moves all
-patterns by a few operations on integers, whatever the patterns are. What was computed once is kept, up
-to a bound: for most characters a step is a look into a dict.
+Linear time matters because engines send patterns too: an engine must not be able to stall a build's client
+by a pattern that backtracks exponentially.
 """
+
+# How it works. A pattern is a sequence of items, and has a position before each item and one at its end. The
+# positions of all patterns are numbered through, so a set of positions is one integer. A character moves
+# every pattern at once:
+#
+#     set        positions reachable without a character (`_closure`: optional items, true assertions)
+#     ONE item   its position, if the item accepts the character, moves on by one:  (set & ones) << 1
+#     MANY item  its position, if the item accepts the character, stays:             set & manys
+#     MANY, MAYBE, assertions   are passed without a character:                      (set & free) << 1
+#     MAYBE      may also skip the two items after it:                               (set & maybe) << 3
+#
+# A pattern matches if its end is in the set. Steps are cached in the states, which form a lazily built DFA:
+# usually a step is one dict lookup.
 
 from __future__ import annotations
 
@@ -15,39 +27,39 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
-"""Numbers of characters, from and to."""
+"""Ranges of code points, both ends included."""
 
 LAST: Final = 0x10FFFF
-"""The number of the last character."""
+"""The last code point."""
 _REPLACEMENT: Final = 0xFFFD
 _UNDECODED: Final = range(0xDC80, 0xDD00)
-"""Surrogate escapes of bytes."""
-_KEPT: Final = 2**24
-"""About how many bytes of computed steps are kept."""
-_STEP: Final = 256
-"""About how many bytes one takes, beside its number."""
+"""Surrogate escapes of bytes that are not UTF-8."""
+_CACHE_BYTES: Final = 2**24
+"""Approximate size of the cache of computed steps, in bytes."""
+_STEP_BYTES: Final = 256
+"""Approximate size of one cached step in bytes, apart from its position set."""
 
 
 class Chars(Struct, frozen=True):
     """A set of characters."""
 
     ranges: Ranges = ()
-    """Those that are in it."""
+    """Ranges of characters in the set."""
     letters: tuple[tuple[str, bool], ...] = ()
-    """The first letters of Unicode categories that are in it, or with False: all others."""
+    """First letters of Unicode categories in the set; with False, all other categories are."""
     negated: bool = False
-    """Whether it is all but those."""
+    """True if the set is the complement."""
 
     @property
-    def only(self) -> int | None:
-        """The number of the one character that is in it, None if there are others, or none."""
+    def single(self) -> int | None:
+        """The code point of the only character in the set, or None if the set has another size."""
         if self.negated or self.letters or len(self.ranges) != 1:
             return None
         first, last = self.ranges[0]
         return first if first == last else None
 
     def has(self, char: str) -> bool:
-        """Whether a character is in it; a byte that is no UTF-8 is also the replacement character."""
+        """Return True if a character is in the set; an undecoded byte counts as U+FFFD as well."""
         if not self.ranges and not self.letters:
             return self.negated
         code = ord(char)
@@ -65,162 +77,162 @@ ANY: Final = Chars(negated=True)
 """All characters."""
 
 
-class Kind(Enum):
-    """What an item wants."""
+class ItemKind(Enum):
+    """Kind of an item."""
 
     ONE = auto()
-    """One of its characters."""
+    """Matches one of its characters."""
     MANY = auto()
-    """Any number of its characters, or none."""
+    """Matches any number of its characters, or none."""
     MAYBE = auto()
-    """Nothing, and lets the two items after it be left out together."""
+    """Matches nothing, and makes the two items after it optional together."""
     START = auto()
-    """To be at the start of the path."""
+    """Matches at the start of the path."""
     END = auto()
-    """To be at its end."""
+    """Matches at the end of the path."""
     EDGE = auto()
-    """To be between a character of a word and another, or none."""
+    """Matches at a word boundary."""
     NO_EDGE = auto()
-    """Not to be there."""
+    """Matches everywhere except at a word boundary."""
 
 
 class Item(Struct, frozen=True):
-    """A part of a pattern."""
+    """An element of a pattern."""
 
-    kind: Kind
-    """What it wants."""
+    kind: ItemKind
+    """Kind of the item: what it matches."""
     chars: Chars = Chars()
-    """Of which characters."""
+    """Characters of ONE and MANY."""
 
 
 _START, _WORD, _OTHER = range(3)
-"""What is beside a place: the start or the end, a character of a word, another character."""
+"""Neighbour of a position: the start or end of the path, a word character, another character."""
 
 
 class PositionSets:
-    """The places whose sets have a character: one look for all sets of one, as most of them are."""
+    """Positions by the characters they accept; those of one character, the usual case, take one lookup."""
 
     def __init__(self) -> None:
         self._ones: Final = dict[int, int]()
         self._sets: Final = dict[Chars, int]()
 
-    def add(self, chars: Chars, place: int) -> None:
-        """Add a place."""
-        if (only := chars.only) is not None:
-            self._ones[only] = self._ones.get(only, 0) | place
+    def add(self, chars: Chars, position: int) -> None:
+        """Add a position, as a bit, that accepts some characters."""
+        if (single := chars.single) is not None:
+            self._ones[single] = self._ones.get(single, 0) | position
         else:
-            self._sets[chars] = self._sets.get(chars, 0) | place
+            self._sets[chars] = self._sets.get(chars, 0) | position
 
-    def taking(self, char: str) -> int:
-        """Return the places that take a character."""
+    def accepting(self, char: str) -> int:
+        """Return the positions that accept a character."""
         code = ord(char)
-        taking = self._ones.get(code, 0)
+        accepting = self._ones.get(code, 0)
         if code in _UNDECODED:
-            taking |= self._ones.get(_REPLACEMENT, 0)
-        for chars, places in self._sets.items():
+            accepting |= self._ones.get(_REPLACEMENT, 0)
+        for chars, positions in self._sets.items():
             if chars.has(char):
-                taking |= places
-        return taking
+                accepting |= positions
+        return accepting
 
 
 class State(dict[str, "State"]):
-    """How far the patterns have got after some characters; indexed by the next one."""
+    """Positions of all patterns after some characters; indexing by the next character steps on."""
 
-    __slots__ = ("accepted", "bits", "last", "machine")
+    __slots__ = ("accepted", "bits", "last", "nfa")
 
-    def __init__(self, machine: NFA, bits: int, last: int) -> None:
+    def __init__(self, nfa: NFA, bits: int, last: int) -> None:
         super().__init__()
-        self.machine: Final = machine
+        self.nfa: Final = nfa
         self.bits: Final = bits
-        """The places where the patterns are; none: nothing that follows is matched."""
+        """Set of positions; if it is empty, nothing that follows can match."""
         self.last: Final = last
-        """What the last character was, if any pattern asks."""
-        self.accepted: Final = machine.accepted(bits, last)
-        """The patterns that match if nothing follows: bit n is that of pattern n."""
+        """Kind of the last character, if an assertion needs it."""
+        self.accepted: Final = nfa.accepted(bits, last)
+        """Patterns that match if nothing follows: bit n stands for pattern n."""
 
     def __missing__(self, char: str) -> State:
-        state = self[char] = self.machine.step(self, char)
+        state = self[char] = self.nfa.step(self, char)
         return state
 
 
 class NFA:
-    """Patterns, ready to be matched."""
+    """Compiled patterns."""
 
     def __init__(self, patterns: Iterable[Sequence[Item]]) -> None:
         self._ones: Final = PositionSets()
         self._manys: Final = PositionSets()
         self._masks: Final = dict[str, tuple[int, int]]()
-        self._wants: Final = dict[Kind, int].fromkeys(Kind, 0)
+        self._by_kind: Final = dict[ItemKind, int].fromkeys(ItemKind, 0)
         self._starts = self._ends = 0
-        self._places: Final = list[tuple[int, int]]()
+        self._spans: Final = list[tuple[int, int]]()
         length = 0
         for items in patterns:
             length = self._add(items, length)
-        self._asserts: Final = any(
-            self._wants[kind] for kind in (Kind.START, Kind.END, Kind.EDGE, Kind.NO_EDGE)
+        self._has_assertions: Final = any(
+            self._by_kind[kind] for kind in (ItemKind.START, ItemKind.END, ItemKind.EDGE, ItemKind.NO_EDGE)
         )
-        self._maybe: Final = self._wants[Kind.MAYBE]
-        self._free: Final = self._wants[Kind.MANY] | self._maybe
-        self._room: Final = 1 + _KEPT // (_STEP + length // 8)
+        self._maybe: Final = self._by_kind[ItemKind.MAYBE]
+        self._free: Final = self._by_kind[ItemKind.MANY] | self._maybe
+        self._max_steps: Final = 1 + _CACHE_BYTES // (_STEP_BYTES + length // 8)
         self._states: Final = dict[tuple[int, int], State]()
         self._steps = 0
-        self.start: Final = self._state(self._starts, _START if self._asserts else _OTHER)
-        """The state before the first character."""
+        self.start: Final = self._state(self._starts, _START if self._has_assertions else _OTHER)
+        """State before the first character."""
 
     def accepted(self, bits: int, last: int) -> int:
-        """Return which patterns match if nothing follows, a bit for each."""
-        bits = self._closed(bits, last, _START) & self._ends
-        return bits and sum(1 << index for index, (_, end) in enumerate(self._places) if bits >> end & 1)
+        """Return the patterns that match if nothing follows, one bit each."""
+        bits = self._closure(bits, last, _START) & self._ends
+        return bits and sum(1 << index for index, (_, end) in enumerate(self._spans) if bits >> end & 1)
 
     def alive(self, state: State) -> int:
-        """Return which patterns may match something that begins so, a bit for each."""
+        """Return the patterns that may still match, one bit each."""
         bits = state.bits
         return sum(
             1 << index
-            for index, (start, end) in enumerate(self._places)
+            for index, (start, end) in enumerate(self._spans)
             if bits >> start & ((2 << end - start) - 1)
         )
 
     def step(self, state: State, char: str) -> State:
         """Return the state after another character."""
-        if self._steps >= self._room:
-            self._forget()
+        if self._steps >= self._max_steps:
+            self._clear_cache()
         self._steps += 1
         beside = _WORD if _is_word(char) else _OTHER
-        bits = self._closed(state.bits, state.last, beside)
-        ones, manys = self._masks_of(char)
-        return self._state((bits & ones) << 1 | (bits & manys), beside if self._asserts else _OTHER)
+        bits = self._closure(state.bits, state.last, beside)
+        ones, manys = self._masks_for(char)
+        return self._state((bits & ones) << 1 | (bits & manys), beside if self._has_assertions else _OTHER)
 
     def _add(self, items: Sequence[Item], at: int) -> int:
-        """Add a pattern at a bit, and return the next one that is free."""
+        """Add a pattern whose first position is `at`, and return the next free position."""
         self._starts |= 1 << at
         self._ends |= 1 << at + len(items)
-        self._places.append((at, at + len(items)))
+        self._spans.append((at, at + len(items)))
         for bit, item in enumerate(items, at):
-            self._wants[item.kind] |= 1 << bit
-            if item.kind is Kind.ONE:
+            self._by_kind[item.kind] |= 1 << bit
+            if item.kind is ItemKind.ONE:
                 self._ones.add(item.chars, 1 << bit)
-            elif item.kind is Kind.MANY:
+            elif item.kind is ItemKind.MANY:
                 self._manys.add(item.chars, 1 << bit)
         return at + len(items) + 1
 
-    def _closed(self, bits: int, before: int, after: int) -> int:
-        """Return the places that are reached without a character, between two."""
+    def _closure(self, bits: int, before: int, after: int) -> int:
+        """Return the positions reachable without consuming a character, between two neighbours."""
         free, maybe = self._free, self._maybe
-        if self._asserts:
-            wants = self._wants
-            free |= wants[Kind.START] if before == _START else 0
-            free |= wants[Kind.END] if after == _START else 0
-            free |= wants[Kind.EDGE if (before == _WORD) is not (after == _WORD) else Kind.NO_EDGE]
+        if self._has_assertions:
+            by_kind = self._by_kind
+            free |= by_kind[ItemKind.START] if before == _START else 0
+            free |= by_kind[ItemKind.END] if after == _START else 0
+            free |= by_kind[ItemKind.EDGE if (before == _WORD) is not (after == _WORD) else ItemKind.NO_EDGE]
         while (more := bits | (bits & free) << 1 | (bits & maybe) << 3) != bits:
             bits = more
         return bits
 
-    def _masks_of(self, char: str) -> tuple[int, int]:
-        """Return the places of single items, and of repeated ones, that take a character."""
+    def _masks_for(self, char: str) -> tuple[int, int]:
+        """Return the positions of ONE items and of MANY items that accept a character."""
         masks = self._masks.get(char)
         if masks is None:
-            masks = self._masks[char] = self._ones.taking(char), self._manys.taking(char)
+            masks = self._masks[char] = self._ones.accepting(char), self._manys.accepting(char)
         return masks
 
     def _state(self, bits: int, last: int) -> State:
@@ -229,8 +241,8 @@ class NFA:
             state = self._states[bits, last] = State(self, bits, last)
         return state
 
-    def _forget(self) -> None:
-        """Let go of what was computed; states that are in use stay good."""
+    def _clear_cache(self) -> None:
+        """Drop all cached steps; states in use stay valid."""
         for state in self._states.values():
             state.clear()
         self._states.clear()

@@ -1,8 +1,9 @@
-"""The context of a build that is made of a directory: what is sent of it, and under what names.
+"""Plan what a build context made of a directory contains, and under which names.
 
-Files are not looked at here: what was found is handed in. The Dockerfile and the ignore file are always
-sent to the classic builder, as the engine takes them from there; it keeps from COPY those that the ignore
-file lists. A Dockerfile that is no file of the directory gets a name that no file has, made of its content.
+The files themselves are not read here: the facts about the directory are an argument. The classic builder
+always gets the Dockerfile and the ignore file, as the engine reads them from the context, and excludes from
+COPY those that the ignore file lists. A Dockerfile from outside the directory gets a name that no file of the
+directory has, derived from its content.
 """
 
 from __future__ import annotations
@@ -18,179 +19,181 @@ from dockerproto.buildcontext.entry import FileEntry, PathFilter
 from dockerproto.redacted import Redacted
 
 Compression: TypeAlias = Literal["gzip"]
-"""How a context is compressed."""
+"""Compression of a build context."""
 
 IGNORE_FILE: Final = ".dockerignore"
-"""What says what is left out; with the name of a Dockerfile before it, for that one alone."""
-_DIGITS: Final = 20
+"""Name of the ignore file; the name of a Dockerfile before it makes it apply to that Dockerfile only."""
+_NAME_DIGITS: Final = 20
 
 
 class BuildContext(Redacted, frozen=True, kw_only=True):
-    """A directory to be sent as a context."""
+    """A directory to be sent as a build context."""
 
     _hidden = ("content",)
 
     directory: str | None
-    """Its path; None: there is none but the Dockerfile."""
+    """Path of the directory; None if the context is the Dockerfile alone."""
     dockerfile: str | None = None
-    """The path of the Dockerfile, from the directory; None: the default, or it is in memory."""
+    """Path of the Dockerfile, relative to the directory; None for the default or one in memory."""
     content: bytes | None = None
-    """The Dockerfile, if it is in memory."""
+    """Dockerfile text, if it is given in memory."""
     compression: Compression | None = None
-    """How it is compressed."""
+    """Compression of the archive."""
     classic: bool = True
-    """Whether it is for the classic builder."""
+    """True for the classic builder."""
 
 
-def read_context(
+def context_from_arguments(
     path: str | PathLike[str] | None,
     dockerfile: str | bytes | None,
     path_dockerfile: str | PathLike[str] | None,
     compression: Compression | None,
 ) -> BuildContext | None:
-    """Return the context of the arguments of a build, None if they are not about one.
+    """Return the build context that the arguments of a build describe, or None if they describe none.
 
     Raises:
-        TypeError: One of them is of another type.
-        ValueError: They do not go together.
+        TypeError: An argument has the wrong type.
+        ValueError: The arguments contradict each other.
     """
     if compression not in (None, "gzip"):
-        raise ValueError(f"compression is 'gzip' or None, not {compression!r}")
+        raise ValueError(f"compression must be 'gzip' or None, not {compression!r}")
     if path is None and dockerfile is None and compression is None:
         return None
     if not isinstance(path, str | PathLike | None):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"path is a str or a path, not {type(path).__name__}")
+        raise TypeError(f"path must be a str or a path, not {type(path).__name__}")
     if not isinstance(path_dockerfile, str | PathLike | None):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"path_dockerfile is a str or a path, not {type(path_dockerfile).__name__}")
+        raise TypeError(f"path_dockerfile must be a str or a path, not {type(path_dockerfile).__name__}")
     if dockerfile is not None and path_dockerfile is not None:
-        raise ValueError("dockerfile is the text of a Dockerfile, and path_dockerfile its path: one of them")
+        raise ValueError("dockerfile (its text) and path_dockerfile (its path) must not both be given")
     return BuildContext(
         directory=None if path is None else fspath(path),
         dockerfile=None if path_dockerfile is None else fspath(path_dockerfile),
-        content=_text(dockerfile),
+        content=_encode_dockerfile(dockerfile),
         compression=compression,
     )
 
 
-def _text(dockerfile: str | bytes | None) -> bytes | None:
+def _encode_dockerfile(dockerfile: str | bytes | None) -> bytes | None:
     if isinstance(dockerfile, str):
         return dockerfile.encode("utf-8", "surrogateescape")
     if not isinstance(dockerfile, bytes | None):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"dockerfile is a str or bytes, not {type(dockerfile).__name__}")
+        raise TypeError(f"dockerfile must be a str or bytes, not {type(dockerfile).__name__}")
     return dockerfile
 
 
-class Found(Redacted, frozen=True, kw_only=True):
-    """What was found in a directory."""
+class ContextFacts(Redacted, frozen=True, kw_only=True):
+    """Facts about a directory that its plan depends on."""
 
     _hidden = ("content",)
 
     content: bytes
-    """The Dockerfile."""
+    """Dockerfile text."""
     dockerfile: str | None = None
-    """Its path in the directory, clean and without links; None: it is elsewhere."""
+    """Path of the Dockerfile in the directory, clean and without links; None if it is elsewhere."""
     ignore: tuple[str, bytes] | None = None
-    """The path and the content of the ignore file that counts."""
-    specific: bool = False
-    """Whether that is the Dockerfile's own."""
-    names: Callable[[str], bool] = lambda _: False
-    """Whether the directory has something of a name."""
+    """Path and content of the ignore file that applies."""
+    own_ignore_file: bool = False
+    """True if the ignore file is for this Dockerfile only."""
+    exists: Callable[[str], bool] = lambda _: False
+    """Returns True if the directory contains a name."""
 
 
-class Excluded(Protocol):
-    """Patterns of excluded paths, see `dockerproto.buildcontext.dockerignore`; loaded for a plan only."""
+class ExclusionPatterns(Protocol):
+    """Interface of `dockerproto.buildcontext.dockerignore.Patterns`, which is loaded only to make a plan."""
 
     @property
     def root(self) -> PathFilter:
-        """Which entries of the directory are taken, asked from its root down."""
+        """Filter for the entries of the directory, starting at its root."""
         ...
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What is sent as a context."""
+    """The contents of a build context."""
 
     dockerfile: str
-    """The path of the Dockerfile in it."""
-    patterns: Excluded
-    """What is left out of the directory."""
-    kept: tuple[str, ...] = ()
-    """Paths of the directory that are sent all the same."""
-    added: tuple[tuple[FileEntry, bytes], ...] = ()
-    """Files that are sent though the directory has none of the kind."""
+    """Path of the Dockerfile in the context."""
+    patterns: ExclusionPatterns
+    """Patterns of paths in the directory that are excluded."""
+    always_sent: tuple[str, ...] = ()
+    """Paths in the directory that are sent although they are excluded."""
+    generated: tuple[tuple[FileEntry, bytes], ...] = ()
+    """Files sent in addition to those of the directory, with their contents."""
 
 
 class ContextSource(Redacted, frozen=True, kw_only=True):
-    """A context that is ready to be sent: an iterable of bytes, and what they will be."""
+    """A build context ready to be sent: an iterable of bytes, and the plan they follow."""
 
-    _hidden = ("content", "pieces")
+    _hidden = ("content", "chunks")
 
     directory: str | None
-    """The directory that it is of."""
+    """Path of the directory."""
     plan: Plan
-    """What is sent of it."""
+    """Contents of the context."""
     content: bytes
-    """The Dockerfile."""
-    pieces: Callable[[], Generator[bytes]]
-    """What makes the archive."""
+    """Dockerfile text."""
+    chunks: Callable[[], Generator[bytes]]
+    """Returns a generator that makes the archive; it blocks."""
 
     def __iter__(self) -> Generator[bytes]:
-        """Make the archive; it blocks."""
-        return self.pieces()
+        """Make the archive; this blocks."""
+        return self.chunks()
 
     def dockerfile(self, path: str, /) -> bytes | None:
-        """Return the Dockerfile, if this is its path in the context."""
+        """Return the Dockerfile if `path` is its path in the context."""
         return self.content if path == self.plan.dockerfile else None
 
 
-def plan(found: Found, *, classic: bool = True) -> Plan:
-    """Decide what is sent.
+def plan_context(facts: ContextFacts, *, classic: bool = True) -> Plan:
+    """Plan the contents of a build context.
 
     Raises:
-        InvalidPattern: The ignore file has a pattern that is none.
+        InvalidPattern: The ignore file has a malformed pattern.
     """
-    from dockerproto.buildcontext.dockerignore import PatternLine, Patterns, read_ignore_file  # noqa: PLC0415  # see `Excluded`
+    from dockerproto.buildcontext.dockerignore import PatternLine, Patterns, parse_ignore_file  # noqa: PLC0415  # see `ExclusionPatterns`
 
-    lines = [] if found.ignore is None else read_ignore_file(found.ignore[1], found.ignore[0])
+    lines = [] if facts.ignore is None else parse_ignore_file(facts.ignore[1], facts.ignore[0])
     patterns = Patterns(lines, classic=classic)
-    kept: list[str] = []
-    added: list[tuple[FileEntry, bytes]] = []
-    dockerfile = found.dockerfile
-    replaced = classic and (dockerfile is None or found.specific)
+    always_sent: list[str] = []
+    generated: list[tuple[FileEntry, bytes]] = []
+    dockerfile = facts.dockerfile
+    replaced = classic and (dockerfile is None or facts.own_ignore_file)
     if dockerfile is None:
-        dockerfile = _unused(found)
-        added.append(_file(dockerfile, found.content))
-    elif not patterns.takes(dockerfile):
-        kept.append(dockerfile)
-    if found.dockerfile is None and found.specific and found.ignore is not None and not classic:
-        added.append(_file(f"{dockerfile}{IGNORE_FILE}", found.ignore[1]))
+        dockerfile = _unused_name(facts)
+        generated.append(_generated_file(dockerfile, facts.content))
+    elif not patterns.includes(dockerfile):
+        always_sent.append(dockerfile)
+    if facts.dockerfile is None and facts.own_ignore_file and facts.ignore is not None and not classic:
+        generated.append(_generated_file(f"{dockerfile}{IGNORE_FILE}", facts.ignore[1]))
     if replaced:
-        added.append(_file(IGNORE_FILE, _amended(found, dockerfile)))
+        generated.append(_generated_file(IGNORE_FILE, _amended_ignore_file(facts, dockerfile)))
         lines.append(PatternLine(IGNORE_FILE))
-    elif classic and found.names(IGNORE_FILE) and not patterns.takes(IGNORE_FILE):
-        kept.append(IGNORE_FILE)
-    if replaced or kept:
-        patterns = Patterns(lines, classic=classic, kept=kept)
-    return Plan(dockerfile=dockerfile, patterns=patterns, kept=tuple(kept), added=tuple(added))
+    elif classic and facts.exists(IGNORE_FILE) and not patterns.includes(IGNORE_FILE):
+        always_sent.append(IGNORE_FILE)
+    if replaced or always_sent:
+        patterns = Patterns(lines, classic=classic, exceptions=always_sent)
+    return Plan(
+        dockerfile=dockerfile, patterns=patterns, always_sent=tuple(always_sent), generated=tuple(generated)
+    )
 
 
-def _unused(found: Found) -> str:
-    """Return a name for the Dockerfile that the directory does not have: the same for the same content."""
-    from hashlib import sha256  # noqa: PLC0415  # only for a Dockerfile from elsewhere
+def _unused_name(facts: ContextFacts) -> str:
+    """Return a name for the Dockerfile that the directory does not have; equal contents get equal names."""
+    from hashlib import sha256  # noqa: PLC0415  # needed only for a Dockerfile from outside the directory
 
-    digest = sha256(found.content)
-    while found.names(name := f".dockerfile.{digest.hexdigest()[:_DIGITS]}"):
+    digest = sha256(facts.content)
+    while facts.exists(name := f".dockerfile.{digest.hexdigest()[:_NAME_DIGITS]}"):
         digest.update(b"another")
     return name
 
 
-def _amended(found: Found, dockerfile: str) -> bytes:
-    """Return an ignore file that also lists what the directory does not have, so that no image gets it."""
-    ours = [] if found.names(IGNORE_FILE) else [IGNORE_FILE]
-    if found.dockerfile is None:
+def _amended_ignore_file(facts: ContextFacts, dockerfile: str) -> bytes:
+    """Return the ignore file, extended by the generated files, so that no image contains them."""
+    ours = [] if facts.exists(IGNORE_FILE) else [IGNORE_FILE]
+    if facts.dockerfile is None:
         ours.append(dockerfile)
-    content = b"" if found.ignore is None else found.ignore[1] + b"\n"
+    content = b"" if facts.ignore is None else facts.ignore[1] + b"\n"
     return content + "".join(f"{name}\n" for name in ours).encode()
 
 
-def _file(path: str, content: bytes) -> tuple[FileEntry, bytes]:
+def _generated_file(path: str, content: bytes) -> tuple[FileEntry, bytes]:
     return FileEntry(path=path, mode=stat.S_IFREG | 0o600, size=len(content)), content

@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from dockerproto.buildcontext.nfa import ANY, NFA, Chars, Item, Kind
+from dockerproto.buildcontext.nfa import ANY, NFA, Chars, Item, ItemKind
 from dockerproto.errors import ProtocolViolated
 from dockerproto.transport.files import FileSystem, Node
 
@@ -23,7 +23,7 @@ MOST_LINKS: Final = 40
 
 _WILD: Final = re.compile(r"[*?\[\\]")
 _TOKEN: Final = re.compile(r"\*+|\?|\[(?P<not>\^?)(?P<set>(?:\\.|[^\\\]])+)\]|\\(?P<literal>.)|.", re.DOTALL)
-_WILDCARDS: Final = {"*": Item(Kind.MANY, ANY), "?": Item(Kind.ONE, ANY)}
+_WILDCARDS: Final = {"*": Item(ItemKind.MANY, ANY), "?": Item(ItemKind.ONE, ANY)}
 _LONGEST: Final = 4096
 """How many characters a pattern of a name may have, as many as the paths of a system."""
 _RANGE: Final = re.compile(r"(?P<low>\\.|[^\\])(?:-(?P<high>\\.|[^\\]))?", re.DOTALL)
@@ -126,11 +126,11 @@ def name_matcher(pattern: str) -> Callable[[str], bool]:
 def _item(token: re.Match[str]) -> Item:
     if token["set"]:
         ranges = tuple(map(_range, _RANGE.finditer(token["set"])))
-        return Item(Kind.ONE, Chars(ranges, negated=bool(token["not"])))
+        return Item(ItemKind.ONE, Chars(ranges, negated=bool(token["not"])))
     if not token["literal"] and (wild := _WILDCARDS.get(token[0][0])) is not None:
         return wild
     code = ord(token["literal"] or token[0])
-    return Item(Kind.ONE, Chars(((code, code),)))
+    return Item(ItemKind.ONE, Chars(((code, code),)))
 
 
 def _range(match: re.Match[str]) -> tuple[int, int]:

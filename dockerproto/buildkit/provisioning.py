@@ -132,7 +132,7 @@ async def _with_directory(services: Services, context: BuildContext, network: Ne
     disk, path, plan = network.disk(), context.directory, source.plan
     files: FileSystem = Tree() if path is None else disk.directory(path)
     # The Dockerfile is elsewhere, if it has to be added.
-    added = {entry.path: content for entry, content in plan.added}
+    added = {entry.path: content for entry, content in plan.generated}
     dockerfile = Tree.of(added, mtime=_time_of(added)) if added else files
     return SessionServices(
         {**services, **file_sync({"context": files, "dockerfile": dockerfile})},

@@ -1,8 +1,8 @@
-"""Which entries of a file system are sent: what the engine asks for, and the directories that it is in.
+"""Select the entries of a file system that the engine asks for, and the directories above them.
 
-What is excluded is not sent, nor is what is not included, if something is; sockets never are. A directory
-is sent before the first entry in it that is, even if it is not selected itself. Of a file with several
-names the first that is sent is the file, and the others are hard links to it.
+Excluded entries are not sent; if anything is included explicitly, only included entries are. Sockets are
+never sent. A directory is sent before the first selected entry in it, even if it is not selected itself. Of
+a file with several names the first one sent is the file, the others are hard links to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dockerproto.buildcontext.dockerignore import Patterns, Place
+from dockerproto.buildcontext.dockerignore import PathMatch, Patterns
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.filesystem import parents
 from dockerproto.buildkit.follow_paths import follow
@@ -23,135 +23,136 @@ from dockerproto.transport.files import FileSystem, Node
 
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """What the engine asks for of a directory; all of it, if nothing is said."""
+    """The engine's request for parts of a directory; by default the whole directory."""
 
     include: tuple[str, ...] = ()
-    """Patterns of what is wanted."""
+    """Patterns of entries to send."""
     follow: tuple[str, ...] = ()
-    """Paths that are wanted too, with wildcards, and with all that symlinks on the way lead to."""
+    """Paths to send as well, with wildcards, and with everything that symlinks on the way lead to."""
     exclude: tuple[str, ...] = ()
-    """Patterns of what is not wanted, in the syntax of .dockerignore."""
+    """Patterns of entries not to send, in the syntax of .dockerignore."""
 
     @classmethod
     def of(cls, metadata: Mapping[str, tuple[str, ...]]) -> Selection:
-        """Read it from the metadata of a call."""
+        """Parse the selection from the metadata of a call."""
         return cls(
-            include=values(metadata, "include-patterns"),
-            follow=values(metadata, "followpaths"),
-            exclude=values(metadata, "exclude-patterns"),
+            include=metadata_values(metadata, "include-patterns"),
+            follow=metadata_values(metadata, "followpaths"),
+            exclude=metadata_values(metadata, "exclude-patterns"),
         )
 
 
-def values(metadata: Mapping[str, tuple[str, ...]], key: str) -> tuple[str, ...]:
-    """Return the values of a key, which newer engines escape if one of them is not ASCII."""
-    sent = metadata.get(key, ())
+def metadata_values(metadata: Mapping[str, tuple[str, ...]], key: str) -> tuple[str, ...]:
+    """Return the values of a metadata key; newer engines encode all of them if one is not ASCII."""
+    raw_values = metadata.get(key, ())
     if metadata.get(f"{key}-encoded") != ("1",):
-        return sent
-    return tuple(unquote_plus(each, errors="surrogateescape") for each in sent)
+        return raw_values
+    return tuple(unquote_plus(each, errors="surrogateescape") for each in raw_values)
 
 
 def select(files: FileSystem, selection: Selection) -> Generator[FileEntry | None]:
-    """Yield what is selected, in the order in which it is sent.
+    """Yield the selected entries, in the order in which they are sent.
 
-    None stands for something that was looked at and is not sent: the work of one step is bounded,
-    however much is left out.
+    Yield None for an entry that is visited and not sent, so that the work between two items is bounded,
+    however much is excluded.
 
     Raises:
-        InvalidPattern: The engine sent a pattern that is none.
-        OSError: Something cannot be looked at.
+        InvalidPattern: The engine sent a malformed pattern.
+        OSError: An entry cannot be read.
     """
-    included, excluded = Patterns(selection.include).root, Patterns(selection.exclude).root
+    include, exclude = Patterns(selection.include).root, Patterns(selection.exclude).root
     needed = yield from follow(files, selection.follow)
     above = frozenset(directory for path in needed for directory in parents(path))
     everything = not (selection.include or selection.follow) or "" in needed
-    wanted = _Wanted(needed, above, bool(selection.include))
-    yield from _Walk(files, _Taken(wanted, "", included, excluded, everything)).run()
+    followed = _FollowedPaths(needed, above, bool(selection.include))
+    yield from _Walk(files, _SentFilter(followed, "", include, exclude, everything)).run()
 
 
-class _Wanted(Struct, frozen=True):
-    """What sources lead to, as far as it is the same everywhere."""
+class _FollowedPaths(Struct, frozen=True):
+    """The result of following `Selection.follow`, the same for all entries."""
 
     needed: frozenset[str]
     above: frozenset[str]
-    """The directories in which something is needed."""
+    """Directories above the needed paths."""
     patterned: bool
-    """Whether there are patterns of what is wanted, too: then it may be anywhere."""
+    """True if there are include patterns as well: then included entries may be anywhere."""
 
 
-class _Taken(Struct, frozen=True):
-    """Whether an entry is sent: a `dockerproto.buildcontext.entry.PathFilter`."""
+class _SentFilter(Struct, frozen=True):
+    """Decision whether an entry is sent: a `dockerproto.buildcontext.entry.PathFilter`."""
 
-    wanted: _Wanted
+    followed: _FollowedPaths
     path: str
-    included: Place
-    excluded: Place
+    include: PathMatch
+    exclude: PathMatch
     needed: bool
-    """Whether all below is needed."""
+    """True if everything below is needed."""
 
     @property
-    def taken(self) -> bool:
-        return (self.needed or self.included.matched) and not self.excluded.matched
+    def included(self) -> bool:
+        return (self.needed or self.include.matched) and not self.exclude.matched
 
-    def opens(self, path: str) -> bool:
-        if self.excluded.matched and not self.excluded.may_take_out():
+    def descends(self, path: str) -> bool:
+        if self.exclude.matched and not self.exclude.may_unmatch():
             return False
-        wanted = self.wanted
-        return self.needed or self.included.matched or wanted.patterned or path in wanted.above
+        followed = self.followed
+        return self.needed or self.include.matched or followed.patterned or path in followed.above
 
-    def enter(self, name: str) -> _Taken:
+    def enter(self, name: str) -> _SentFilter:
         path = f"{self.path}/{name}" if self.path else name
-        included, excluded = self.included.enter(name), self.excluded.enter(name)
-        return _Taken(self.wanted, path, included, excluded, self.needed or path in self.wanted.needed)
+        include, exclude = self.include.enter(name), self.exclude.enter(name)
+        needed = self.needed or path in self.followed.needed
+        return _SentFilter(self.followed, path, include, exclude, needed)
 
 
 class _Level(Struct):
-    """A directory that is being gone through."""
+    """A directory that is being walked."""
 
     names: Iterator[str]
-    choice: _Taken
+    path_filter: _SentFilter
     unsent: FileEntry | None = None
-    """The directory itself, until something in it is sent."""
+    """The directory's own entry, until something in it is sent."""
 
 
 class _Walk:
-    """A walk through a file system, which holds the names of the directories on its way."""
+    """A walk of a file system; it keeps only the names of the directories on its path in memory."""
 
-    def __init__(self, files: FileSystem, choice: _Taken) -> None:
+    def __init__(self, files: FileSystem, path_filter: _SentFilter) -> None:
         self._files: Final = files
         self._linked: Final = dict[Hashable, str]()
-        self._levels: Final = [_Level(iter(files.names("")), choice)]
+        self._levels: Final = [_Level(iter(files.names("")), path_filter)]
 
     def run(self) -> Iterator[FileEntry | None]:
         while self._levels:
             level = self._levels[-1]
             for name in level.names:
-                choice = level.choice.enter(name)
-                looked_at = choice.taken or choice.opens(choice.path)
-                node = self._files.look(choice.path) if looked_at else None
-                yield from self._entries(node, choice)
+                path_filter = level.path_filter.enter(name)
+                visited = path_filter.included or path_filter.descends(path_filter.path)
+                node = self._files.look(path_filter.path) if visited else None
+                yield from self._entries_sent(node, path_filter)
                 if node is not None and stat.S_ISDIR(node.entry.mode):
-                    self._descend(node, choice)
+                    self._enter(node, path_filter)
                     break
             else:
                 self._levels.pop()
 
-    def _entries(self, node: Node | None, choice: _Taken) -> Iterator[FileEntry | None]:
-        """Yield what is sent for the sake of an entry: it, after the directories that it is in."""
-        if node is None or stat.S_ISSOCK(node.entry.mode) or not choice.taken:
+    def _entries_sent(self, node: Node | None, path_filter: _SentFilter) -> Iterator[FileEntry | None]:
+        """Yield an entry after the unsent directories above it, or None if it is not sent."""
+        if node is None or stat.S_ISSOCK(node.entry.mode) or not path_filter.included:
             yield None
             return
         for level in self._levels:
             if level.unsent is not None:
                 yield level.unsent
                 level.unsent = None
-        yield self._linked_to_first(node)
+        yield self._with_link(node)
 
-    def _descend(self, node: Node, choice: _Taken) -> None:
-        """Go into a directory."""
-        names = iter(self._files.names(choice.path))
-        self._levels.append(_Level(names, choice, None if choice.taken else node.entry))
+    def _enter(self, node: Node, path_filter: _SentFilter) -> None:
+        """Descend into a directory."""
+        names = iter(self._files.names(path_filter.path))
+        self._levels.append(_Level(names, path_filter, None if path_filter.included else node.entry))
 
-    def _linked_to_first(self, node: Node) -> FileEntry:
+    def _with_link(self, node: Node) -> FileEntry:
         if node.identity is None or not stat.S_ISREG(node.entry.mode):
             return node.entry
         first = self._linked.setdefault(node.identity, node.entry.path)

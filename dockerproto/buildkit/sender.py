@@ -19,7 +19,7 @@ from msgspec import Struct
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.fsutil import Kind, Packet, stat_of
 from dockerproto.buildkit.handler import OK, BlockingStep, Code, Metadata, RpcError, Services, Status, Step
-from dockerproto.buildkit.selection import Selection, select, values
+from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.errors import ProtocolViolated, UploadFailed
 from dockerproto.transport.files import FileSystem, Opened
 
@@ -35,7 +35,7 @@ def file_sync(directories: Mapping[str, FileSystem]) -> Services:
     """Serve directories, by the names that the engine has for them: ``context``, ``dockerfile``."""
 
     def answer(metadata: Metadata) -> Sender:
-        name = "".join(values(metadata, "dir-name")[:1])
+        name = "".join(metadata_values(metadata, "dir-name")[:1])
         if name not in directories:
             raise RpcError(Code.NOT_FOUND, f"there is no directory {name!r} in this build")
         return Sender(directories[name], Selection.of(metadata))

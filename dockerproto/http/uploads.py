@@ -249,10 +249,10 @@ def _read_file(file: Readable) -> Generator[Buffer]:
 
 def _find(source: _Readable, path: str) -> bytes | None:
     """Return a file of a tar that is in memory or in a file, which then is where it was."""
-    from dockerproto.buildcontext.tar_reader import Memory, Seekable, find_file  # noqa: PLC0415  # with all that decompresses
+    from dockerproto.buildcontext.tar_reader import BytesFile, Seekable, find_file  # noqa: PLC0415  # with all that decompresses
 
     if isinstance(source, bytes | bytearray | memoryview):
-        return find_file(Memory(memoryview(source).cast("B")), path)
+        return find_file(BytesFile(memoryview(source).cast("B")), path)
     seekable: Callable[[], bool] | None = getattr(source, "seekable", None)
     if seekable is None or not seekable():
         return None

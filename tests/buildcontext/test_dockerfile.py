@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dockerproto.buildcontext.dockerfile import images_of
 from dockerproto.buildcontext.dockerfile_spec import DockerfileSpec
-from dockerproto.buildcontext.substitution import ESCAPES, LONGEST, expand, flags, words
+from dockerproto.buildcontext.substitution import ESCAPES, MAX_LENGTH, expand, flags, words
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -180,9 +180,9 @@ WORDS: list[tuple[str, str | None]] = [
     ('"a', None),
     ('"${A:-x}', None),
     ("a\\", None),
-    ("a" * LONGEST, "a" * LONGEST),
-    ("a" * (LONGEST + 1), None),
-    ("$A" * (LONGEST + 1), None),
+    ("a" * MAX_LENGTH, "a" * MAX_LENGTH),
+    ("a" * (MAX_LENGTH + 1), None),
+    ("$A" * (MAX_LENGTH + 1), None),
 ]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dockerproto import InvalidPattern
 from dockerproto.buildcontext import nfa
-from dockerproto.buildcontext.dockerignore import PatternLine, Patterns, read_ignore_file
+from dockerproto.buildcontext.dockerignore import PatternLine, Patterns, parse_ignore_file
 
 LINES: list[tuple[bytes, list[str]]] = [
     (b"", []),
@@ -31,11 +31,11 @@ LINES: list[tuple[bytes, list[str]]] = [
 
 @pytest.mark.parametrize(("data", "lines"), LINES)
 def test_an_ignore_file_is_read_line_by_line(data: bytes, lines: list[str]) -> None:
-    assert [line.text for line in read_ignore_file(data)] == lines
+    assert [line.text for line in parse_ignore_file(data)] == lines
 
 
 def test_a_line_knows_where_it_stands() -> None:
-    assert read_ignore_file(b"#\n\nx\n!y", "a/.dockerignore") == [
+    assert parse_ignore_file(b"#\n\nx\n!y", "a/.dockerignore") == [
         PatternLine("x", "a/.dockerignore", 3),
         PatternLine("!y", "a/.dockerignore", 4),
     ]
@@ -178,9 +178,11 @@ def test_a_bad_pattern_is_refused(pattern: str) -> None:
 
 def test_a_bad_pattern_of_a_file_is_told_with_its_line() -> None:
     with pytest.raises(InvalidPattern) as caught:
-        Patterns(read_ignore_file(b"# comment\na\n[z-a]\n", "/src/.dockerignore"))
+        Patterns(parse_ignore_file(b"# comment\na\n[z-a]\n", "/src/.dockerignore"))
     error = pickle.loads(pickle.dumps(caught.value))
-    assert str(error) == ("/src/.dockerignore, line 3: '[z-a]' is no pattern: a range ends before it begins")
+    assert str(error) == (
+        "/src/.dockerignore, line 3: invalid pattern '[z-a]': a range must not end before it begins"
+    )
     assert (error.pattern, error.file, error.line) == ("[z-a]", "/src/.dockerignore", 3)
 
 
@@ -216,8 +218,8 @@ def test_a_directory_is_looked_into_if_something_in_it_may_be_taken_out(
     place = patterns.root
     for name in path.split("/"):
         place = place.enter(name)
-    assert place.may_take_out() is reopened
-    assert patterns.names_below(path) is looked
+    assert place.may_unmatch() is reopened
+    assert patterns.exception_below(path) is looked
 
 
 ADVERSARIAL: list[tuple[str, str, bool]] = [
@@ -297,8 +299,8 @@ def test_globs_match_as_regular_expressions_do(glob: str, path: str) -> None:
 def test_what_is_forgotten_is_computed_again(lines: list[str], some: list[str]) -> None:
     patterns = Patterns(lines)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dockerproto.buildcontext.nfa._KEPT", 0)
-        patch.setattr("dockerproto.buildcontext.dockerignore._KEPT", 0)
+        patch.setattr("dockerproto.buildcontext.nfa._CACHE_BYTES", 0)
+        patch.setattr("dockerproto.buildcontext.dockerignore._CACHED_VERDICTS", 0)
         forgetful = Patterns(lines)
         assert [walked(forgetful, path) for path in some] == [walked(patterns, path) for path in some]
 
@@ -312,7 +314,7 @@ def test_what_cannot_be_taken_out_never_is(lines: list[str], directory: str, bel
     inside = place
     for name in below.split("/"):
         inside = inside.enter(name)
-    assert inside.matched or not place.matched or place.may_take_out()
+    assert inside.matched or not place.matched or place.may_unmatch()
 
 
 @given(st.lists(st.text("a*?[]^-\\!/.:dbQEpLx01 é\n", max_size=8), max_size=3), st.text(max_size=6))

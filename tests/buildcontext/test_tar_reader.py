@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerproto.buildcontext.tar_reader import LARGEST, Memory, find_file
+from dockerproto.buildcontext.tar_reader import READ_LIMIT, BytesFile, find_file
 
 CONTENT = b"FROM busybox\n"
 LONG = "a" * 120
@@ -54,7 +54,7 @@ def files(*paths: str) -> list[tuple[str, bytes, bytes]]:
 
 def found(archive: bytes, path: str = "Dockerfile") -> bytes | None:
     """Return what is found, in memory and in a file that does not begin with the archive."""
-    in_memory = find_file(Memory(memoryview(archive)), path)
+    in_memory = find_file(BytesFile(memoryview(archive)), path)
     file = io.BytesIO(b"before" + archive)
     file.seek(6)
     assert find_file(file, path) == in_memory
@@ -143,8 +143,8 @@ def test_a_directory_that_has_a_size() -> None:
 
 
 def test_a_large_file_is_cut() -> None:
-    archive = tar(("Dockerfile", b"x" * (LARGEST + 1), b"0"))
-    assert found(archive) == b"x" * LARGEST
+    archive = tar(("Dockerfile", b"x" * (READ_LIMIT + 1), b"0"))
+    assert found(archive) == b"x" * READ_LIMIT
 
 
 def test_records_of_a_pax_header() -> None:

@@ -10,7 +10,7 @@ import pytest
 from dockerproto import InvalidPattern
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.selection import Selection, select, values
+from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.transport.files import Node
 from tests.support.filesync import directory, link, symlink
 
@@ -160,7 +160,7 @@ def test_sockets_are_not_sent_and_pipes_and_devices_are() -> None:
 
 
 def test_a_pattern_that_is_none() -> None:
-    with pytest.raises(InvalidPattern, match="a bracket is not closed"):
+    with pytest.raises(InvalidPattern, match="unclosed bracket"):
         list(select(Tree(), Selection(exclude=("[",))))
 
 
@@ -176,7 +176,7 @@ METADATA: dict[str, tuple[dict[str, tuple[str, ...]], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("metadata", "expected"), METADATA.values(), ids=METADATA)
 def test_values_of_metadata(metadata: dict[str, tuple[str, ...]], expected: tuple[str, ...]) -> None:
-    assert values(metadata, "key") == expected
+    assert metadata_values(metadata, "key") == expected
 
 
 def test_a_selection_of_metadata() -> None:

@@ -181,8 +181,8 @@ def test_a_file_that_is_always_sent_and_vanishes_is_told(tmp_path: Path) -> None
 
 
 REFUSED: list[tuple[dict[str, str], str, type[DockerError], str]] = [
-    ({}, "root", UploadFailed, "root' is no directory"),
-    ({"root": ""}, "root", UploadFailed, "root' is no directory"),
+    ({}, "root", UploadFailed, "root' is not a directory"),
+    ({"root": ""}, "root", UploadFailed, "root' is not a directory"),
     ({"root/a": ""}, "root", UploadFailed, "cannot read .*/root/Dockerfile: No such file or directory"),
     ({"root/Dockerfile/a": ""}, "root", UploadFailed, "cannot read .*/root/Dockerfile: Is a directory"),
     (
@@ -196,7 +196,7 @@ REFUSED: list[tuple[dict[str, str], str, type[DockerError], str]] = [
 
 
 def test_an_empty_path_is_no_directory() -> None:
-    with pytest.raises(UploadFailed, match=r"^'' is no directory"):
+    with pytest.raises(UploadFailed, match=r"^'' is not a directory"):
         open_context(BuildContext(directory=""))
 
 
@@ -413,5 +413,5 @@ def test_a_request_shows_its_context() -> None:
 @pytest.mark.parametrize("argument", ["path", "dockerfile", "path_dockerfile"])
 def test_arguments_of_other_types_are_refused(argument: str) -> None:
     untyped: Any = build
-    with pytest.raises(TypeError, match=f"^{argument} is a str or "):
+    with pytest.raises(TypeError, match=f"^{argument} must be a str or "):
         untyped(**{"path": ".", argument: 5})

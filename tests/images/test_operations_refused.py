@@ -147,11 +147,11 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "build two Dockerfiles": (
         lambda: build(path=".", dockerfile="FROM a", path_dockerfile="Dockerfile"),
-        "dockerfile is the text of a Dockerfile, and path_dockerfile its path: one of them",
+        "dockerfile (its text) and path_dockerfile (its path) must not both be given",
     ),
     "build another compression": (
         lambda: build(path=".", compression=cast("Any", "zstd")),
-        "compression is 'gzip' or None, not 'zstd'",
+        "compression must be 'gzip' or None, not 'zstd'",
     ),
     "build path encoding": (
         lambda: build(path=".", encoding="gzip"),

@@ -17,7 +17,7 @@ import pytest
 from dockerproto import UploadFailed
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.tar_writer import BLOCK
-from dockerproto_local.pack import PIECE, compress, pack
+from dockerproto_local.pack import CHUNK_SIZE, compress, pack
 from dockerproto_local.walk import walk
 
 
@@ -41,8 +41,8 @@ def test_all_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("b")
     (tmp_path / "z").hardlink_to(tmp_path / "b")
     (tmp_path / "empty").touch()
-    added = FileEntry(path="added", mode=stat.S_IFREG | 0o600, size=3), b"abc"
-    archive = b"".join(pack(str(tmp_path), walk(tmp_path), [added]))
+    generated = FileEntry(path="added", mode=stat.S_IFREG | 0o600, size=3), b"abc"
+    archive = b"".join(pack(str(tmp_path), walk(tmp_path), [generated]))
     assert len(archive) % BLOCK == 0
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         read = {member.name: tar.extractfile(member) for member in tar}
@@ -66,11 +66,11 @@ def test_the_same_content_makes_the_same_archive(tmp_path: Path) -> None:
 
 def test_pieces_are_large_whether_files_are_or_not(tmp_path: Path) -> None:
     make(tmp_path, [f"{index:04}" for index in range(1_500)])
-    (tmp_path / "big").write_bytes(bytes(3 * PIECE + 1))
-    *pieces, last = map(len, packed(tmp_path))
-    assert len(pieces) >= 3
-    assert all(PIECE <= piece <= 2 * PIECE + BLOCK for piece in pieces)
-    assert last <= PIECE
+    (tmp_path / "big").write_bytes(bytes(3 * CHUNK_SIZE + 1))
+    *chunks, last = map(len, packed(tmp_path))
+    assert len(chunks) >= 3
+    assert all(CHUNK_SIZE <= chunk <= 2 * CHUNK_SIZE + BLOCK for chunk in chunks)
+    assert last <= CHUNK_SIZE
 
 
 def test_memory_does_not_grow_with_files(tmp_path: Path) -> None:
@@ -128,9 +128,9 @@ def test_what_changes_while_it_is_read_is_told(
     make(tmp_path, ["a", "b"])
     entries = [*walk(tmp_path)]
     change(tmp_path / "b")
-    pieces = pack(str(tmp_path), entries)
+    chunks = pack(str(tmp_path), entries)
     with pytest.raises(UploadFailed, match=message):
-        b"".join(compress(pieces) if compressed else pieces)
+        b"".join(compress(chunks) if compressed else chunks)
 
 
 def test_what_grows_has_the_size_that_it_had(tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_file_is_closed_if_no_more_is_wanted(compressed: bool, tmp_path: Path) -> None:
-    (tmp_path / "big").write_bytes(os.urandom(4 * PIECE))
+    (tmp_path / "big").write_bytes(os.urandom(4 * CHUNK_SIZE))
     gc.collect()  # what other tests have left open is not to be closed meanwhile
     before = len([*Path("/proc/self/fd").iterdir()])
-    pieces = compress(packed(tmp_path)) if compressed else packed(tmp_path)
+    chunks = compress(packed(tmp_path)) if compressed else packed(tmp_path)
     for _ in range(3):
-        next(pieces)
+        next(chunks)
     assert len([*Path("/proc/self/fd").iterdir()]) == before + 1
-    pieces.close()
+    chunks.close()
     assert len([*Path("/proc/self/fd").iterdir()]) == before

@@ -1,4 +1,4 @@
-"""Directories as contexts of builds: what is looked at before anything is sent, and how it is sent then."""
+"""Open directories as build contexts: find the Dockerfile and the ignore file, then stream the archive."""
 
 from __future__ import annotations
 
@@ -10,68 +10,77 @@ from pathlib import Path
 
 from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildcontext.plan import IGNORE_FILE, BuildContext, ContextSource, Found, Plan, plan
+from dockerproto.buildcontext.plan import (
+    IGNORE_FILE,
+    BuildContext,
+    ContextFacts,
+    ContextSource,
+    Plan,
+    plan_context,
+)
 from dockerproto.errors import UploadFailed
 from dockerproto_local.pack import compress, pack
 from dockerproto_local.walk import cannot_read, entry_at, walk
 
 
 def open_context(context: BuildContext) -> ContextSource:
-    """Find the Dockerfile and the ignore file of a context, and return what can be sent.
+    """Read the Dockerfile and the ignore file of a build context, and return the source to send.
 
     Raises:
-        InvalidPattern: The ignore file has a pattern that is none.
+        InvalidPattern: The ignore file has a malformed pattern.
         UploadFailed: The directory, the Dockerfile or the ignore file cannot be read.
     """
     content = context.content
     if context.directory is None:
-        found = Found(content=content or b"")
+        facts = ContextFacts(content=content or b"")
     elif not (context.directory and Path(context.directory).is_dir()):
-        raise UploadFailed(0, f"{context.directory!r} is no directory")
+        raise UploadFailed(0, f"{context.directory!r} is not a directory")
     elif content is None:
-        found = _find(Path(context.directory), context.dockerfile)
+        facts = _look_up(Path(context.directory), context.dockerfile)
     else:
-        found = _found(Path(context.directory), content)
-    decided = plan(found, classic=context.classic)
+        facts = _facts(Path(context.directory), content)
+    plan = plan_context(facts, classic=context.classic)
     return ContextSource(
         directory=context.directory,
-        plan=decided,
-        content=found.content,
-        pieces=partial(_pieces, context, decided),
+        plan=plan,
+        content=facts.content,
+        chunks=partial(_chunks, context, plan),
     )
 
 
-def _find(root: Path, dockerfile: str | None) -> Found:
-    path = _default(root) if dockerfile is None else root / dockerfile
+def _look_up(root: Path, dockerfile: str | None) -> ContextFacts:
+    path = _default_dockerfile(root) if dockerfile is None else root / dockerfile
     try:
         content = path.read_bytes()
     except OSError as error:
         raise cannot_read(str(path), error) from error
     name = os.path.relpath(path.resolve(), root.resolve())
-    own = path.with_name(path.name + IGNORE_FILE)
-    return _found(root, content, None if name.startswith("../") else name, own)
+    own_ignore_file = path.with_name(path.name + IGNORE_FILE)
+    return _facts(root, content, None if name.startswith("../") else name, own_ignore_file)
 
 
-def _default(root: Path) -> Path:
-    """Return the path of the Dockerfile; it may be written in small letters, as for the docker command."""
+def _default_dockerfile(root: Path) -> Path:
+    """Return the path of the Dockerfile; as for the Docker CLI, it may be in lower case."""
     other = root / DOCKERFILE.lower()
     path = root / DOCKERFILE
     return other if not os.path.lexists(path) and os.path.lexists(other) else path
 
 
-def _found(root: Path, content: bytes, dockerfile: str | None = None, own: Path | None = None) -> Found:
-    ignore = None if own is None else _read(own)
-    return Found(
+def _facts(
+    root: Path, content: bytes, dockerfile: str | None = None, own_ignore_file: Path | None = None
+) -> ContextFacts:
+    ignore = None if own_ignore_file is None else _read_if_exists(own_ignore_file)
+    return ContextFacts(
         content=content,
         dockerfile=dockerfile,
-        ignore=ignore or _read(root / IGNORE_FILE),
-        specific=ignore is not None,
-        names=lambda name: os.path.lexists(root / name),
+        ignore=ignore or _read_if_exists(root / IGNORE_FILE),
+        own_ignore_file=ignore is not None,
+        exists=lambda name: os.path.lexists(root / name),
     )
 
 
-def _read(path: Path) -> tuple[str, bytes] | None:
-    """Return a file with its path, None if there is none."""
+def _read_if_exists(path: Path) -> tuple[str, bytes] | None:
+    """Return a file with its path, or None if it does not exist."""
     try:
         return str(path), path.read_bytes()
     except FileNotFoundError:
@@ -80,13 +89,13 @@ def _read(path: Path) -> tuple[str, bytes] | None:
         raise cannot_read(str(path), error) from error
 
 
-def _pieces(context: BuildContext, decided: Plan) -> Generator[bytes]:
+def _chunks(context: BuildContext, plan: Plan) -> Generator[bytes]:
     root = context.directory
-    entries = () if root is None else _entries(root, context, decided)
-    pieces = pack(root or "", entries, decided.added)
-    return pieces if context.compression is None else compress(pieces)
+    entries = () if root is None else _entries(root, context, plan)
+    chunks = pack(root or "", entries, plan.generated)
+    return chunks if context.compression is None else compress(chunks)
 
 
-def _entries(root: str, context: BuildContext, decided: Plan) -> Iterable[FileEntry]:
-    walked = walk(root, decided.patterns.root, parents=not context.classic)
-    return chain(walked, (entry_at(root, path) for path in decided.kept))
+def _entries(root: str, context: BuildContext, plan: Plan) -> Iterable[FileEntry]:
+    walked = walk(root, plan.patterns.root, parents=not context.classic)
+    return chain(walked, (entry_at(root, path) for path in plan.always_sent))

@@ -1,8 +1,8 @@
-"""Archives of directories, made while they are sent.
+"""Make archives of directories while they are sent.
 
-What is yielded depends on the entries and the contents only. A piece is large, whether it has a part of a
-file or hundreds of files, as each is asked for by another thread. An archive is whole or its making raises:
-the size of a file is in its header, before what is read of it.
+The bytes depend on the entries and the contents only. A chunk is large, whether it is part of one file or
+hundreds of files, as each one costs a switch to a worker thread. An archive is either complete or raises: the
+size of a file stands in its header, before its content is read.
 """
 
 from __future__ import annotations
@@ -18,89 +18,89 @@ from dockerproto.buildcontext.tar_writer import BLOCK, END, tar_header
 from dockerproto.errors import UploadFailed
 from dockerproto_local.walk import cannot_read
 
-PIECE: Final = 2**20
-"""How much is yielded at once, in bytes."""
-_LEVEL: Final = 1
-"""Of gzip: the levels above are slower than most networks."""
-_GZIP: Final = 16 + zlib.MAX_WBITS
-"""The format of zlib with a gzip header, which has neither a name nor a time."""
+CHUNK_SIZE: Final = 2**20
+"""Approximate size of a chunk in bytes."""
+_GZIP_LEVEL: Final = 1
+"""Level of gzip: higher ones are slower than most networks."""
+_GZIP_WBITS: Final = 16 + zlib.MAX_WBITS
+"""The zlib format with a gzip header, without a name and a time."""
 _ZEROS: Final = bytes(BLOCK)
-# What became a link or a pipe since it was looked at is neither followed nor waited for.
+# A file that became a symlink or a pipe since its header was made must not be followed or block.
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def pack(
-    root: str, entries: Iterable[FileEntry], added: Iterable[tuple[FileEntry, bytes]] = ()
+    root: str, entries: Iterable[FileEntry], generated: Iterable[tuple[FileEntry, bytes]] = ()
 ) -> Generator[bytes]:
-    """Return the pieces of an archive with entries of a directory.
+    """Return the chunks of an archive of a directory's entries.
 
     Args:
         root: The directory.
-        entries: What of it is in the archive.
-        added: What comes after that, with its contents.
+        entries: Entries of the directory that are archived.
+        generated: Further files after these, with their contents.
 
     Raises:
-        UploadFailed: A file cannot be read, is gone, or became shorter.
+        UploadFailed: A file cannot be read, has vanished, or became shorter.
     """
-    return _joined(_blocks(root, entries, added))
+    return _join(_archive_bytes(root, entries, generated))
 
 
-def compress(pieces: Generator[bytes]) -> Generator[bytes]:
-    """Return pieces compressed by gzip, the same for the same."""
-    return _joined(_compressed(pieces))
+def compress(chunks: Generator[bytes]) -> Generator[bytes]:
+    """Return the chunks compressed by gzip; equal input gives equal output."""
+    return _join(_gzip(chunks))
 
 
-def _joined(blocks: Generator[bytes]) -> Generator[bytes]:
-    """Yield blocks of any size as large pieces."""
-    parts: list[bytes] = []
-    held = 0
+def _join(blocks: Generator[bytes]) -> Generator[bytes]:
+    """Join blocks of any size into large chunks."""
+    held: list[bytes] = []
+    held_bytes = 0
     with closing(blocks):
         for data in blocks:
-            parts.append(data)
-            held += len(data)
-            if held >= PIECE:
-                yield b"".join(parts)
-                parts.clear()
-                held = 0
-    yield b"".join(parts)
+            held.append(data)
+            held_bytes += len(data)
+            if held_bytes >= CHUNK_SIZE:
+                yield b"".join(held)
+                held.clear()
+                held_bytes = 0
+    yield b"".join(held)
 
 
-def _blocks(
-    root: str, entries: Iterable[FileEntry], added: Iterable[tuple[FileEntry, bytes]]
+def _archive_bytes(
+    root: str, entries: Iterable[FileEntry], generated: Iterable[tuple[FileEntry, bytes]]
 ) -> Generator[bytes]:
-    """Yield headers, contents, and what fills their blocks."""
+    """Yield headers, contents and padding."""
     for entry in entries:
         yield tar_header(entry)
         if entry.size:
-            yield from _content(f"{root}/{entry.path}", entry.size)
+            yield from _file_content(f"{root}/{entry.path}", entry.size)
             yield _ZEROS[: -entry.size % BLOCK]
-    for entry, data in added:
+    for entry, data in generated:
         yield tar_header(entry)
         yield data
         yield _ZEROS[: -len(data) % BLOCK]
     yield END
 
 
-def _content(path: str, size: int) -> Generator[bytes]:
-    """Yield so many bytes of a file; it may have got more since."""
-    left = size
+def _file_content(path: str, size: int) -> Generator[bytes]:
+    """Yield the first `size` bytes of a file, which may have grown since its header was made."""
+    remaining = size
     try:
         file = os.open(path, _FLAGS)
         try:
-            while left and (data := os.read(file, min(left, PIECE))):
-                left -= len(data)
+            while remaining and (data := os.read(file, min(remaining, CHUNK_SIZE))):
+                remaining -= len(data)
                 yield data
         finally:
             os.close(file)
     except OSError as error:
         raise cannot_read(path, error) from error
-    if left:
-        raise UploadFailed(0, f"{path} became shorter while it was read: by {left} of {size} bytes")
+    if remaining:
+        raise UploadFailed(0, f"{path} became shorter while it was read: by {remaining} of {size} bytes")
 
 
-def _compressed(pieces: Generator[bytes]) -> Generator[bytes]:
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    with closing(pieces):
-        for piece in pieces:
-            yield compressor.compress(piece)
+def _gzip(chunks: Generator[bytes]) -> Generator[bytes]:
+    compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WBITS)
+    with closing(chunks):
+        for chunk in chunks:
+            yield compressor.compress(chunk)
     yield compressor.flush()
