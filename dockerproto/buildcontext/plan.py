@@ -43,7 +43,7 @@ class BuildContext(Redacted, frozen=True, kw_only=True):
     """True for the classic builder."""
 
 
-def context_from_arguments(
+def parse_context(
     path: str | PathLike[str] | None,
     dockerfile: str | bytes | None,
     path_dockerfile: str | PathLike[str] | None,

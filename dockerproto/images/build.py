@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from dockerproto.arguments import json_text, strings, strings_by_name
 from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
-from dockerproto.buildcontext.plan import BuildContext, Compression, context_from_arguments
+from dockerproto.buildcontext.plan import BuildContext, Compression, parse_context
 from dockerproto.credentials.credentials import ANONYMOUS, AuthsLike, read_auths
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.messages.decoding import BuildMessages
@@ -244,9 +244,7 @@ def build(
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
-    body = _body(
-        path, fileobj, remote, context_from_arguments(path, dockerfile, path_dockerfile, compression)
-    )
+    body = _body(path, fileobj, remote, parse_context(path, dockerfile, path_dockerfile, compression))
     query = (
         _remote(remote),
         _dockerfile(body, path_dockerfile),
