@@ -47,12 +47,12 @@ class _Scanner:
 
     def __init__(self, arguments: Mapping[str, str | None], escape: str) -> None:
         self.images: Final[dict[Reference, None]] = {}
-        self._arguments: Final = arguments
-        self._escape: Final = escape
-        self._variables: Final[dict[str, str | None]] = {}
-        self._stages: Final[set[str]] = set()
+        self._arguments = arguments
+        self._escape = escape
+        self._variables: dict[str, str | None] = {}
+        self._stages: set[str] = set()
         self._in_stage = False
-        self._scanners: Final[Mapping[str, Callable[[str], None]]] = {
+        self._scanners: Mapping[str, Callable[[str], None]] = {
             "arg": self._scan_arg,
             "copy": self._scan_copy,
             "from": self._scan_from,

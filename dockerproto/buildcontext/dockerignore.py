@@ -112,11 +112,11 @@ class Patterns:
         self.classic: Final = classic
         """True if excluded directories are searched by the rule of the classic builder."""
         parsed = (line if isinstance(line, PatternLine) else PatternLine(line) for line in lines)
-        self._patterns: Final = tuple(_parse_pattern(line) for line in parsed if _trim(line.text))
-        self._nfa: Final = NFA(each.items for each in self._patterns)
-        self._negations: Final = sum(each.negated << index for index, each in enumerate(self._patterns))
-        self._exceptions: Final = (*(each.text for each in self._patterns if each.negated), *exceptions)
-        self._verdicts: Final = dict[tuple[int, int], tuple[bool, int]]()
+        self._patterns = tuple(_parse_pattern(line) for line in parsed if _trim(line.text))
+        self._nfa = NFA(each.items for each in self._patterns)
+        self._negations = sum(each.negated << index for index, each in enumerate(self._patterns))
+        self._exceptions = (*(each.text for each in self._patterns if each.negated), *exceptions)
+        self._verdicts = dict[tuple[int, int], tuple[bool, int]]()
         self.root: Final = PathMatch(self, self._nfa.start, self._nfa.start, 0, matched=False)
         """Match of the root, which no pattern matches."""
 
@@ -190,10 +190,10 @@ class PathMatch:
     def __init__(
         self, patterns: Patterns, state: State, inside: State | None, applying: int, *, matched: bool
     ) -> None:
-        self._patterns: Final = patterns
-        self._state: Final = state
+        self._patterns = patterns
+        self._state = state
         self._below: State | None = inside
-        self._applying: Final = applying
+        self._applying = applying
         self.matched: Final = matched
         """True if the patterns match the path or one of its directories."""
 

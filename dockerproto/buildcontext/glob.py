@@ -126,7 +126,7 @@ class _ExpressionParser:
     """Recursive descent parser of the regular expressions that patterns translate to."""
 
     def __init__(self, text: str) -> None:
-        self._text: Final = text
+        self._text = text
         self._at = 0
 
     def parse(self) -> tuple[Item, ...]:

@@ -113,8 +113,8 @@ class PositionSets:
     """Positions by the characters they accept; those of one character, the usual case, take one lookup."""
 
     def __init__(self) -> None:
-        self._ones: Final = dict[int, int]()
-        self._sets: Final = dict[Chars, int]()
+        self._ones = dict[int, int]()
+        self._sets = dict[Chars, int]()
 
     def add(self, chars: Chars, position: int) -> None:
         """Add a position, as a bit, that accepts some characters."""
@@ -159,22 +159,22 @@ class NFA:
     """Compiled patterns."""
 
     def __init__(self, patterns: Iterable[Sequence[Item]]) -> None:
-        self._ones: Final = PositionSets()
-        self._manys: Final = PositionSets()
-        self._masks: Final = dict[str, tuple[int, int]]()
-        self._by_kind: Final = dict[ItemKind, int].fromkeys(ItemKind, 0)
+        self._ones = PositionSets()
+        self._manys = PositionSets()
+        self._masks = dict[str, tuple[int, int]]()
+        self._by_kind = dict[ItemKind, int].fromkeys(ItemKind, 0)
         self._starts = self._ends = 0
-        self._spans: Final = list[tuple[int, int]]()
+        self._spans = list[tuple[int, int]]()
         length = 0
         for items in patterns:
             length = self._add(items, length)
-        self._has_assertions: Final = any(
+        self._has_assertions = any(
             self._by_kind[kind] for kind in (ItemKind.START, ItemKind.END, ItemKind.EDGE, ItemKind.NO_EDGE)
         )
-        self._maybe: Final = self._by_kind[ItemKind.MAYBE]
-        self._free: Final = self._by_kind[ItemKind.MANY] | self._maybe
-        self._max_steps: Final = 1 + _CACHE_BYTES // (_STEP_BYTES + length // 8)
-        self._states: Final = dict[tuple[int, int], State]()
+        self._maybe = self._by_kind[ItemKind.MAYBE]
+        self._free = self._by_kind[ItemKind.MANY] | self._maybe
+        self._max_steps = 1 + _CACHE_BYTES // (_STEP_BYTES + length // 8)
+        self._states = dict[tuple[int, int], State]()
         self._steps = 0
         self.start: Final = self._state(self._starts, _START if self._has_assertions else _OTHER)
         """State before the first character."""

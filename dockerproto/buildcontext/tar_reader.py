@@ -72,7 +72,7 @@ class BytesFile:
     """A read-only file over bytes, without copying them all."""
 
     def __init__(self, data: memoryview) -> None:
-        self._data: Final = data
+        self._data = data
         self._position = 0
 
     def read(self, size: int, /) -> bytes:
@@ -108,9 +108,9 @@ class _TarInput:
         magic = archive.read(_LONGEST_MAGIC)
         archive.seek(start)
         decompress = next((each for prefix, each in _DECOMPRESSORS.items() if magic.startswith(prefix)), None)
-        self._archive: Final = archive if decompress is None else None
+        self._archive = archive if decompress is None else None
         # The decompressors are typed to take any BinaryIO, but only read.
-        self._file: Final[Readable] = archive if decompress is None else decompress(cast("BinaryIO", archive))
+        self._file: Readable = archive if decompress is None else decompress(cast("BinaryIO", archive))
 
     def read(self, size: int) -> bytes:
         """Return exactly `size` bytes, or fewer at the end of the file."""

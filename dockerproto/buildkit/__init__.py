@@ -1,6 +1,7 @@
-"""BuildKit: the trace of a build, and sessions, in which the engine calls the client while it builds.
+"""BuildKit sessions: while it builds, the engine calls back for files, secrets, credentials and ssh agents.
 
-Of sessions nothing is loaded until a build needs one.
+This wing speaks gRPC without I/O and coordinates a session with its build; nothing of it is loaded before a
+build needs a session.
 """
 
 from __future__ import annotations

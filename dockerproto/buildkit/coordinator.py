@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep
 from dockerproto.buildkit.provisioning import SessionServices, prepare_services
-from dockerproto.buildkit.session import Call, Session
+from dockerproto.buildkit.session import ServedCall, Session
 from dockerproto.client import Client, Response
 from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion
 from dockerproto.http.connection import Connection
@@ -70,9 +70,9 @@ class BuildSession:
         self._connection: Final = connection
         self._build: Connection | None = None
         self._closed = False
-        self._steps: Final = dict[Call, Task]()
+        self._steps: Final = dict[ServedCall, Task]()
         """What is being done outside for the calls."""
-        self._outcomes: Final = deque[tuple[Call, Callable[[], None]]]()
+        self._outcomes: Final = deque[tuple[ServedCall, Callable[[], None]]]()
         """What came of it, to be handed in."""
         self._disk: Final = client.network.lock()
         """Whose turn it is to block a worker thread."""
@@ -152,7 +152,7 @@ class BuildSession:
             self._session.feed(data)
             while (step := self._session.advance()) is not None:
                 self._begin(stream, *step)
-            await self._send(stream, self._session.take())
+            await self._send(stream, self._session.data_to_send())
             await stream.ready()
             data = await _received(stream) if await stream.readable() else b""
             await self._hand_in()
@@ -164,12 +164,12 @@ class BuildSession:
             if data:
                 self._session.feed(await _received(stream))
 
-    def _begin(self, stream: ByteStream, call: Call, step: BlockingStep | AsyncStep) -> None:
+    def _begin(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         """Have a step done beside the session; what waits is left to itself, if it has to be."""
         doing = self._do(stream, call, step)
         self._steps[call] = self._network.start(doing, leave=isinstance(step, AsyncStep))
 
-    async def _do(self, stream: ByteStream, call: Call, step: BlockingStep | AsyncStep) -> None:
+    async def _do(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         try:
             result = await (step.run() if isinstance(step, AsyncStep) else self._work(call, step))
         except Exception as error:  # noqa: BLE001  # any ends the call, and tells the engine why
@@ -179,7 +179,7 @@ class BuildSession:
         self._outcomes.append((call, outcome))
         stream.wake()
 
-    async def _work(self, call: Call, step: BlockingStep) -> Any:
+    async def _work(self, call: ServedCall, step: BlockingStep) -> Any:
         """Do a step that blocks, when those before it are done."""
         await self._disk.acquire(None)
         try:

@@ -1,6 +1,6 @@
-"""The messages in which BuildKit sends files: packets, and what they say of a file.
+"""The messages of BuildKit's file transfer: packets, and the metadata of files in them.
 
-Modes are those of Go, whose bits of the type are not those of ``st_mode``. Defined in
+Modes are Go's, whose file type bits differ from those of ``st_mode``. Defined in
 https://github.com/tonistiigi/fsutil, types/wire.proto and types/stat.proto.
 """
 
@@ -18,23 +18,23 @@ from dockerproto.errors import ProtocolViolated
 from dockerproto.protobuf.codec import Int32, Int64, ProtoMessage, UInt32
 
 
-class Kind(IntEnum):
-    """What a packet is."""
+class PacketType(IntEnum):
+    """Type of a packet."""
 
     STAT = 0
     """An entry; without one, the end of the entries."""
     REQ = 1
-    """The content of a file is wanted; its ID is its place among the entries, from 0."""
+    """Request for the content of a file; its ID is the entry's index, from 0."""
     DATA = 2
-    """A piece of a file; an empty one is its end."""
+    """A chunk of a file; an empty one ends the file."""
     FIN = 3
-    """The receiver has all; the sender says it back."""
+    """The receiver has everything; the sender echoes it."""
     ERR = 4
-    """Something failed; the data says what."""
+    """A failure; the data is its message."""
 
 
 class Stat(ProtoMessage, frozen=True):
-    """What there is to say of a file, a directory or a link."""
+    """Metadata of a file, a directory or a link."""
 
     path: Annotated[str, 1] = ""
     mode: Annotated[UInt32, 2] = 0
@@ -51,21 +51,21 @@ class Stat(ProtoMessage, frozen=True):
 class Packet(ProtoMessage, frozen=True):
     """A message of either side."""
 
-    type: Annotated[Int32, 1] = Kind.STAT
+    type: Annotated[Int32, 1] = PacketType.STAT
     stat: Annotated[Stat | None, 2] = None
     ID: Annotated[UInt32, 3] = 0
     data: Annotated[bytes, 4] = b""
 
 
 class BytesMessage(ProtoMessage, frozen=True):
-    """A piece of a stream of bytes."""
+    """A chunk of a byte stream."""
 
     data: Annotated[bytes, 1] = b""
 
 
 _GO_DIRECTORY: Final = 1 << 31
 _GO_DEVICE: Final = 1 << 26
-_TYPES: Final = {
+_TYPES_BY_GO_BITS: Final = {
     0: stat.S_IFREG,
     _GO_DIRECTORY: stat.S_IFDIR,
     1 << 27: stat.S_IFLNK,
@@ -74,17 +74,17 @@ _TYPES: Final = {
     1 << 24: stat.S_IFSOCK,
     _GO_DEVICE | 1 << 21: stat.S_IFCHR,
 }
-"""The types of files, by the bits of Go."""
-_GO_TYPES: Final = {theirs: go for go, theirs in _TYPES.items()}
-_GO_TYPE: Final = 0b1000_1111_0010_1000 << 16
-"""All bits of a type, that of an irregular file too."""
-_LINKS: Final = (stat.S_IFREG, stat.S_IFLNK)
+"""File types of ``st_mode`` by Go's bits."""
+_GO_TYPES: Final = {theirs: go for go, theirs in _TYPES_BY_GO_BITS.items()}
+_GO_TYPE_MASK: Final = 0b1000_1111_0010_1000 << 16
+"""All of Go's file type bits, including that of an irregular file."""
+_WITH_TARGET: Final = (stat.S_IFREG, stat.S_IFLNK)
 _SPECIAL: Final = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
 _PERMISSIONS: Final = 0o777
 
 
 def go_mode(mode: int) -> int:
-    """Return an ``st_mode`` as Go has it.
+    """Convert an ``st_mode`` to a mode of Go.
 
     >>> f"{go_mode(0o040755):#x}", f"{go_mode(0o104755):#x}"
     ('0x800001ed', '0x8001ed')
@@ -94,22 +94,22 @@ def go_mode(mode: int) -> int:
 
 
 def unix_mode(mode: int) -> int:
-    """Return a mode of Go as an ``st_mode``.
+    """Convert a mode of Go to an ``st_mode``.
 
     >>> oct(unix_mode(0x800001ed)), oct(unix_mode(0x8001ed))
     ('0o40755', '0o104755')
 
     Raises:
-        ProtocolViolated: It has no type that there is.
+        ProtocolViolated: The file type is unknown.
     """
-    kind = _TYPES.get(mode & _GO_TYPE)
-    if kind is None:
-        raise ProtocolViolated(0, f"a file of no known type: its mode is {mode:#x}")
-    return kind | sum(unix for go, unix in _SPECIAL if mode & go) | mode & _PERMISSIONS
+    file_type = _TYPES_BY_GO_BITS.get(mode & _GO_TYPE_MASK)
+    if file_type is None:
+        raise ProtocolViolated(0, f"unknown file type in mode {mode:#x}")
+    return file_type | sum(unix for go, unix in _SPECIAL if mode & go) | mode & _PERMISSIONS
 
 
-def stat_of(entry: FileEntry) -> Stat:
-    """Return what is sent of an entry. All belongs to root: whose the files are is no part of a context."""
+def entry_to_stat(entry: FileEntry) -> Stat:
+    """Convert an entry to a message. All files belong to root: owners are not part of a build context."""
     return Stat(
         path=entry.path,
         mode=go_mode(entry.mode),
@@ -121,19 +121,19 @@ def stat_of(entry: FileEntry) -> Stat:
     )
 
 
-def entry_of(sent: Stat) -> FileEntry:
-    """Return the entry that was sent.
+def stat_to_entry(message: Stat) -> FileEntry:
+    """Convert a message to an entry.
 
     Raises:
-        ProtocolViolated: It is of no type that there is.
+        ProtocolViolated: The file type is unknown.
     """
-    mode = unix_mode(sent.mode)
+    mode = unix_mode(message.mode)
     return FileEntry(
-        path=sent.path,
+        path=message.path,
         mode=mode,
-        size=sent.size,
-        mtime=sent.mod_time,
-        target=sent.linkname if stat.S_IFMT(mode) in _LINKS else "",
-        hard=bool(sent.linkname) and stat.S_ISREG(mode),
-        device=(sent.devmajor, sent.devminor),
+        size=message.size,
+        mtime=message.mod_time,
+        target=message.linkname if stat.S_IFMT(mode) in _WITH_TARGET else "",
+        hard=bool(message.linkname) and stat.S_ISREG(mode),
+        device=(message.devmajor, message.devminor),
     )

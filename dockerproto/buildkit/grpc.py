@@ -1,10 +1,23 @@
 """gRPC over HTTP/2, without I/O, for either side: bytes and messages in, events and bytes out.
 
-A message waits here until the windows of the peer have room for it; `GRPC.room` tells whether another is
-welcome. The peer may send what the windows here have room for, which `GRPC.consumed` makes. What it does
-wrong on one stream ends that call; what it does wrong otherwise ends the connection, as `ProtocolViolated`.
-Documented at https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
+A message is buffered here until the peer's windows have room for it; `GRPC.room` says whether the buffer
+takes another one. The peer may send as much as the windows here allow; `GRPC.acknowledge` opens them again.
+An error of the peer on one stream ends that call; any other error of the peer ends the connection, as
+`ProtocolViolated`. Documented at https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
 """
+
+# The states of a call, by the fields of `_CallState`:
+#
+#     served side    needs_head          no byte of the response was sent
+#                    status is None      the handler is at work: messages go both ways
+#                    status, outgoing    finished; buffered messages go out first, received ones are dropped
+#                    (forgotten)         trailers sent, reset, or ended by an error
+#     calling side   status is None      messages go both ways
+#                    status, outgoing    `finish` was called; a half-close follows the buffered messages
+#                    half_closed         only the response is awaited
+#                    (forgotten)         the response's status came, reset, or ended by an error
+#
+# A forgotten call acknowledges its unconsumed bytes, so that it takes no room of the connection's window.
 
 from __future__ import annotations
 
@@ -26,17 +39,18 @@ from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Status
 from dockerproto.errors import ProtocolViolated
 
 MESSAGE_LIMIT: Final = 4 * 2**20
-"""The longest message in bytes, either way: Engine 20.10 takes none that is longer."""
-_ROOM: Final = 64 * 2**10
-"""How many bytes of a call may wait to be sent before it is asked for no more."""
-# A message has to fit in, as its bytes count until it is consumed; and no call may starve the others.
+"""Longest message in bytes, in both directions: Engine 20.10 accepts no longer one."""
+_SEND_BUFFER: Final = 64 * 2**10
+"""Bytes of a call that may be buffered before `GRPC.room` is False."""
+# A whole message must fit into the window, as its bytes count until it is consumed; and no call may starve
+# the others of the connection's window.
 _STREAM_WINDOW: Final = MESSAGE_LIMIT + 2**20
 _CONNECTION_WINDOW: Final = 8 * _STREAM_WINDOW
-# Among a call's headers are the lines of the program's .dockerignore.
+# The headers of a call contain the lines of .dockerignore.
 _METADATA_LIMIT: Final = 2**20
-_MOST_OWED: Final = 2**14
-"""How many pings and settings may be answered without a look at whether the peer takes the answers."""
-_OWED: Final = (h2.events.PingReceived, h2.events.RemoteSettingsChanged)
+_MAX_PENDING_REPLIES: Final = 2**14
+"""Limit on the PING and SETTINGS replies that are buffered until the peer takes bytes."""
+_REPLIED_EVENTS: Final = (h2.events.PingReceived, h2.events.RemoteSettingsChanged)
 _SETTINGS: Final = {
     h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
     h2.settings.SettingCodes.ENABLE_PUSH: 0,
@@ -44,48 +58,48 @@ _SETTINGS: Final = {
     h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: _METADATA_LIMIT,
 }
 _PREFIX: Final = struct.Struct(">BI")
-# Printable ASCII goes as it is, but for the sign of the encoding itself.
-_PLAIN: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
-_LONGEST_REASON: Final = 4096
+# Printable ASCII is sent unquoted, except the percent sign.
+_UNQUOTED: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
+_MAX_STATUS_MESSAGE: Final = 4096
 _HEAD: Final = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 
 
-class Called(Struct, frozen=True):
-    """The peer calls."""
+class CallStarted(Struct, frozen=True):
+    """The peer started a call."""
 
     stream: int
     path: str
     metadata: Metadata
 
 
-class Received(Struct, frozen=True):
-    """A message came."""
+class MessageReceived(Struct, frozen=True):
+    """The peer sent a message."""
 
     stream: int
     message: bytes
 
 
-class Ended(Struct, frozen=True):
+class HalfClosed(Struct, frozen=True):
     """The caller sends no more messages."""
 
     stream: int
 
 
-class Over(Struct, frozen=True):
-    """A call is over: answered, or reset, or broken by what came."""
+class CallEnded(Struct, frozen=True):
+    """A call is over: it got its status, was reset, or was ended by a protocol error."""
 
     stream: int
     status: Status
 
 
-Event: TypeAlias = Called | Received | Ended | Over
+Event: TypeAlias = CallStarted | MessageReceived | HalfClosed | CallEnded
 
 
-class Messages:
-    """The messages of one direction of a call, out of the bytes of its stream."""
+class MessageReader:
+    """Decoder of the messages in one direction of a call."""
 
     def __init__(self) -> None:
-        self._rest: Final = bytearray()
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take bytes, and yield the messages that they complete.
@@ -97,7 +111,7 @@ class Messages:
         while len(self._rest) >= _PREFIX.size:
             compressed, length = _PREFIX.unpack_from(self._rest)
             if compressed:
-                raise RpcError(Code.UNIMPLEMENTED, "compressed messages are not understood")
+                raise RpcError(Code.UNIMPLEMENTED, "compressed messages are not supported")
             if length > MESSAGE_LIMIT:
                 raise RpcError(
                     Code.RESOURCE_EXHAUSTED,
@@ -112,54 +126,54 @@ class Messages:
 
     @property
     def complete(self) -> bool:
-        """Whether no part of a message is waiting for the rest of it."""
+        """True if no message is partially received."""
         return not self._rest
 
 
-class _Stream(Struct):
-    """A call that is not over."""
+class _CallState(Struct):
+    """State of a call that is not over."""
 
-    incoming: Messages = field(default_factory=Messages)
-    held: int = 0
-    """How many bytes have come that are not consumed."""
+    incoming: MessageReader = field(default_factory=MessageReader)
+    unconsumed: int = 0
+    """Received bytes that are not acknowledged yet; they occupy the stream's window."""
     outgoing: bytearray = field(default_factory=bytearray)
-    head_due: bool = True
-    """Whether a head is to be sent before anything else."""
+    needs_head: bool = True
+    """True if the response headers must be sent before anything else."""
     status: Status | None = None
-    """What to end with, once all is sent; if this side calls, any stands for that it says no more."""
-    said_all: bool = False
-    """Whether this side, which calls, has said that it says no more."""
+    """Status to send once `outgoing` is empty; on the calling side any status means a half-close."""
+    half_closed: bool = False
+    """True if the calling side has sent its half-close."""
 
 
 class GRPC:
     """One side of a connection.
 
     Args:
-        calls: Whether this side calls; by default it is called.
+        calls: True for the side that calls; by default this side is called.
     """
 
     def __init__(self, *, calls: bool = False) -> None:
-        self._calls: Final = calls
-        self._streams: Final[dict[int, _Stream]] = {}
-        self._h2: Final = _connection(calls=calls)
-        self._reads: Final[Mapping[type, Callable[[Any], Iterator[Event]]]] = {
-            h2.events.RequestReceived: self._called,
-            h2.events.ResponseReceived: self._answered,
-            h2.events.TrailersReceived: self._answered,
-            h2.events.DataReceived: self._data,
-            h2.events.StreamEnded: self._ended,
-            h2.events.StreamReset: self._reset,
-            h2.events.ConnectionTerminated: self._terminated,
+        self._calls = calls
+        self._streams: dict[int, _CallState] = {}
+        self._h2 = _connection(calls=calls)
+        self._event_handlers: Mapping[type, Callable[[Any], Iterator[Event]]] = {
+            h2.events.RequestReceived: self._on_request,
+            h2.events.ResponseReceived: self._on_response,
+            h2.events.TrailersReceived: self._on_response,
+            h2.events.DataReceived: self._on_data,
+            h2.events.StreamEnded: self._on_stream_ended,
+            h2.events.StreamReset: self._on_reset,
+            h2.events.ConnectionTerminated: self._on_terminated,
         }
-        self._owed = 0
+        self._pending_replies = 0
         self.ended: bool = False
-        """Whether the peer will say no more."""
+        """True if the peer will send nothing more."""
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take bytes of the connection, and return what they mean.
+        """Take bytes of the connection, and return the events.
 
         Raises:
-            ProtocolViolated: They are no HTTP/2, or ask for more answers than are taken.
+            ProtocolViolated: The bytes are invalid HTTP/2, or require more replies than are buffered.
         """
         if self.ended:
             return []
@@ -167,135 +181,137 @@ class GRPC:
             events = self._h2.receive_data(data)
         except h2.exceptions.H2Error as error:
             self.ended = True
-            raise ProtocolViolated(0, f"this is no HTTP/2: {error}") from error
-        self._owed += sum(isinstance(event, _OWED) for event in events)
-        if self._owed > _MOST_OWED:
+            raise ProtocolViolated(0, f"invalid HTTP/2: {error}") from error
+        self._pending_replies += sum(isinstance(event, _REPLIED_EVENTS) for event in events)
+        if self._pending_replies > _MAX_PENDING_REPLIES:
             self.ended = True
-            raise ProtocolViolated(0, f"more than {_MOST_OWED} pings and settings came at once")
-        known = ((self._reads.get(type(event)), event) for event in events)
-        return [each for read, event in known if read is not None for each in read(event)]
+            raise ProtocolViolated(
+                0, f"more than {_MAX_PENDING_REPLIES} PING and SETTINGS frames came at once"
+            )
+        known = ((self._event_handlers.get(type(event)), event) for event in events)
+        return [each for handle, event in known if handle is not None for each in handle(event)]
 
-    def take(self) -> bytes:
-        """Return the bytes that are to be sent now."""
-        self._owed = 0
+    def data_to_send(self) -> bytes:
+        """Return the bytes to send now."""
+        self._pending_replies = 0
         for stream in () if self.ended else list(self._streams):
             self._flush(stream)
         return self._h2.data_to_send()
 
     def room(self, stream: int) -> bool:
-        """Whether another message of a call is welcome."""
+        """Return True if the send buffer of a call takes another message."""
         state = self._streams.get(stream)
-        return state is not None and state.status is None and len(state.outgoing) < _ROOM
+        return state is not None and state.status is None and len(state.outgoing) < _SEND_BUFFER
 
     def call(self, path: str, metadata: Iterable[tuple[str, str]] = ()) -> int:
-        """Call, and return the number of the call."""
+        """Start a call, and return its stream number."""
         stream = self._h2.get_next_available_stream_id()
         headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"localhost")]
         headers += [(b":path", _bytes(path)), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
         headers += [(_bytes(name), _bytes(value)) for name, value in metadata]
         self._h2.send_headers(stream, headers)
-        self._streams[stream] = _Stream(head_due=False)
+        self._streams[stream] = _CallState(needs_head=False)
         return stream
 
     def send(self, stream: int, message: bytes) -> None:
-        """Send a message of a call; nothing if the call is over."""
+        """Send a message of a call; ignored if the call is over."""
         if (state := self._streams.get(stream)) is not None:
             state.outgoing += _PREFIX.pack(0, len(message))
             state.outgoing += message
 
-    def consumed(self, stream: int, message: bytes) -> None:
-        """Make room for as much as a message took."""
+    def acknowledge(self, stream: int, message: bytes) -> None:
+        """Acknowledge a consumed message, so that the peer may send as many bytes more."""
         if (state := self._streams.get(stream)) is not None:
             self._release(stream, state, _PREFIX.size + len(message))
 
     def finish(self, stream: int, status: Status = OK) -> None:
         """End a call once all its messages are sent.
 
-        The side that is called ends it with the status; the one that calls says no more.
+        The called side ends it with the status; the calling side only half-closes it.
         """
         state = self._streams.get(stream)
         if state is not None and state.status is None:
             state.status = status
             if not self._calls:
-                self._release(stream, state, state.held)
+                self._release(stream, state, state.unconsumed)
 
     def reset(self, stream: int) -> None:
-        """Break a call off; nothing if it is over."""
+        """Abort a call; ignored if it is over."""
         if self._drop(stream) is not None and not self.ended:
             with suppress(h2.exceptions.StreamClosedError):  # by the peer, in what is being read
                 self._h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
 
-    def _called(self, event: h2.events.RequestReceived) -> Iterator[Event]:
+    def _on_request(self, event: h2.events.RequestReceived) -> Iterator[Event]:
         headers = _metadata(event.headers)
-        self._streams[event.stream_id] = _Stream()
-        yield Called(event.stream_id, _first(headers, ":path"), headers)
+        self._streams[event.stream_id] = _CallState()
+        yield CallStarted(event.stream_id, _first(headers, ":path"), headers)
 
-    def _answered(self, event: h2.events.ResponseReceived | h2.events.TrailersReceived) -> Iterator[Event]:
-        """Read the head of an answer, which refuses or says nothing, or its end."""
+    def _on_response(self, event: h2.events.ResponseReceived | h2.events.TrailersReceived) -> Iterator[Event]:
+        """Handle response headers, which may carry an error, or trailers."""
         headers = _metadata(event.headers)
         if self._calls and ("grpc-status" in headers or _first(headers, ":status", "200") != "200"):
             self._abandon(event.stream_id)
-            yield Over(event.stream_id, _status(headers))
+            yield CallEnded(event.stream_id, _status(headers))
 
-    def _data(self, event: h2.events.DataReceived) -> Iterator[Event]:
+    def _on_data(self, event: h2.events.DataReceived) -> Iterator[Event]:
         state = self._streams.get(event.stream_id)
         if state is None or (state.status is not None and not self._calls):
             self._acknowledge(event.stream_id, event.flow_controlled_length)
             return
-        state.held += event.flow_controlled_length
+        state.unconsumed += event.flow_controlled_length
         self._release(event.stream_id, state, event.flow_controlled_length - len(event.data))
         try:
             for message in state.incoming.feed(event.data):
-                yield Received(event.stream_id, message)
+                yield MessageReceived(event.stream_id, message)
         except RpcError as error:
-            yield self._broken(event.stream_id, error.status)
+            yield self._break(event.stream_id, error.status)
 
-    def _ended(self, event: h2.events.StreamEnded) -> Iterator[Event]:
+    def _on_stream_ended(self, event: h2.events.StreamEnded) -> Iterator[Event]:
         state = self._streams.get(event.stream_id)
         if state is None:
             return
         if self._calls:
-            yield self._broken(event.stream_id, Status(Code.UNKNOWN, "the answer has no status"))
+            yield self._break(event.stream_id, Status(Code.UNKNOWN, "the response has no status"))
         elif not state.incoming.complete:
-            yield self._broken(event.stream_id, Status(Code.UNKNOWN, "a message was cut short"))
+            yield self._break(event.stream_id, Status(Code.UNKNOWN, "truncated message"))
         else:
-            yield Ended(event.stream_id)
+            yield HalfClosed(event.stream_id)
 
-    def _reset(self, event: h2.events.StreamReset) -> Iterator[Event]:
+    def _on_reset(self, event: h2.events.StreamReset) -> Iterator[Event]:
         state = self._drop(event.stream_id)
         if state is not None and (self._calls or state.status is None):
-            yield Over(event.stream_id, Status(Code.CANCELLED, "the peer broke the call off"))
+            yield CallEnded(event.stream_id, Status(Code.CANCELLED, "the peer aborted the call"))
 
-    def _terminated(self, _: h2.events.ConnectionTerminated) -> Iterator[Event]:
+    def _on_terminated(self, _: h2.events.ConnectionTerminated) -> Iterator[Event]:
         self.ended = True
         return iter(())
 
-    def _broken(self, stream: int, status: Status) -> Event:
-        """End a call because of what came."""
+    def _break(self, stream: int, status: Status) -> Event:
+        """End a call because of a protocol error of the peer."""
         state = self._streams[stream]
         if self._calls or state.status is not None:
             self.reset(stream)
         else:
             state.outgoing.clear()
             self.finish(stream, status)
-        return Over(stream, status)
+        return CallEnded(stream, status)
 
     def _abandon(self, stream: int) -> None:
-        """Forget a call that was answered, before its messages were all sent perhaps."""
+        """Forget a call that has its status, perhaps before all its messages were sent."""
         state = self._streams.get(stream)
-        if state is not None and not state.said_all:
+        if state is not None and not state.half_closed:
             self.reset(stream)
         self._drop(stream)
 
-    def _drop(self, stream: int) -> _Stream | None:
-        """Forget a call, and return what was known of it."""
+    def _drop(self, stream: int) -> _CallState | None:
+        """Forget a call, and return its state."""
         state = self._streams.pop(stream, None)
         if state is not None:
-            self._release(stream, state, state.held)
+            self._release(stream, state, state.unconsumed)
         return state
 
-    def _release(self, stream: int, state: _Stream, size: int) -> None:
-        state.held -= size
+    def _release(self, stream: int, state: _CallState, size: int) -> None:
+        state.unconsumed -= size
         self._acknowledge(stream, size)
 
     def _acknowledge(self, stream: int, size: int) -> None:
@@ -303,14 +319,14 @@ class GRPC:
             self._h2.acknowledge_received_data(size, stream)
 
     def _flush(self, stream: int) -> None:
-        """Hand to h2 what the windows have room for."""
+        """Pass to h2 as much as the windows allow."""
         state = self._streams[stream]
-        if state.head_due and state.outgoing:
-            state.head_due = False
+        if state.needs_head and state.outgoing:
+            state.needs_head = False
             self._h2.send_headers(stream, _HEAD)
         self._send_data(stream, state.outgoing)
         if state.status is not None and not state.outgoing:
-            self._close(stream, state, state.status)
+            self._finish_sending(stream, state, state.status)
 
     def _send_data(self, stream: int, outgoing: bytearray) -> None:
         longest = self._h2.max_outbound_frame_size
@@ -319,23 +335,24 @@ class GRPC:
             self._h2.send_data(stream, bytes(outgoing[:size]))
             del outgoing[:size]
 
-    def _close(self, stream: int, state: _Stream, status: Status) -> None:
+    def _finish_sending(self, stream: int, state: _CallState, status: Status) -> None:
         if not self._calls:
             self._drop(stream)
-            head = _HEAD if state.head_due else ()
+            head = _HEAD if state.needs_head else ()
             self._h2.send_headers(stream, [*head, *_trailers(status)], end_stream=True)
-        elif not state.said_all:
-            state.said_all = True
+        elif not state.half_closed:
+            state.half_closed = True
             self._h2.end_stream(stream)
 
 
 def _connection(*, calls: bool) -> h2.connection.H2Connection:
-    # Headers stay bytes: engines put file names in them, which are of any encoding.
+    # Headers stay bytes: engines put file names of any encoding into them.
     config = h2.config.H2Configuration(
         client_side=calls, header_encoding=None, validate_inbound_headers=False
     )
     connection = h2.connection.H2Connection(config)
-    # These are sent; a setting that is assigned to h2's own would only be believed.
+    # Initial values are announced in the preface; assigning to h2's settings object would change only what
+    # this side assumes.
     connection.local_settings = h2.settings.Settings(client=calls, initial_values=_SETTINGS)
     connection.decoder.max_header_list_size = _METADATA_LIMIT
     connection.initiate_connection()
@@ -348,11 +365,11 @@ def _bytes(text: str) -> bytes:
 
 
 def _metadata(headers: Iterable[tuple[bytes, bytes]]) -> Metadata:
-    found: dict[str, list[str]] = {}
+    metadata: dict[str, list[str]] = {}
     for raw_name, raw_value in headers:
-        values = found.setdefault(raw_name.decode("latin-1").lower(), [])
+        values = metadata.setdefault(raw_name.decode("latin-1").lower(), [])
         values.append(raw_value.decode(errors="surrogateescape"))
-    return {name: tuple(values) for name, values in found.items()}
+    return {name: tuple(values) for name, values in metadata.items()}
 
 
 def _first(metadata: Metadata, name: str, default: str = "") -> str:
@@ -362,13 +379,13 @@ def _first(metadata: Metadata, name: str, default: str = "") -> str:
 def _status(headers: Metadata) -> Status:
     code = _first(headers, "grpc-status")
     if not (code.isascii() and code.isdecimal() and len(code) < len("1000")):
-        return Status(Code.UNKNOWN, f"answered with HTTP status {_first(headers, ':status')}")
-    reason = unquote_to_bytes(_first(headers, "grpc-message")).decode(errors="replace")
-    return Status(int(code), reason)
+        return Status(Code.UNKNOWN, f"the response has HTTP status {_first(headers, ':status')}")
+    message = unquote_to_bytes(_first(headers, "grpc-message")).decode(errors="replace")
+    return Status(int(code), message)
 
 
 def _trailers(status: Status) -> Iterator[tuple[bytes, bytes]]:
     yield b"grpc-status", b"%d" % status.code
     if status.message:
-        reason = status.message[:_LONGEST_REASON].encode(errors="replace")
-        yield b"grpc-message", quote(reason, safe=_PLAIN).encode("ascii")
+        message = status.message[:_MAX_STATUS_MESSAGE].encode(errors="replace")
+        yield b"grpc-message", quote(message, safe=_UNQUOTED).encode("ascii")

@@ -1,9 +1,9 @@
 """One call of a service by the engine, as a state machine without I/O.
 
-What the engine sends comes in by `Handler.receive` and `Handler.end`, when `Handler.next` has said that there
-is nothing else to do: what comes earlier waits, within the limits of flow control. So nothing piles up in a
-handler. `Handler.next` says what is to be done now, one step at a time, until it says how the call ended.
-Whoever drives it does the steps in their order, never two at once, and calls no method of it meanwhile.
+The driver of a handler calls `Handler.next` until it returns a `Status`, and does each step before it asks
+for the next one. It calls `Handler.receive` and `Handler.end` only after `Handler.next` has returned None:
+messages that come earlier wait in the call's inbox, within the limits of flow control, so nothing piles up
+in a handler. While it does a step, the driver calls no method except `Handler.close`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Code(IntEnum):
-    """How a call ended, as gRPC numbers it; the ones that are in use here.
+    """gRPC status codes, those used here.
 
     Documented at https://grpc.io/docs/guides/status-codes/.
     """
@@ -35,142 +35,142 @@ class Code(IntEnum):
 
 
 class Status(Struct, frozen=True):
-    """The end of a call."""
+    """Outcome of a call."""
 
     code: int
     """A `Code`, or any other number that the peer sent."""
     message: str = ""
-    """Why, in words that the engine shows to its user."""
+    """Reason, shown by the engine to its user."""
 
 
 OK: Final = Status(Code.OK)
-"""The end of a call that did what it was to do."""
+"""Status of a call that succeeded."""
 
 
 class BlockingStep(Struct, frozen=True):
-    """A step that blocks: to be run in a worker thread, one of a session at a time.
+    """A step that blocks, to be run in a worker thread; a session runs one at a time.
 
-    It is short, as those of other calls wait for it: a piece of a file, or a batch of a directory. An
-    exception ends the call with its text.
+    It must be short, as the steps of other calls wait for it: a chunk of a file, or a batch of a directory.
+    An exception ends the call with its text.
     """
 
     run: Callable[[], Any]
-    """What to call in the thread."""
+    """Function to call in the thread."""
     done: Callable[[Any], None]
-    """What to call with its result, where the handler's other methods are called."""
+    """Function to call with the result, where the handler's other methods are called."""
 
 
 class AsyncStep(Struct, frozen=True):
-    """A step that waits in the manner of the core: for a lookup, or for a connection.
+    """A step that awaits, for example a credentials lookup or a connection.
 
-    It may take long, as nothing but its own call waits for it; an exception ends the call with its text.
+    It may take long, as only its own call waits for it. An exception ends the call with its text.
     """
 
     run: Callable[[], Awaitable[Any]]
-    """What to await."""
+    """Function whose result is awaited."""
     done: Callable[[Any], None]
-    """What to call with its result."""
+    """Function to call with the result."""
 
 
 Step: TypeAlias = bytes | BlockingStep | AsyncStep | Status | None
-"""What is to be done: send a message, work, wait, end the call; None: wait for the engine."""
+"""Next thing to do: send a message, run a step, end the call; None: wait for the engine."""
 
 
 class Handler(Protocol):
-    """A call of a service."""
+    """The handling of one call."""
 
     def receive(self, message: bytes) -> None:
-        """Take a message of the engine. Raises what ends the call, as each method but `close` may."""
+        """Take a message of the engine. An exception of any method except `close` ends the call."""
         ...
 
     def end(self) -> None:
-        """Take note that the engine sends no more messages."""
+        """Note that the engine sends no more messages."""
         ...
 
     def next(self) -> Step:
-        """Return what is to be done now.
+        """Return the next step.
 
-        It is asked when the step before is done, and only while there is room for a message; after None
-        when the engine has sent something, after a `Status` never again.
+        Called after the previous step is done, while there is room for a message; after None only once the
+        engine has sent something, and never after a `Status`.
         """
         ...
 
     def close(self) -> None:
-        """Let go of what the call holds: it is over, ended or broken off. Raises nothing.
+        """Release the call's resources: it has ended, or was aborted. Raises nothing, and may be repeated.
 
-        What was made of a call that broke off must not look complete afterwards. Again does nothing.
+        The result of an aborted call must not look complete afterwards.
         """
         ...
 
 
 Metadata: TypeAlias = Mapping[str, tuple[str, ...]]
-"""The headers of a call by name in lower case, each with all its values.
+"""Headers of a call: all values by lower-case name.
 
-Bytes that are no UTF-8 are surrogate escapes.
+Bytes that are not UTF-8 are surrogate escapes.
 """
 
-Factory: TypeAlias = Callable[[Metadata], Handler]
-"""What makes the handler of a call; an exception of it ends the call."""
+HandlerFactory: TypeAlias = Callable[[Metadata], Handler]
+"""Makes the handler of a call; an exception ends the call."""
 
-Services: TypeAlias = Mapping[str, Factory]
-"""What the client serves: factories by the path of the method, ``/package.Service/Method``."""
+Services: TypeAlias = Mapping[str, HandlerFactory]
+"""Services of the client: handler factories by method path, ``/package.Service/Method``."""
 
 
 class RpcError(Exception):
-    """Ends a call with a status of its own; any other exception ends it as `Code.UNKNOWN`."""
+    """Ends a call with a given status; any other exception ends it with `Code.UNKNOWN`."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.status: Status = Status(code, message)
-        """How the call ends."""
+        """Status of the call."""
 
 
-class _Single(ABC, Generic[T]):
-    """A call of one message that is answered with one."""
+class _UnaryHandler(ABC, Generic[T]):
+    """A call with one request message and one reply."""
 
-    def __init__(self, answer: Callable[[bytes], T]) -> None:
-        self._answer: Final = answer
-        self._asked: bytes = b""
+    def __init__(self, function: Callable[[bytes], T]) -> None:
+        self._function = function
+        self._message: bytes = b""
         self._steps: list[Step] = []
 
     def receive(self, message: bytes) -> None:
-        """Take the message."""
-        self._asked = message
+        """Store the request message."""
+        self._message = message
 
     @abstractmethod
     def end(self) -> None:
-        """Answer it; no message is an empty one."""
+        """Compute the reply; a missing message counts as an empty one."""
 
     def next(self) -> Step:
-        """Return the step to the answer, the answer, then the end."""
+        """Return the step that computes the reply, then the reply, then the status."""
         return self._steps.pop() if self._steps else None
 
     def close(self) -> None:
-        """Do nothing: it holds nothing."""
+        """Do nothing, as there is nothing to release."""
 
-    def _answered(self, answer: bytes) -> None:
-        self._steps = [OK, answer]
+    def _reply(self, reply: bytes) -> None:
+        self._steps = [OK, reply]
 
 
-class Unary(_Single[bytes]):
-    """A call of one message whose answer is at hand.
+class Unary(_UnaryHandler[bytes]):
+    """A unary call whose reply is computed at once.
 
     Args:
-        answer: Returns the answer to the message.
+        function: Returns the reply to a message.
     """
 
     def end(self) -> None:
-        """Answer the message."""
-        self._answered(self._answer(self._asked))
+        """Compute the reply."""
+        self._reply(self._function(self._message))
 
 
-class Deferred(_Single[Awaitable[bytes]]):
-    """A call of one message whose answer has to be waited for.
+class AsyncUnary(_UnaryHandler[Awaitable[bytes]]):
+    """A unary call whose reply is awaited.
 
     Args:
-        answer: A coroutine function that returns the answer to the message.
+        function: Coroutine function that returns the reply to a message.
     """
 
     def end(self) -> None:
-        """Have the answer to the message looked for."""
-        self._steps = [AsyncStep(partial(self._answer, self._asked), self._answered)]
+        """Start to compute the reply."""
+        self._steps = [AsyncStep(partial(self._function, self._message), self._reply)]

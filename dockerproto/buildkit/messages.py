@@ -1,6 +1,6 @@
-"""The messages of the services, but for those of files: see `fsutil`.
+"""The messages of BuildKit's session services; those of the file transfer are in `fsutil`.
 
-Documented at https://github.com/moby/buildkit/tree/master/session, in the .proto files of each service.
+Documented at https://github.com/moby/buildkit/tree/master/session, in the .proto file of each service.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dockerproto.protobuf.codec import Int32, ProtoMessage
 
 
 class HealthCheckResponse(ProtoMessage, frozen=True):
-    """Whether the session is alive."""
+    """State of the session; 1 means that it serves."""
 
     status: Annotated[Int32, 1] = 0
 
 
 class GetSecretRequest(ProtoMessage, frozen=True):
-    """The engine asks for a secret."""
+    """Request for a secret."""
 
     id: Annotated[str, 1] = ""
     annotations: Annotated[Mapping[str, str], 2] = field(default_factory=dict[str, str])
@@ -34,13 +34,13 @@ class GetSecretResponse(ProtoMessage, frozen=True):
 
 
 class CredentialsRequest(ProtoMessage, frozen=True):
-    """The engine asks for the credentials of a registry."""
+    """Request for the credentials of a registry."""
 
     host: Annotated[str, 1] = ""
 
 
 class CredentialsResponse(ProtoMessage, frozen=True):
-    """Credentials; without a name the secret is an identity token, without either there are none."""
+    """Credentials; a secret without a username is an identity token, all empty means anonymous."""
 
     _hidden = ("username", "secret")
     username: Annotated[str, 1] = ""
@@ -48,20 +48,20 @@ class CredentialsResponse(ProtoMessage, frozen=True):
 
 
 class GetTokenAuthorityRequest(ProtoMessage, frozen=True):
-    """The engine asks whether the client fetches the tokens of a registry."""
+    """Request whether the client fetches the tokens of a registry itself."""
 
     host: Annotated[str, 1] = ""
     salt: Annotated[bytes, 2] = b""
 
 
 class GetTokenAuthorityResponse(ProtoMessage, frozen=True):
-    """It does: a key of 32 bytes, by which the engine knows it again."""
+    """Confirmation with a public key of 32 bytes, by which the engine recognises the client."""
 
     public_key: Annotated[bytes, 1] = b""
 
 
 class FetchTokenRequest(ProtoMessage, frozen=True):
-    """The engine asks for a token of a registry."""
+    """Request for a token of a registry."""
 
     client: Annotated[str, 1] = ""
     host: Annotated[str, 2] = ""
@@ -71,13 +71,13 @@ class FetchTokenRequest(ProtoMessage, frozen=True):
 
 
 class FetchTokenResponse(ProtoMessage, frozen=True):
-    """A token; the engine asks for another one after a minute."""
+    """A token; the engine asks for a new one after a minute."""
 
     _hidden = ("token",)
     token: Annotated[str, 1] = ""
 
 
 class CheckAgentRequest(ProtoMessage, frozen=True):
-    """The engine asks whether there is an ssh agent."""
+    """Request whether an ssh agent exists."""
 
     id: Annotated[str, 1] = ""

@@ -11,8 +11,7 @@ from typing import Final, Protocol, TypeVar
 from msgspec import Struct
 
 from dockerproto.buildcontext.plan import BuildContext
-from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.handler import Factory, Handler, Services
+from dockerproto.buildkit.handler import Handler, HandlerFactory, Services
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.sender import file_sync
 from dockerproto.buildkit.services import auth, health, secrets
@@ -31,6 +30,7 @@ from dockerproto.request.attachments import (
 )
 from dockerproto.request.request import Request
 from dockerproto.sources import AsyncSource
+from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.files import Archive, Disk, FileSystem
 from dockerproto.transport.network import Network
 
@@ -80,7 +80,7 @@ async def prepare_services(client: Client, request: Request, offer: BuildAttachm
     network = client.network
     values = {name: await _secret(name, secret, network) for name, secret in offer.secrets.items()}
     sockets = {name: await _socket(name, path, network) for name, path in offer.ssh.items()}
-    services: dict[str, Factory] = {
+    services: dict[str, HandlerFactory] = {
         **health(),
         **({} if offer.anonymous else auth(_finder(client, request.auths), _key(network))),
         **secrets({name: value for name, value in values.items() if value is not None}),
@@ -130,10 +130,10 @@ async def _with_directory(services: Services, context: BuildContext, network: Ne
     """Return what is served with a directory as the context; the engine reads its ignore file itself."""
     source = await network.in_thread(partial(network.open_context, context))
     disk, path, plan = network.disk(), context.directory, source.plan
-    files: FileSystem = Tree() if path is None else disk.directory(path)
+    files: FileSystem = FileTree() if path is None else disk.directory(path)
     # The Dockerfile is elsewhere, if it has to be added.
     added = {entry.path: content for entry, content in plan.generated}
-    dockerfile = Tree.of(added, mtime=_time_of(added)) if added else files
+    dockerfile = FileTree.of(added, mtime=_time_of(added)) if added else files
     return SessionServices(
         {**services, **file_sync({"context": files, "dockerfile": dockerfile})},
         network.unique() if path is None else await network.in_thread(partial(disk.identity, path)),

@@ -1,8 +1,8 @@
-"""The receivers of what a build has made: a tree of files, or a stream of bytes such as a tar.
+"""Receive the output of a build: a tree of files, or a byte stream such as a tar.
 
-A tree is checked entry by entry (see `EntryValidator`) before anything is written; a file is there when all
-of it is, hard links are made of complete files, and directories get their modes and times when
-everything is in them. What is written is gathered to batches, as each of them is a step that blocks.
+Every entry of a tree is validated (see `EntryValidator`) before anything is written. A file appears when it
+is complete, hard links are made to complete files, and directories get their modes and times when everything
+in them is written. Writes are batched, as each batch is a blocking step.
 """
 
 from __future__ import annotations
@@ -18,44 +18,45 @@ from typing import Final
 from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet
+from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
 from dockerproto.buildkit.handler import OK, BlockingStep, Code, Handler, Services, Status, Step
-from dockerproto.buildkit.validation import DEFAULT_LIMITS, EntryValidator, Limits, shown
+from dockerproto.buildkit.validation import DEFAULT_LIMITS, EntryValidator, Limits, display_path
 from dockerproto.errors import OutputFailed, ProtocolViolated
 from dockerproto.transport.files import Destination, Written
 
 WINDOW: Final = 32
-"""How many files are asked for at once; so many may be open."""
+"""Limit on the files requested, and so open, at once."""
 BATCH: Final = 256
-"""How many things are done in one step."""
+"""Limit on the writes done in one step."""
 BATCH_BYTES: Final = 256 * 2**10
-"""How many bytes are gathered at the least before they are written, unless they are the last."""
-_NAMED: Final = 5
-"""How many of the paths that are skipped a warning names."""
-_TRAILER: Final = 1024
-"""How many zeros a tar ends with, in bytes."""
+"""Bytes collected before they are written, unless they are the last."""
+_PATHS_IN_WARNING: Final = 5
+"""Number of skipped paths that a warning lists."""
+_TAR_END: Final = 1024
+"""Number of zero bytes at the end of a tar."""
 _BLOCK: Final = 512
 
 
-def file_send(answer: Callable[[], Handler]) -> Services:
-    """Serve what the engine sends the output of a build to.
+def file_send(make_handler: Callable[[], Handler]) -> Services:
+    """Serve the service to which the engine sends a build's output.
 
     Args:
-        answer: Makes the handler, a `TreeReceiver` or a `TarReceiver`: the engine does not say which.
+        make_handler: Makes the handler, a `TreeReceiver` or a `TarReceiver`: the engine does not say which it
+            sends.
     """
-    return {"/moby.filesync.v1.FileSend/DiffCopy": lambda _: answer()}
+    return {"/moby.filesync.v1.FileSend/DiffCopy": lambda _: make_handler()}
 
 
-class _Jobs:
-    """What is to be written, in order, and the files that are being written."""
+class _WriteQueue:
+    """Pending writes in order, and the files being written."""
 
     def __init__(self) -> None:
-        self._queue: Final = deque[Callable[[], None]]()
-        self._files: Final = dict[int, Written]()
+        self._queue = deque[Callable[[], None]]()
+        self._files = dict[int, Written]()
         self._bytes = 0
 
-    def add(self, job: Callable[[], None]) -> None:
-        self._queue.append(job)
+    def add(self, write: Callable[[], None]) -> None:
+        self._queue.append(write)
 
     def begin(self, identifier: int, create: Callable[[], Written]) -> None:
         self.add(lambda: self._files.update({identifier: create()}))
@@ -68,12 +69,12 @@ class _Jobs:
         self.add(lambda: self._commit(identifier))
 
     def step(self, *, last: bool) -> BlockingStep | None:
-        """Return a batch, if there is enough for one, or this is the last."""
+        """Return a step that does a batch of writes, if the batch is full or it is the last."""
         enough = len(self._queue) >= BATCH or self._bytes >= BATCH_BYTES or last
-        return BlockingStep(self._do, self._done) if self._queue and enough else None
+        return BlockingStep(self._run_batch, self._reset_size) if self._queue and enough else None
 
     def discard(self) -> None:
-        """Remove what is not complete."""
+        """Remove incomplete files."""
         while self._files:
             _, file = self._files.popitem()
             with suppress(OSError):
@@ -83,225 +84,227 @@ class _Jobs:
         self._files[identifier].commit()
         del self._files[identifier]
 
-    def _do(self) -> None:
+    def _run_batch(self) -> None:
         try:
             for _ in range(min(BATCH, len(self._queue))):
                 self._queue.popleft()()
         except OSError as error:
-            raise OutputFailed(0, f"the output of the build cannot be written: {error}") from error
+            raise OutputFailed(0, f"cannot write the build output: {error}") from error
 
-    def _done(self, _: None) -> None:
+    def _reset_size(self, _: None) -> None:
         self._bytes = 0
 
 
-class _File(Struct):
-    """A file that was asked for."""
+class _ExpectedFile(Struct):
+    """A file that is to be received."""
 
     entry: FileEntry
-    left: int
-    """How many bytes are still to come."""
-    begun: bool = False
+    remaining: int
+    """Number of bytes still to come."""
+    opened: bool = False
 
 
 class TreeReceiver:
-    """A call in which a tree of files is received, as a handler.
+    """Handler of a call that receives a tree of files.
 
     Args:
-        destination: Where it is written to.
-        limits: How much is taken.
+        destination: Where the tree is written.
+        limits: Limits on the tree.
     """
 
     def __init__(self, destination: Destination, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._destination: Final = destination
-        self._validator: Final = EntryValidator(limits)
-        self._jobs: Final = _Jobs()
+        self._destination = destination
+        self._validator = EntryValidator(limits)
+        self._writes = _WriteQueue()
         self._count = 0
-        self._wanted: Final = deque[tuple[int, _File]]()
-        self._awaited: Final = dict[int, _File]()
-        self._links: Final = list[FileEntry]()
-        self._directories: Final = list[FileEntry]()
-        self._announced = self._completed = self._finished = False
+        self._to_request = deque[tuple[int, _ExpectedFile]]()
+        self._requested = dict[int, _ExpectedFile]()
+        self._links = list[FileEntry]()
+        self._directories = list[FileEntry]()
+        self._all_announced = self._all_received = self._confirmed = False
         self._status: Status | None = None
         self.skipped: Final = list[str]()
-        """The paths of the devices, named pipes and sockets, which are not made."""
+        """Paths of devices, named pipes and sockets, which are not created."""
         self.files: int = 0
-        """How many regular files came."""
+        """Number of regular files received."""
         self.bytes: int = 0
-        """How many bytes these have."""
-        self._takes: Final[Mapping[int, Callable[[Packet], None]]] = {
-            Kind.STAT: self._take_entry,
-            Kind.DATA: self._take_data,
-            Kind.FIN: self._take_finish,
-            Kind.ERR: self._take_error,
+        """Total size of these files."""
+        self._packet_handlers: Mapping[int, Callable[[Packet], None]] = {
+            PacketType.STAT: self._on_entry,
+            PacketType.DATA: self._on_data,
+            PacketType.FIN: self._on_finish,
+            PacketType.ERR: self._on_error,
         }
-        self._admitted: Final[Mapping[int, Callable[[FileEntry], None]]] = {
+        self._entry_handlers: Mapping[int, Callable[[FileEntry], None]] = {
             stat.S_IFDIR: self._make_directory,
             stat.S_IFLNK: self._make_symlink,
-            stat.S_IFREG: self._make_link,
+            stat.S_IFREG: self._defer_link,
         }
-        self._jobs.add(destination.prepare)
+        self._writes.add(destination.prepare)
 
     def receive(self, message: bytes) -> None:
-        """Take a packet of the engine.
+        """Handle a packet of the engine.
 
         Raises:
-            OutputFailed: It has what must not be written.
-            ProtocolViolated: It is none that a sender sends.
+            OutputFailed: The output contains something that must not be written.
+            ProtocolViolated: A sender must not send this packet.
         """
         packet = Packet.decode(message)
-        take = self._takes.get(packet.type)
-        if take is None or self._status is not None:
-            raise ProtocolViolated(0, f"the engine sent a packet of type {packet.type} to who receives files")
-        take(packet)
-        if self._announced and not (self._wanted or self._awaited or self._completed):
-            self._complete()
+        handle = self._packet_handlers.get(packet.type)
+        if handle is None or self._status is not None:
+            raise ProtocolViolated(0, f"unexpected packet type {packet.type} while receiving files")
+        handle(packet)
+        if self._all_announced and not (self._to_request or self._requested or self._all_received):
+            self._queue_completion()
 
     def end(self) -> None:
-        """Take note that the engine sends no more.
+        """Note that the engine sends no more.
 
         Raises:
-            ProtocolViolated: It has not sent everything.
+            ProtocolViolated: The engine has not sent everything.
         """
         if self._status is None:
-            raise ProtocolViolated(0, "the engine stopped sending files before it had sent all")
+            raise ProtocolViolated(0, "the engine stopped sending files before it had sent all of them")
 
     def next(self) -> Step:
-        """Return a request, or what is to be written.
+        """Return a request for a file, or a step that writes.
 
-        Work raises `OutputFailed`, if something cannot be written.
+        The step raises `OutputFailed` if a write fails.
         """
         if self._status is not None:
             return self._status
-        if self._wanted and len(self._awaited) < WINDOW:
-            return self._request()
-        work = self._jobs.step(last=self._completed)
-        if work is None and self._completed and not self._finished:
-            self._finished = True
-            return Packet(type=Kind.FIN).encode()
-        return work
+        if self._to_request and len(self._requested) < WINDOW:
+            return self._next_request()
+        step = self._writes.step(last=self._all_received)
+        if step is None and self._all_received and not self._confirmed:
+            self._confirmed = True
+            return Packet(type=PacketType.FIN).encode()
+        return step
 
     def close(self) -> None:
-        """Remove the files that are not complete."""
-        self._jobs.discard()
+        """Remove incomplete files."""
+        self._writes.discard()
         self._destination.close()
 
-    def _request(self) -> bytes:
-        identifier, file = self._wanted.popleft()
-        self._awaited[identifier] = file
-        return Packet(type=Kind.REQ, ID=identifier).encode()
+    def _next_request(self) -> bytes:
+        identifier, file = self._to_request.popleft()
+        self._requested[identifier] = file
+        return Packet(type=PacketType.REQ, ID=identifier).encode()
 
-    def _take_entry(self, packet: Packet) -> None:
-        if self._announced:
+    def _on_entry(self, packet: Packet) -> None:
+        if self._all_announced:
             raise ProtocolViolated(0, "the engine sent an entry after the end of the entries")
         if packet.stat is None:
-            self._announced = True
+            self._all_announced = True
             return
         entry = self._validator.check(packet.stat)
         identifier, self._count = self._count, self._count + 1
         if stat.S_ISREG(entry.mode) and not entry.hard:
-            self._wanted.append((identifier, _File(entry, entry.size)))
+            self._to_request.append((identifier, _ExpectedFile(entry, entry.size)))
         else:
-            self._admitted.get(stat.S_IFMT(entry.mode), self._skip)(entry)
+            self._entry_handlers.get(stat.S_IFMT(entry.mode), self._skip)(entry)
 
     def _make_directory(self, entry: FileEntry) -> None:
         self._directories.append(entry)
-        self._jobs.add(partial(self._destination.directory, entry))
+        self._writes.add(partial(self._destination.directory, entry))
 
     def _make_symlink(self, entry: FileEntry) -> None:
-        self._jobs.add(partial(self._destination.symlink, entry))
+        self._writes.add(partial(self._destination.symlink, entry))
 
-    def _make_link(self, entry: FileEntry) -> None:
+    def _defer_link(self, entry: FileEntry) -> None:
         self._links.append(entry)
 
     def _skip(self, entry: FileEntry) -> None:
         self.skipped.append(entry.path)
 
-    def _take_data(self, packet: Packet) -> None:
-        file = self._awaited.get(packet.ID)
+    def _on_data(self, packet: Packet) -> None:
+        file = self._requested.get(packet.ID)
         if file is None:
-            raise ProtocolViolated(0, f"the engine sent data for entry {packet.ID}, which was not asked for")
-        if not file.begun:
-            file.begun = True
-            self._jobs.begin(packet.ID, partial(self._destination.create, file.entry))
-        file.left -= len(packet.data)
-        if file.left < 0 or (file.left and not packet.data):
-            path, size = shown(file.entry.path), file.entry.size
-            raise OutputFailed(0, f"{path}, in the output of the build, has not the {size} bytes announced")
+            raise ProtocolViolated(0, f"the engine sent data for entry {packet.ID}, which was not requested")
+        if not file.opened:
+            file.opened = True
+            self._writes.begin(packet.ID, partial(self._destination.create, file.entry))
+        file.remaining -= len(packet.data)
+        if file.remaining < 0 or (file.remaining and not packet.data):
+            path, size = display_path(file.entry.path), file.entry.size
+            raise OutputFailed(0, f"{path} in the build output does not have the announced {size} bytes")
         if packet.data:
-            self._jobs.write(packet.ID, packet.data)
+            self._writes.write(packet.ID, packet.data)
         else:
             self._end_file(packet.ID, file)
 
-    def _end_file(self, identifier: int, file: _File) -> None:
-        del self._awaited[identifier]
+    def _end_file(self, identifier: int, file: _ExpectedFile) -> None:
+        del self._requested[identifier]
         self.files += 1
         self.bytes += file.entry.size
-        self._jobs.commit(identifier)
+        self._writes.commit(identifier)
 
-    def _complete(self) -> None:
-        """Queue what can be done when every file is complete."""
-        self._completed = True
+    def _queue_completion(self) -> None:
+        """Queue the writes that must wait until every file is complete."""
+        self._all_received = True
         for entry in self._links:
-            self._jobs.add(partial(self._destination.link, entry))
+            self._writes.add(partial(self._destination.link, entry))
         for entry in reversed(self._directories):
-            self._jobs.add(partial(self._destination.settle, entry))
+            self._writes.add(partial(self._destination.settle, entry))
 
-    def _take_finish(self, _: Packet) -> None:
-        if not self._finished:
-            raise ProtocolViolated(0, "the engine finished sending files before it had sent all")
+    def _on_finish(self, _: Packet) -> None:
+        if not self._confirmed:
+            raise ProtocolViolated(0, "the engine finished before it had sent all files")
         self._status = OK
         if self.skipped:
-            warnings.warn(_not_made(self.skipped), stacklevel=2)
+            warnings.warn(_skipped_warning(self.skipped), stacklevel=2)
 
-    def _take_error(self, packet: Packet) -> None:
-        # Why, is in the answer to the build too.
+    def _on_error(self, packet: Packet) -> None:
+        # The build's response has the reason too.
         self._status = Status(Code.CANCELLED, packet.data.decode(errors="replace"))
 
 
-def _not_made(paths: list[str]) -> str:
-    more = len(paths) - _NAMED
-    named = ", ".join(map(shown, paths[:_NAMED])) + (f" and {more} more" if more > 0 else "")
-    return f"devices, named pipes and sockets in the output of the build are not made: {named}"
+def _skipped_warning(paths: list[str]) -> str:
+    more = len(paths) - _PATHS_IN_WARNING
+    named = ", ".join(map(display_path, paths[:_PATHS_IN_WARNING])) + (
+        f" and {more} more" if more > 0 else ""
+    )
+    return f"devices, named pipes and sockets in the build output are not created: {named}"
 
 
 class TarReceiver:
-    """A call in which a tar is received, as a handler.
+    """Handler of a call that receives a tar.
 
     Args:
-        create: What begins the file; it blocks, and raises OSError.
+        create: Opens the file; it blocks, and raises OSError.
     """
 
     def __init__(self, create: Callable[[], Written]) -> None:
-        self._jobs: Final = _Jobs()
-        self._last = b""
-        self._ended = False
+        self._writes = _WriteQueue()
+        self._tail = b""
+        self._complete = False
         self.bytes: int = 0
-        """How many bytes came."""
-        self._jobs.begin(0, create)
+        """Number of bytes received."""
+        self._writes.begin(0, create)
 
     def receive(self, message: bytes) -> None:
-        """Take a piece of the tar."""
+        """Take a chunk of the tar."""
         data = BytesMessage.decode(message).data
         self.bytes += len(data)
-        self._last = (self._last + data[-_TRAILER:])[-_TRAILER:]
-        self._jobs.write(0, data)
+        self._tail = (self._tail + data[-_TAR_END:])[-_TAR_END:]
+        self._writes.write(0, data)
 
     def end(self) -> None:
-        """Take note that the engine sends no more.
+        """Note that the engine sends no more.
 
         Raises:
-            OutputFailed: The tar has no end: engines end the call like that if they fail.
+            OutputFailed: The tar is truncated: engines end the call normally when they fail.
         """
-        if self.bytes % _BLOCK or self._last != bytes(_TRAILER):
-            raise OutputFailed(0, f"the tar that the build puts out is cut after {self.bytes} bytes")
-        self._ended = True
-        self._jobs.commit(0)
+        if self.bytes % _BLOCK or self._tail != bytes(_TAR_END):
+            raise OutputFailed(0, f"the tar output of the build is truncated after {self.bytes} bytes")
+        self._complete = True
+        self._writes.commit(0)
 
     def next(self) -> Step:
-        """Return what is to be written. Work raises `OutputFailed`, if that cannot be done."""
-        work = self._jobs.step(last=self._ended)
-        return OK if work is None and self._ended else work
+        """Return a step that writes; it raises `OutputFailed` if the write fails."""
+        step = self._writes.step(last=self._complete)
+        return OK if step is None and self._complete else step
 
     def close(self) -> None:
-        """Remove what there is of the tar, unless all of it is there."""
-        self._jobs.discard()
+        """Remove the tar, unless it is complete."""
+        self._writes.discard()

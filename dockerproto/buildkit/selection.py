@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Generator, Hashable, Iterator, Mapping
-from typing import Final
 from urllib.parse import unquote_plus
 
 from msgspec import Struct
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 
 from dockerproto.buildcontext.dockerignore import PathMatch, Patterns
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.filesystem import parents
+from dockerproto.buildcontext.paths import parents
 from dockerproto.buildkit.follow_paths import follow
 from dockerproto.transport.files import FileSystem, Node
 
@@ -118,9 +117,9 @@ class _Walk:
     """A walk of a file system; it keeps only the names of the directories on its path in memory."""
 
     def __init__(self, files: FileSystem, path_filter: _SentFilter) -> None:
-        self._files: Final = files
-        self._linked: Final = dict[Hashable, str]()
-        self._levels: Final = [_Level(iter(files.names("")), path_filter)]
+        self._files = files
+        self._linked = dict[Hashable, str]()
+        self._levels = [_Level(iter(files.names("")), path_filter)]
 
     def run(self) -> Iterator[FileEntry | None]:
         while self._levels:

@@ -1,6 +1,6 @@
-"""The services of one message and one answer: health, secrets, credentials of registries.
+"""The unary services of a session: health, secrets, registry credentials.
 
-Values are read where the files and the environment are; here they are at hand.
+Secret values and credential lookups are arguments: files and the environment are read elsewhere.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from dockerproto.buildkit.handler import Code, Deferred, RpcError, Services, Unary
+from dockerproto.buildkit.handler import AsyncUnary, Code, RpcError, Services, Unary
 from dockerproto.buildkit.messages import (
     CredentialsRequest,
     CredentialsResponse,
@@ -28,12 +28,12 @@ _HUB_HOST: Final = "registry-1.docker.io"
 
 
 def health() -> Services:
-    """Serve the question whether the session is alive, which engines ask every few seconds."""
+    """Serve the health check, which engines send every few seconds."""
     return {"/grpc.health.v1.Health/Check": lambda _: Unary(lambda _: _SERVING)}
 
 
 def secrets(values: Mapping[str, bytes]) -> Services:
-    """Serve secrets by id; the engine skips the mount of one that is unknown, unless it is required."""
+    """Serve secrets by id; the engine skips the mount of an unknown one, unless the mount is required."""
 
     def get_secret(message: bytes) -> bytes:
         name = GetSecretRequest.decode(message).id
@@ -45,46 +45,46 @@ def secrets(values: Mapping[str, bytes]) -> Services:
 
 
 def auth(find: Callable[[str], Awaitable[Credentials | None]], key: bytes) -> Services:
-    """Serve the credentials of registries, which are looked up when the engine asks.
+    """Serve registry credentials, which are looked up when the engine asks.
 
-    With these alone the engine fetches tokens by itself, of the registry's own service. If it is told a
-    public key it has the client fetch them: so it gets the bearer token that is known of a registry.
+    With username and password the engine fetches tokens itself from the registry's token service. After a
+    token authority reply it asks the client for a token instead: so a known bearer token is passed on.
 
     Args:
         find: Looks up the credentials of a registry.
-        key: 32 bytes that pass for a public key. Nobody can sign for it, and so prove to the engine that
-            another session may have what this one has.
+        key: 32 bytes that stand for a public key. Nobody has its private key, so no session can prove to the
+            engine that it may use what another session was allowed.
     """
 
-    async def known(host: str) -> Credentials:
+    async def look_up(host: str) -> Credentials:
         return await find(HUB if host == _HUB_HOST else host) or ANONYMOUS
 
     async def credentials(message: bytes) -> bytes:
-        return _told(await known(CredentialsRequest.decode(message).host)).encode()
+        return _credentials_response(await look_up(CredentialsRequest.decode(message).host)).encode()
 
     async def authority(message: bytes) -> bytes:
-        _bearer(await known(GetTokenAuthorityRequest.decode(message).host))
+        _bearer(await look_up(GetTokenAuthorityRequest.decode(message).host))
         return GetTokenAuthorityResponse(key).encode()
 
     async def token(message: bytes) -> bytes:
-        return FetchTokenResponse(_bearer(await known(FetchTokenRequest.decode(message).host))).encode()
+        return FetchTokenResponse(_bearer(await look_up(FetchTokenRequest.decode(message).host))).encode()
 
     return {
-        "/moby.filesync.v1.Auth/Credentials": lambda _: Deferred(credentials),
-        "/moby.filesync.v1.Auth/GetTokenAuthority": lambda _: Deferred(authority),
-        "/moby.filesync.v1.Auth/FetchToken": lambda _: Deferred(token),
+        "/moby.filesync.v1.Auth/Credentials": lambda _: AsyncUnary(credentials),
+        "/moby.filesync.v1.Auth/GetTokenAuthority": lambda _: AsyncUnary(authority),
+        "/moby.filesync.v1.Auth/FetchToken": lambda _: AsyncUnary(token),
     }
 
 
-def _bearer(found: Credentials) -> str:
-    if not found.registrytoken:
-        raise RpcError(Code.UNAVAILABLE, "no bearer token is known: fetch one with the credentials")
-    return found.registrytoken
+def _bearer(known: Credentials) -> str:
+    if not known.registrytoken:
+        raise RpcError(Code.UNAVAILABLE, "no bearer token is known; fetch one with the credentials")
+    return known.registrytoken
 
 
-def _told(found: Credentials) -> CredentialsResponse:
-    if found.identitytoken:
-        return CredentialsResponse(secret=found.identitytoken)
-    if found.registrytoken:
-        raise RpcError(Code.UNAVAILABLE, "the registry takes no bearer token, and no more is known of it")
-    return CredentialsResponse(found.username, found.password)
+def _credentials_response(known: Credentials) -> CredentialsResponse:
+    if known.identitytoken:
+        return CredentialsResponse(secret=known.identitytoken)
+    if known.registrytoken:
+        raise RpcError(Code.UNAVAILABLE, "only a bearer token is known for this registry")
+    return CredentialsResponse(known.username, known.password)

@@ -1,11 +1,14 @@
-"""A session: the calls of the engine on one connection, and their handlers, as a state machine without I/O.
+"""A session: the engine's calls on one connection, and their handlers, as a state machine without I/O.
 
-Bytes come in by `Session.feed`, go out by `Session.take`; `Session.advance` moves all calls as far as they
-go, and hands out the steps that have to be done outside, at most one of each call. However long one takes,
-the other calls go on. Every call ends, whatever happens in its handler: an engine waits for ever for one
-that does not. Documented at
-https://github.com/moby/buildkit/tree/master/session.
+`Session.feed` takes received bytes, `Session.data_to_send` returns the bytes to send. `Session.advance` runs
+all calls as far as they go, and returns the steps that must be done outside, at most one for each call;
+however long a step takes, the other calls go on. Every call ends, whatever happens in its handler: an engine
+waits forever for one that does not. Documented at https://github.com/moby/buildkit/tree/master/session.
 """
+
+# A call waits for one of these, in this order: a step that is being done outside (`has_step`), room in its
+# send buffer, its handler's next step, and only when the handler has none (`next` returned None) a message in
+# its inbox. `_turns` rotates, so that a call with much to do does not starve the others.
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from dockerproto.buildkit.grpc import GRPC, Called, Ended, Over, Received
+from dockerproto.buildkit.grpc import GRPC, CallEnded, CallStarted, HalfClosed, MessageReceived
 from dockerproto.buildkit.handler import (
     AsyncStep,
     BlockingStep,
@@ -26,7 +29,7 @@ from dockerproto.buildkit.handler import (
 )
 
 
-class Call:
+class ServedCall:
     """A call of the engine that is not over."""
 
     def __init__(self, stream: int, path: str) -> None:
@@ -34,30 +37,30 @@ class Call:
         self.path: Final = path
         self.handler: Handler | None = None
         self.inbox: Final = deque[bytes | None]()
-        """Messages that the handler has not taken, and None at their end."""
-        self.stepping: bool = False
-        """Whether a step of it is being done outside."""
+        """Messages that the handler has not taken yet; None is the half-close."""
+        self.has_step: bool = False
+        """True while a step of the call is being done outside."""
         self._busy = False
         self._closed = False
 
-    def run(self, work: BlockingStep) -> Any:
-        """Do a step that blocks, in whatever thread this is; nothing if the call is over by now."""
+    def run(self, step: BlockingStep) -> Any:
+        """Run a blocking step in the current thread; do nothing if the call is over."""
         self._busy = True
         try:
-            return None if self._closed else work.run()
+            return None if self._closed else step.run()
         finally:
             self._busy = False
             if self._closed:
-                self._let_go()
+                self._close_handler()
 
     def close(self) -> None:
-        """Let go of what the handler holds; a step that nobody waits for any more does it at its end."""
+        """Close the handler; if a step is running, it does so when it ends."""
         self._closed = True
         self.inbox.clear()
         if not self._busy:
-            self._let_go()
+            self._close_handler()
 
-    def _let_go(self) -> None:
+    def _close_handler(self) -> None:
         if self.handler is not None:
             self.handler.close()
 
@@ -66,66 +69,66 @@ class Session:
     """The engine's calls on one connection.
 
     Args:
-        services: What is served.
+        services: Services that the engine may call.
     """
 
     def __init__(self, services: Services) -> None:
-        self._services: Final = services
-        self._grpc: Final = GRPC()
-        self._calls: Final[dict[int, Call]] = {}
-        self._turns: Final[deque[Call]] = deque()
-        self._reads: Final[Mapping[type, Callable[[Any], None]]] = {
-            Called: self._called,
-            Received: self._received,
-            Ended: self._ended,
-            Over: self._over,
+        self._services = services
+        self._grpc = GRPC()
+        self._calls: dict[int, ServedCall] = {}
+        self._turns: deque[ServedCall] = deque()
+        self._event_handlers: Mapping[type, Callable[[Any], None]] = {
+            CallStarted: self._on_call,
+            MessageReceived: self._on_message,
+            HalfClosed: self._on_half_closed,
+            CallEnded: self._on_ended,
         }
         self.failure: Exception | None = None
-        """What went wrong first in a handler, but for refusals: the engine's own error may say less."""
+        """First error in a handler, other than an `RpcError`: the engine's own error may say less."""
 
     @property
     def ended(self) -> bool:
-        """Whether the engine has said that it will call no more."""
+        """True if the engine has announced that it makes no more calls."""
         return self._grpc.ended
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the connection.
 
         Raises:
-            ProtocolViolated: They are no HTTP/2.
+            ProtocolViolated: The bytes are invalid HTTP/2.
         """
         for event in self._grpc.feed(data):
-            self._reads[type(event)](event)
+            self._event_handlers[type(event)](event)
 
-    def take(self) -> bytes:
-        """Return the bytes that are to be sent now."""
-        return self._grpc.take()
+    def data_to_send(self) -> bytes:
+        """Return the bytes to send now."""
+        return self._grpc.data_to_send()
 
-    def advance(self) -> tuple[Call, BlockingStep | AsyncStep] | None:
-        """Move the calls on, each in its turn; return the first step that is to be done outside.
+    def advance(self) -> tuple[ServedCall, BlockingStep | AsyncStep] | None:
+        """Advance the calls in turn, and return the first step that must be done outside.
 
-        The result goes to `done`, an exception to `fail`. None: all of them wait for the engine, for room, or
-        for a step that was returned before.
+        Its result is passed to `done`, its exception to `fail`. None: all calls wait for the engine, for room
+        in their buffers, or for a step that was returned before.
         """
         for _ in range(len(self._turns)):
             call = self._turns.popleft()
             if call.stream not in self._calls:
                 continue
             self._turns.append(call)
-            step = None if call.stepping else self._move(call)
+            step = None if call.has_step else self._advance_call(call)
             if step is not None:
-                call.stepping = True
+                call.has_step = True
                 return call, step
         return None
 
-    def done(self, call: Call, step: BlockingStep | AsyncStep, result: Any) -> None:
-        """Take the result of a step."""
-        call.stepping = False
+    def done(self, call: ServedCall, step: BlockingStep | AsyncStep, result: Any) -> None:
+        """Pass the result of a step to its call."""
+        call.has_step = False
         if call.stream in self._calls:
-            self._guarded(call, step.done, result)
+            self._guard(call, step.done, result)
 
-    def fail(self, call: Call, error: Exception) -> None:
-        """End a call because something in it went wrong; nothing if it is over."""
+    def fail(self, call: ServedCall, error: Exception) -> None:
+        """End a call because of an error; ignored if the call is over."""
         if call.stream not in self._calls:
             return
         if isinstance(error, RpcError):
@@ -135,67 +138,67 @@ class Session:
             self._finish(call, Status(Code.UNKNOWN, str(error) or type(error).__name__))
 
     def close(self) -> None:
-        """Let go of what the calls hold; again does nothing."""
+        """Close all handlers; repeating it changes nothing."""
         for call in self._calls.values():
             call.close()
         self._calls.clear()
 
-    def _move(self, call: Call) -> BlockingStep | AsyncStep | None:
-        """Move one call on, until it waits, is full, over, or needs something done."""
+    def _advance_call(self, call: ServedCall) -> BlockingStep | AsyncStep | None:
+        """Advance one call until it waits, its buffer is full, it is over, or a step must be done."""
         while call.handler is not None and self._grpc.room(call.stream):
-            step: Step = self._guarded(call, call.handler.next)
+            step: Step = self._guard(call, call.handler.next)
             if isinstance(step, bytes):
                 self._grpc.send(call.stream, step)
             elif isinstance(step, Status):
                 self._finish(call, step)
             elif step is not None:
                 return step
-            elif not self._hand_over(call, call.handler):
+            elif not self._deliver(call, call.handler):
                 break
         return None
 
-    def _hand_over(self, call: Call, handler: Handler) -> bool:
-        """Give the handler the next message, if there is one: while it has things to do, they wait."""
+    def _deliver(self, call: ServedCall, handler: Handler) -> bool:
+        """Pass the next message to the handler; return False if the inbox is empty."""
         if not call.inbox:
             return False
         message = call.inbox.popleft()
         if message is None:
-            self._guarded(call, handler.end)
+            self._guard(call, handler.end)
         else:
-            self._grpc.consumed(call.stream, message)
-            self._guarded(call, handler.receive, message)
+            self._grpc.acknowledge(call.stream, message)
+            self._guard(call, handler.receive, message)
         return True
 
-    def _called(self, event: Called) -> None:
-        call = self._calls[event.stream] = Call(event.stream, event.path)
+    def _on_call(self, event: CallStarted) -> None:
+        call = self._calls[event.stream] = ServedCall(event.stream, event.path)
         self._turns.append(call)
         factory = self._services.get(event.path)
         if factory is None:
-            self._finish(call, Status(Code.UNIMPLEMENTED, f"{event.path} is not served"))
+            self._finish(call, Status(Code.UNIMPLEMENTED, f"{event.path} is not implemented"))
         else:
-            call.handler = self._guarded(call, factory, event.metadata)
+            call.handler = self._guard(call, factory, event.metadata)
 
-    def _received(self, event: Received) -> None:
+    def _on_message(self, event: MessageReceived) -> None:
         if (call := self._calls.get(event.stream)) is not None:
             call.inbox.append(event.message)
 
-    def _ended(self, event: Ended) -> None:
+    def _on_half_closed(self, event: HalfClosed) -> None:
         if (call := self._calls.get(event.stream)) is not None:
             call.inbox.append(None)
 
-    def _over(self, event: Over) -> None:
+    def _on_ended(self, event: CallEnded) -> None:
         if (call := self._calls.pop(event.stream, None)) is not None:
             call.close()
 
-    def _finish(self, call: Call, status: Status) -> None:
+    def _finish(self, call: ServedCall, status: Status) -> None:
         self._calls.pop(call.stream, None)
         self._grpc.finish(call.stream, status)
         call.close()
 
-    def _guarded(self, call: Call, function: Callable[..., Any], *arguments: object) -> Any:
-        """Call what is a handler's; whatever it raises ends the call."""
+    def _guard(self, call: ServedCall, function: Callable[..., Any], *arguments: object) -> Any:
+        """Call a function of a handler; any exception ends the call."""
         try:
             return function(*arguments)
-        except Exception as error:  # noqa: BLE001  # or the engine waits for ever
+        except Exception as error:  # noqa: BLE001  # else the engine would wait forever
             self.fail(call, error)
             return None

@@ -1,7 +1,7 @@
-"""Agents of ssh for the steps of a build: they may list keys and have them sign, and nothing else.
+"""Forward ssh agents to build steps; a step may list keys and sign with them, and nothing else.
 
-Each connection that a step makes is one call. What the step says to the agent is read, message by message,
-and only the two harmless requests are passed on; so a build cannot remove, add or lock keys. Documented at
+Each connection that a step makes is one call. The step's messages to the agent are parsed, and only the two
+harmless requests are forwarded, so a build cannot add, remove or lock keys. Documented at
 https://datatracker.ietf.org/doc/html/draft-ietf-sshm-ssh-agent.
 """
 
@@ -31,26 +31,26 @@ from dockerproto.errors import ProtocolViolated
 from dockerproto.transport.network import ByteStream, Network
 
 DEFAULT_ID: Final = "default"
-"""The agent of a mount that names none."""
+"""Id of the agent of a mount that names none."""
 _LENGTH: Final = Struct(">I")
-_LONGEST: Final = 256 * 2**10
-# To list the keys, and to sign.
-_PASSED_ON: Final = (b"\x0b", b"\x0d")
+_MAX_MESSAGE: Final = 256 * 2**10
+# SSH_AGENTC_REQUEST_IDENTITIES and SSH_AGENTC_SIGN_REQUEST: list the keys, and sign.
+_ALLOWED_REQUESTS: Final = (b"\x0b", b"\x0d")
 _FAILURE: Final = _LENGTH.pack(1) + b"\x05"
 _CHUNK: Final = 32 * 2**10
 _CONNECT_SECONDS: Final = 5
 
 
 def ssh(sockets: Mapping[str, str], network: Network) -> Services:
-    """Serve agents, by id and the path of their socket."""
+    """Serve agents by id and socket path."""
 
     def check(message: bytes) -> bytes:
-        _socket(sockets, CheckAgentRequest.decode(message).id)
+        _socket_path(sockets, CheckAgentRequest.decode(message).id)
         return b""
 
     def forward(metadata: Metadata) -> Handler:
-        path = _socket(sockets, metadata.get("buildkit.ssh.id", ("",))[0])
-        return Forwarding(_Agent(path, network))
+        path = _socket_path(sockets, metadata.get("buildkit.ssh.id", ("",))[0])
+        return AgentForwarding(_UnixAgentConnection(path, network))
 
     return {
         "/moby.sshforward.v1.SSH/CheckAgent": lambda _: Unary(check),
@@ -58,40 +58,42 @@ def ssh(sockets: Mapping[str, str], network: Network) -> Services:
     }
 
 
-class Frames:
-    """The messages of an agent's connection, each with its length before it."""
+class FrameReader:
+    """Decoder of length-prefixed agent messages."""
 
     def __init__(self) -> None:
-        self._rest: Final = bytearray()
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes, and yield the messages that they complete.
+        """Take bytes, and yield the messages that they complete, prefix included.
 
         Raises:
-            ProtocolViolated: A message is longer than agents take.
+            ProtocolViolated: A message is longer than agents accept.
         """
-        self._rest.extend(data)
-        while len(self._rest) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._rest)
-            if length > _LONGEST:
-                raise ProtocolViolated(0, f"a message of {length} bytes is too long for an ssh agent")
+        self._buffer.extend(data)
+        while len(self._buffer) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer)
+            if length > _MAX_MESSAGE:
+                raise ProtocolViolated(
+                    0, f"an ssh agent message must have at most {_MAX_MESSAGE} bytes, not {length}"
+                )
             end = _LENGTH.size + length
-            if len(self._rest) < end:
+            if len(self._buffer) < end:
                 return
-            frame = bytes(self._rest[:end])
-            del self._rest[:end]
+            frame = bytes(self._buffer[:end])
+            del self._buffer[:end]
             yield frame
 
 
-class Agent(Protocol):
+class AgentConnection(Protocol):
     """A connection to an agent."""
 
     async def send(self, data: bytes) -> None:
-        """Send all of data, to an agent that is connected to if it is not yet."""
+        """Send all of data, after connecting if necessary."""
         ...
 
     async def receive(self) -> bytes:
-        """Return some bytes, as late as they come: an agent may ask its user first. Raises OSError."""
+        """Return some bytes, however late they come: an agent may ask its user first. Raises OSError."""
         ...
 
     def close(self) -> None:
@@ -99,70 +101,70 @@ class Agent(Protocol):
         ...
 
 
-class Forwarding:
-    """A connection of a step to an agent."""
+class AgentForwarding:
+    """Handler of a call that forwards one connection of a step to an agent."""
 
-    def __init__(self, agent: Agent) -> None:
-        self._agent: Final = agent
-        self._asked: Final = Frames()
-        self._answered: Final = Frames()
-        self._requests: Final = deque[bytes]()
-        self._answers: Final = deque[bytes]()
-        self._waiting = False
+    def __init__(self, agent: AgentConnection) -> None:
+        self._agent = agent
+        self._request_frames = FrameReader()
+        self._reply_frames = FrameReader()
+        self._requests = deque[bytes]()
+        self._replies = deque[bytes]()
+        self._awaiting_reply = False
         self._ended = False
 
     def receive(self, message: bytes) -> None:
-        """Take bytes of the step; they are not cut where messages of the agent begin."""
-        self._requests.extend(self._asked.feed(BytesMessage.decode(message).data))
+        """Take bytes of the step; calls and agent messages have independent boundaries."""
+        self._requests.extend(self._request_frames.feed(BytesMessage.decode(message).data))
 
     def end(self) -> None:
-        """Take note that the step says no more."""
+        """Note that the step sends no more."""
         self._ended = True
 
     def next(self) -> Step:
-        """Return the next step: an answer, or one on the way to it."""
-        if self._answers:
-            return BytesMessage(self._answers.popleft()).encode()
-        if self._waiting:
-            return AsyncStep(self._agent.receive, self._heard)
+        """Return the next step: a reply, or a step towards it."""
+        if self._replies:
+            return BytesMessage(self._replies.popleft()).encode()
+        if self._awaiting_reply:
+            return AsyncStep(self._agent.receive, self._on_reply)
         if self._requests:
-            return self._ask(self._requests.popleft())
+            return self._forward(self._requests.popleft())
         return OK if self._ended else None
 
     def close(self) -> None:
         """Close the connection to the agent."""
         self._agent.close()
 
-    def _ask(self, request: bytes) -> Step:
-        kind = request[_LENGTH.size : _LENGTH.size + 1]
-        if kind not in _PASSED_ON:
+    def _forward(self, request: bytes) -> Step:
+        request_type = request[_LENGTH.size : _LENGTH.size + 1]
+        if request_type not in _ALLOWED_REQUESTS:
             return BytesMessage(_FAILURE).encode()
-        self._waiting = True
+        self._awaiting_reply = True
         return AsyncStep(partial(self._agent.send, request), lambda _: None)
 
-    def _heard(self, data: bytes) -> None:
-        for answer in self._answered.feed(data):
-            self._waiting = False
-            self._answers.extend(answer[at : at + _CHUNK] for at in range(0, len(answer), _CHUNK))
+    def _on_reply(self, data: bytes) -> None:
+        for reply in self._reply_frames.feed(data):
+            self._awaiting_reply = False
+            self._replies.extend(reply[at : at + _CHUNK] for at in range(0, len(reply), _CHUNK))
 
 
-class _Agent:
-    """A connection to the agent that listens on a socket."""
+class _UnixAgentConnection:
+    """A connection to the agent that listens on a Unix socket."""
 
     def __init__(self, path: str, network: Network) -> None:
-        self._address: Final = UnixSocket(path)
-        self._network: Final = network
+        self._address = UnixSocket(path)
+        self._network = network
         self._stream: ByteStream | None = None
         self._closed = False
 
     async def send(self, data: bytes) -> None:
         if self._stream is None:
             self._stream = await self._network.connect(self._address, _CONNECT_SECONDS)
-            if self._closed:  # meanwhile
+            if self._closed:  # while it connected
                 self._stream.close()
-        # An agent that speaks before it has heard all is none: what it says is then no answer.
-        while sent := await self._stream.send(data, _CONNECT_SECONDS):
-            data = data[sent:]
+        # Nothing is received meanwhile: an agent replies only to a complete request.
+        while count := await self._stream.send(data, _CONNECT_SECONDS):
+            data = data[count:]
 
     async def receive(self) -> bytes:
         if self._stream is None:
@@ -178,8 +180,8 @@ class _Agent:
             self._stream.close()
 
 
-def _socket(sockets: Mapping[str, str], name: str) -> str:
-    known = sockets.get(name or DEFAULT_ID)
-    if known is None:
-        raise RpcError(Code.NOT_FOUND, f"no ssh agent {name or DEFAULT_ID!r} is given to this build")
-    return known
+def _socket_path(sockets: Mapping[str, str], name: str) -> str:
+    path = sockets.get(name or DEFAULT_ID)
+    if path is None:
+        raise RpcError(Code.NOT_FOUND, f"unknown ssh agent {name or DEFAULT_ID!r}")
+    return path

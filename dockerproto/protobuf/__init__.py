@@ -1,4 +1,4 @@
-"""A small protobuf codec: messages as structs whose annotations number their fields.
+"""A small protobuf codec: messages are structs whose annotations give the field numbers.
 
-This wing knows the wire format only; it knows no message of any service.
+This wing knows the wire format; it knows no message of any service.
 """

@@ -1,4 +1,4 @@
-"""Protobuf, as far as BuildKit speaks it: a message is a struct whose annotations number its fields.
+"""Protobuf messages as structs whose annotations give the field numbers: the subset that BuildKit uses.
 
 ::
 
@@ -9,14 +9,15 @@
 
     Stat.decode(Stat(path="a", size=3).encode())
 
-The types say what is on the wire: ``str``, ``bytes``, ``bool``, the integers below, another message
-as ``Timestamp | None``, any of them repeated as ``tuple[..., ...]``, and ``Mapping`` from ``str`` to any
-but messages.
+The types determine the encoding: ``str``, ``bytes``, ``bool``, the integers below, another message as
+``Timestamp | None``, any of them repeated as ``tuple[..., ...]``, and ``Mapping`` from ``str`` to any of them
+except messages.
 
-The rules are those of proto3: what is zero or empty is not sent, integers are repeated packed, of two
-values the last counts, two copies of a message are merged, unknown fields are skipped. One thing
-differs: a ``str`` that is no UTF-8 is not refused; it is decoded with surrogates (``surrogateescape``), and
-encodes to the same bytes, as paths of files need it. See https://protobuf.dev/programming-guides/encoding/.
+The rules are those of proto3: zero and empty values are not sent, repeated integers are packed, the last of
+several values counts, copies of a message are merged, unknown fields are skipped. One thing differs, because
+file paths need it, and it is why Google's library is not used: a ``str`` that is not UTF-8 is accepted; it is
+decoded with ``surrogateescape``, and encodes to the same bytes. See
+https://protobuf.dev/programming-guides/encoding/.
 """
 
 from __future__ import annotations
@@ -29,292 +30,292 @@ from typing import Annotated, Any, Final, Self, TypeAlias, get_args, get_origin,
 from msgspec import Struct
 
 from dockerproto.protobuf.wire import (
-    DEEPEST,
     DELIMITED,
+    MAX_DEPTH,
     ONE_BYTE,
     VARINT,
+    decode_tag,
+    decode_varint,
+    encode_varint,
     malformed,
-    read_tag,
-    read_varint,
     skip_field,
-    varint_bytes,
 )
 from dockerproto.redacted import Redacted
 
 Int32: TypeAlias = Annotated[int, "int32"]
-"""An integer of 32 bits; an enum too, as proto3's are open."""
+"""A signed 32-bit integer; also an enum, as proto3's enums are open."""
 Int64: TypeAlias = Annotated[int, "int64"]
-"""An integer of 64 bits."""
+"""A signed 64-bit integer."""
 UInt32: TypeAlias = Annotated[int, "uint32"]
-"""A natural number of 32 bits."""
+"""An unsigned 32-bit integer."""
 UInt64: TypeAlias = Annotated[int, "uint64"]
-"""A natural number of 64 bits."""
+"""An unsigned 64-bit integer."""
 
-MOST: Final = 250_000
-"""How many messages, and values of lists and maps, one decoding may make."""
+MAX_PARTS: Final = 250_000
+"""Limit on the messages, list items and map items in one decoded message."""
 
 
 class ProtoMessage(Redacted, frozen=True):
-    """The base of messages, which are frozen structs of annotated fields with defaults."""
+    """Base class of messages: frozen structs of annotated fields with defaults."""
 
     def encode(self) -> bytes:
-        """Return the message as bytes.
+        """Encode the message.
 
         Raises:
-            ValueError: An integer is too large for its field, or a text has a surrogate that is no byte.
+            ValueError: An integer does not fit its field, or a text has a surrogate that escapes no byte.
         """
         return _encode(self)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Read a message; unknown fields are skipped.
+        """Decode a message; unknown fields are skipped.
 
         Raises:
-            ProtocolViolated: The bytes are no such message, or it is nested too deep, or has too many parts.
+            ProtocolViolated: The bytes are malformed, nested too deep, or have too many parts.
         """
         table = _table(cls)
-        values = list(table.blank)
-        _merge(table, data, values, _Room())
-        made: Self = _make(table, values)
-        return made
+        values = list(table.initial)
+        _merge(table, data, values, _Budget())
+        fields: Self = _make(table, values)
+        return fields
 
 
-class _Room(Struct):
-    """What is left of the limits of one decoding."""
+class _Budget(Struct):
+    """Remaining limits of one decoding."""
 
-    depth: int = DEEPEST
-    parts: int = MOST
+    depth: int = MAX_DEPTH
+    parts: int = MAX_PARTS
 
     def spend(self) -> None:
         self.parts -= 1
         if self.parts < 0:
-            raise malformed(f"has more than {MOST} parts")
+            raise malformed(f"has more than {MAX_PARTS} parts")
 
 
-# What puts a value that was read where values are gathered, and what appends a field to what is sent.
-_Take: TypeAlias = Callable[[list[Any], Any, _Room], None]
-_Write: TypeAlias = Callable[[Any, bytearray], None]
+# A decoder adds a value to the list of field values; an encoder appends a field to the output.
+_Decode: TypeAlias = Callable[[list[Any], Any, _Budget], None]
+_Encode: TypeAlias = Callable[[Any, bytearray], None]
 
 
-class _Kind(Struct, frozen=True):
-    """How one value is on the wire: its wire type, and what reads and writes it."""
+class _ValueCodec(Struct, frozen=True):
+    """Encoding of one value: its wire type, and the functions that decode and encode it."""
 
     wire: int
-    load: Callable[[Any, _Room], Any]
+    load: Callable[[Any, _Budget], Any]
     dump: Callable[[Any], bytes]
     zero: Any
     message: type[ProtoMessage] | None = None
 
-    def written(self, value: Any) -> bytes:
-        """Return a value with its length before it, if it has one."""
+    def dump_delimited(self, value: Any) -> bytes:
+        """Encode a value, with its length before it if its wire type has one."""
         raw = self.dump(value)
-        return raw if self.wire == VARINT else varint_bytes(len(raw)) + raw
+        return raw if self.wire == VARINT else encode_varint(len(raw)) + raw
 
 
-class _Field(Struct, frozen=True):
-    """One field: what takes its values by tag, how it is finished and written, how it begins."""
+class _FieldCodec(Struct, frozen=True):
+    """Encoding of one field: decoders by tag, the encoder, and the initial and final form of its value."""
 
-    take: dict[int, _Take]
-    write: _Write
+    decode: dict[int, _Decode]
+    encode: _Encode
     finish: Callable[[Any], Any] | None = None
-    blank: Any = None
+    initial: Any = None
 
 
-class _Table(Struct, frozen=True):
-    """All that is to be known of a class of messages, computed once."""
+class _MessageTable(Struct, frozen=True):
+    """Precomputed codec of a message class."""
 
     make: Callable[..., Any]
     values: Callable[[Any], tuple[Any, ...]]
-    writes: tuple[_Write, ...]
-    takes: dict[int, _Take]
-    blank: tuple[Any, ...]
-    finishes: tuple[tuple[int, Callable[[Any], Any]], ...]
+    encoders: tuple[_Encode, ...]
+    decoders: dict[int, _Decode]
+    initial: tuple[Any, ...]
+    finishers: tuple[tuple[int, Callable[[Any], Any]], ...]
 
 
 def _encode(message: ProtoMessage) -> bytes:
     table, out = _table(type(message)), bytearray()
-    for write, value in zip(table.writes, table.values(message), strict=True):
+    for encode, value in zip(table.encoders, table.values(message), strict=True):
         if value is not None:
-            write(value, out)
+            encode(value, out)
     return bytes(out)
 
 
-def _merge(table: _Table, data: bytes, values: list[Any], room: _Room) -> None:
-    """Gather the fields of a message, into what may be there of an earlier copy of it."""
-    takes, position, size = table.takes, 0, len(data)
+def _merge(table: _MessageTable, data: bytes, values: list[Any], budget: _Budget) -> None:
+    """Decode the fields of a message into values, which may hold those of an earlier copy of it."""
+    decoders, position, size = table.decoders, 0, len(data)
     while position < size:
         tag = data[position]
         position += 1
-        if not 8 <= tag < 0x80:  # noqa: PLR2004  # the tags of one byte
-            tag, position = read_tag(data, position - 1)
+        if not 8 <= tag < 0x80:  # noqa: PLR2004  # tags of one byte
+            tag, position = decode_tag(data, position - 1)
         wire = tag & 7
         value: Any
         if wire == VARINT:
-            value, position = read_varint(data, position)
+            value, position = decode_varint(data, position)
         elif wire == DELIMITED:
-            length, start = read_varint(data, position)
+            length, start = decode_varint(data, position)
             position = start + length
             if position > size:
-                raise malformed("ends in the middle of a field")
+                raise malformed("is truncated")
             value = data[start:position]
         else:
             position = skip_field(data, position, tag)
             continue
-        take = takes.get(tag)
-        if take is not None:
-            take(values, value, room)
+        decode = decoders.get(tag)
+        if decode is not None:
+            decode(values, value, budget)
 
 
-def _make(table: _Table, values: list[Any]) -> Any:
-    for index, finish in table.finishes:
+def _make(table: _MessageTable, values: list[Any]) -> Any:
+    for index, finish in table.finishers:
         values[index] = finish(values[index])
     return table.make(*values)
 
 
-_tables: Final[dict[type[ProtoMessage], _Table]] = {}
+_tables: Final[dict[type[ProtoMessage], _MessageTable]] = {}
 
 
-def _table(cls: type[ProtoMessage]) -> _Table:
-    """Return the table of a class, which is made when it is first asked for: classes may name each other."""
+def _table(cls: type[ProtoMessage]) -> _MessageTable:
+    """Return the table of a class, built on first use, as classes may refer to each other."""
     known = _tables.get(cls)
     if known is None:
-        known = _tables[cls] = _made(cls)
+        known = _tables[cls] = _build_table(cls)
     return known
 
 
-def _made(cls: type[ProtoMessage]) -> _Table:
+def _build_table(cls: type[ProtoMessage]) -> _MessageTable:
     hints = get_type_hints(cls, include_extras=True)
     names = cls.__struct_fields__
-    made = [_field(index, hints[name]) for index, name in enumerate(names)]
-    return _Table(
+    fields = [_field_codec(index, hints[name]) for index, name in enumerate(names)]
+    return _MessageTable(
         make=cls,
-        values=_values(names),
-        writes=tuple(each.write for each in made),
-        takes={tag: take for each in made for tag, take in each.take.items()},
-        blank=tuple(each.blank for each in made),
-        finishes=tuple((index, each.finish) for index, each in enumerate(made) if each.finish is not None),
+        values=_value_getter(names),
+        encoders=tuple(each.encode for each in fields),
+        decoders={tag: decode for each in fields for tag, decode in each.decode.items()},
+        initial=tuple(each.initial for each in fields),
+        finishers=tuple((index, each.finish) for index, each in enumerate(fields) if each.finish is not None),
     )
 
 
-def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what gets the values of a message, in the order of its fields."""
+def _value_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that gets the field values of a message, in order."""
     if len(names) > 1:
         return attrgetter(*names)
     return lambda message: tuple(getattr(message, name) for name in names)
 
 
-def _field(index: int, hint: Any) -> _Field:
+def _field_codec(index: int, hint: Any) -> _FieldCodec:
     declared, *marks = get_args(hint)
     number: int = marks[-1]
     if get_origin(declared) is tuple:
-        return _repeated(index, number, _kind(get_args(declared)[0]))
+        return _repeated(index, number, _value_codec(get_args(declared)[0]))
     if get_origin(declared) is Mapping:
-        return _map(index, number, _kind(get_args(declared)[1]))
-    kind = _kind(hint if declared is int else declared)
-    return _single(index, number, kind) if kind.message is None else _nested(index, number, kind)
+        return _map(index, number, _value_codec(get_args(declared)[1]))
+    codec = _value_codec(hint if declared is int else declared)
+    return _single(index, number, codec) if codec.message is None else _nested(index, number, codec)
 
 
-def _single(index: int, number: int, kind: _Kind) -> _Field:
-    tag, load = number << 3 | kind.wire, kind.load
-    head, dump, delimited = varint_bytes(tag), kind.dump, kind.wire == DELIMITED
+def _single(index: int, number: int, codec: _ValueCodec) -> _FieldCodec:
+    tag, load = number << 3 | codec.wire, codec.load
+    head, dump, delimited = encode_varint(tag), codec.dump, codec.wire == DELIMITED
 
-    def take(values: list[Any], raw: Any, room: _Room) -> None:
-        values[index] = load(raw, room)
+    def decode(values: list[Any], raw: Any, budget: _Budget) -> None:
+        values[index] = load(raw, budget)
 
-    def write(value: Any, out: bytearray) -> None:
+    def encode(value: Any, out: bytearray) -> None:
         if value:
             raw = dump(value)
             out += head
             if delimited:
-                out += varint_bytes(len(raw))
+                out += encode_varint(len(raw))
             out += raw
 
-    return _Field({tag: take}, write, blank=kind.zero)
+    return _FieldCodec({tag: decode}, encode, initial=codec.zero)
 
 
-def _nested(index: int, number: int, kind: _Kind) -> _Field:
+def _nested(index: int, number: int, codec: _ValueCodec) -> _FieldCodec:
     tag = number << 3 | DELIMITED
-    head, cls = varint_bytes(tag), kind.message or ProtoMessage
+    head, cls = encode_varint(tag), codec.message or ProtoMessage
 
-    def take(values: list[Any], raw: bytes, room: _Room) -> None:
+    def decode(values: list[Any], raw: bytes, budget: _Budget) -> None:
         table = _table(cls)
         if values[index] is None:
-            values[index] = list(table.blank)
-        _deeper(table, raw, values[index], room)
+            values[index] = list(table.initial)
+        _merge_nested(table, raw, values[index], budget)
 
     def finish(values: list[Any] | None) -> Any:
         return None if values is None else _make(_table(cls), values)
 
-    def write(value: Any, out: bytearray) -> None:
-        out += head + kind.written(value)
+    def encode(value: Any, out: bytearray) -> None:
+        out += head + codec.dump_delimited(value)
 
-    return _Field({tag: take}, write, finish)
+    return _FieldCodec({tag: decode}, encode, finish)
 
 
-def _repeated(index: int, number: int, kind: _Kind) -> _Field:
-    tag, packed = number << 3 | kind.wire, number << 3 | DELIMITED
-    head, load = varint_bytes(packed), kind.load
+def _repeated(index: int, number: int, codec: _ValueCodec) -> _FieldCodec:
+    tag, packed = number << 3 | codec.wire, number << 3 | DELIMITED
+    head, load = encode_varint(packed), codec.load
 
-    def take(values: list[Any], raw: Any, room: _Room) -> None:
-        room.spend()
+    def decode(values: list[Any], raw: Any, budget: _Budget) -> None:
+        budget.spend()
         if values[index] is None:
             values[index] = []
-        values[index].append(load(raw, room))
+        values[index].append(load(raw, budget))
 
-    def take_packed(values: list[Any], raw: bytes, room: _Room) -> None:
-        for each in _packed(raw):
-            take(values, each, room)
+    def decode_packed(values: list[Any], raw: bytes, budget: _Budget) -> None:
+        for each in _packed_varints(raw):
+            decode(values, each, budget)
 
-    def write_packed(value: Any, out: bytearray) -> None:
+    def encode_packed(value: Any, out: bytearray) -> None:
         if value:
-            raw = b"".join(map(kind.dump, value))
-            out += head + varint_bytes(len(raw)) + raw
+            raw = b"".join(map(codec.dump, value))
+            out += head + encode_varint(len(raw)) + raw
 
-    def write(value: Any, out: bytearray) -> None:
+    def encode(value: Any, out: bytearray) -> None:
         for each in value:
-            out += head + kind.written(each)
+            out += head + codec.dump_delimited(each)
 
-    if kind.wire == VARINT:
-        return _Field({tag: take, packed: take_packed}, write_packed, _tuple)
-    return _Field({tag: take}, write, _tuple)
+    if codec.wire == VARINT:
+        return _FieldCodec({tag: decode, packed: decode_packed}, encode_packed, _tuple)
+    return _FieldCodec({tag: decode}, encode, _tuple)
 
 
-def _map(index: int, number: int, kind: _Kind) -> _Field:
+def _map(index: int, number: int, codec: _ValueCodec) -> _FieldCodec:
     # Each pair is a message with the key as field 1, the value as field 2.
-    takes = _single(0, 1, _TEXT).take | _single(1, 2, kind).take
-    pairs = _Table(tuple, tuple, (), takes, (_TEXT.zero, kind.zero), ())
+    decoders = _single(0, 1, _TEXT).decode | _single(1, 2, codec).decode
+    pairs = _MessageTable(tuple, tuple, (), decoders, (_TEXT.zero, codec.zero), ())
     tag = number << 3 | DELIMITED
-    head, of_key, of_item = varint_bytes(tag), b"\x0a", varint_bytes(2 << 3 | kind.wire)
+    head, key_tag, value_tag = encode_varint(tag), b"\x0a", encode_varint(2 << 3 | codec.wire)
 
-    def take(values: list[Any], raw: bytes, room: _Room) -> None:
+    def decode(values: list[Any], raw: bytes, budget: _Budget) -> None:
         if values[index] is None:
             values[index] = {}
-        pair = list(pairs.blank)
-        _deeper(pairs, raw, pair, room)
+        pair = list(pairs.initial)
+        _merge_nested(pairs, raw, pair, budget)
         values[index][pair[0]] = pair[1]
 
-    def write(value: Any, out: bytearray) -> None:
+    def encode(value: Any, out: bytearray) -> None:
         for name, each in value.items():
-            raw = of_key + _TEXT.written(name) + of_item + kind.written(each)
-            out += head + varint_bytes(len(raw)) + raw
+            raw = key_tag + _TEXT.dump_delimited(name) + value_tag + codec.dump_delimited(each)
+            out += head + encode_varint(len(raw)) + raw
 
-    return _Field({tag: take}, write, lambda gathered: gathered or {})
-
-
-def _deeper(table: _Table, raw: bytes, values: list[Any], room: _Room) -> None:
-    """Gather the fields of a message that is inside another."""
-    room.spend()
-    if room.depth <= 0:
-        raise malformed(f"is nested more than {DEEPEST} deep")
-    room.depth -= 1
-    _merge(table, raw, values, room)
-    room.depth += 1
+    return _FieldCodec({tag: decode}, encode, lambda gathered: gathered or {})
 
 
-def _packed(raw: bytes) -> Iterator[int]:
+def _merge_nested(table: _MessageTable, raw: bytes, values: list[Any], budget: _Budget) -> None:
+    """Decode the fields of a message inside another."""
+    budget.spend()
+    if budget.depth <= 0:
+        raise malformed(f"is nested more than {MAX_DEPTH} deep")
+    budget.depth -= 1
+    _merge(table, raw, values, budget)
+    budget.depth += 1
+
+
+def _packed_varints(raw: bytes) -> Iterator[int]:
     position = 0
     while position < len(raw):
-        value, position = read_varint(raw, position)
+        value, position = decode_varint(raw, position)
         yield value
 
 
@@ -322,56 +323,56 @@ def _tuple(gathered: list[Any] | None) -> tuple[Any, ...]:
     return () if gathered is None else tuple(gathered)
 
 
-def _kind(hint: Any) -> _Kind:
-    """Return how values of a type are on the wire."""
-    if hint in _KINDS:
-        return _KINDS[hint]
+def _value_codec(hint: Any) -> _ValueCodec:
+    """Return the codec for values of a type."""
+    if hint in _SCALARS:
+        return _SCALARS[hint]
     parts = get_args(hint)
     if get_origin(hint) is Annotated:
         return _INTEGERS[parts[1]]
-    return _messages(next((part for part in parts if part is not NoneType), hint))
+    return _message_codec(next((part for part in parts if part is not NoneType), hint))
 
 
-def _messages(cls: type[ProtoMessage]) -> _Kind:
-    def load(raw: bytes, room: _Room) -> Any:
+def _message_codec(cls: type[ProtoMessage]) -> _ValueCodec:
+    def load(raw: bytes, budget: _Budget) -> Any:
         table = _table(cls)
-        values = list(table.blank)
-        _deeper(table, raw, values, room)
+        values = list(table.initial)
+        _merge_nested(table, raw, values, budget)
         return _make(table, values)
 
-    return _Kind(DELIMITED, load, _encode, None, cls)
+    return _ValueCodec(DELIMITED, load, _encode, None, cls)
 
 
-def _integers(bits: int, *, signed: bool) -> _Kind:
+def _integer_codec(bits: int, *, signed: bool) -> _ValueCodec:
     mask, low = (1 << bits) - 1, -(1 << (bits - 1)) if signed else 0
     high = low + mask
 
-    def load(raw: int, _: _Room) -> int:
+    def load(raw: int, _: _Budget) -> int:
         value = raw & mask
         return value if value <= high else value - mask - 1
 
     def dump(value: int) -> bytes:
         if not low <= value <= high:
             raise ValueError(f"{value} is not from {low} to {high}")
-        return varint_bytes(value & 0xFFFF_FFFF_FFFF_FFFF)
+        return encode_varint(value & 0xFFFF_FFFF_FFFF_FFFF)
 
-    return _Kind(VARINT, load, dump, 0)
+    return _ValueCodec(VARINT, load, dump, 0)
 
 
 _INTEGERS: Final = {
-    "int32": _integers(32, signed=True),
-    "int64": _integers(64, signed=True),
-    "uint32": _integers(32, signed=False),
-    "uint64": _integers(64, signed=False),
+    "int32": _integer_codec(32, signed=True),
+    "int64": _integer_codec(64, signed=True),
+    "uint32": _integer_codec(32, signed=False),
+    "uint64": _integer_codec(64, signed=False),
 }
-_TEXT: Final = _Kind(
+_TEXT: Final = _ValueCodec(
     DELIMITED,
     lambda raw, _: raw.decode("utf-8", "surrogateescape"),
     lambda value: value.encode("utf-8", "surrogateescape"),
     "",
 )
-_KINDS: Final[Mapping[Any, _Kind]] = {
+_SCALARS: Final[Mapping[Any, _ValueCodec]] = {
     str: _TEXT,
-    bytes: _Kind(DELIMITED, lambda raw, _: raw, bytes, b""),
-    bool: _Kind(VARINT, lambda raw, _: raw != 0, lambda value: ONE_BYTE[bool(value)], zero=False),
+    bytes: _ValueCodec(DELIMITED, lambda raw, _: raw, bytes, b""),
+    bool: _ValueCodec(VARINT, lambda raw, _: raw != 0, lambda value: ONE_BYTE[bool(value)], zero=False),
 }

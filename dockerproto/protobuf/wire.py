@@ -1,6 +1,6 @@
-"""Protobuf on the wire, below its messages: numbers, tags, and the length of what is not known.
+"""The protobuf wire format below messages: varints, tags, and the length of unknown fields.
 
-Whatever cannot be read raises `ProtocolViolated`. See https://protobuf.dev/programming-guides/encoding/.
+Malformed input raises `ProtocolViolated`. See https://protobuf.dev/programming-guides/encoding/.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from dockerproto.errors import ProtocolViolated
 
 VARINT, _FIXED64, DELIMITED, _START, _END, _FIXED32 = range(6)
 ONE_BYTE: Final = tuple(bytes([value]) for value in range(128))
-"""The numbers of one byte."""
-DEEPEST: Final = 100
-"""How many messages, or groups, may be inside each other."""
+"""Encoded varints of one byte, by value."""
+MAX_DEPTH: Final = 100
+"""Limit on the nesting of messages or groups."""
 
 _LARGEST_TAG: Final = (1 << 32) - 1
 _WIDTHS: Final = {_FIXED64: 8, _FIXED32: 4}
 
 
-def read_tag(data: bytes, position: int) -> tuple[int, int]:
-    """Return the tag at a position, the number of a field and its type, and where it ends."""
-    tag, end = read_varint(data, position)
-    if not 8 <= tag <= _LARGEST_TAG or end - position > 5:  # noqa: PLR2004  # the field 0, and 32 bits
-        raise malformed("has a field of an impossible number")
+def decode_tag(data: bytes, position: int) -> tuple[int, int]:
+    """Return the tag at a position, field number and wire type, and the position after it."""
+    tag, end = decode_varint(data, position)
+    if not 8 <= tag <= _LARGEST_TAG or end - position > 5:  # noqa: PLR2004  # field 0, more than 32 bits
+        raise malformed("has an invalid field number")
     return tag, end
 
 
-def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return the number of 64 bits at a position, and where it ends."""
+def decode_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return the unsigned 64-bit varint at a position, and the position after it."""
     try:
         byte = data[position]
-        if byte < 0x80:  # noqa: PLR2004  # the bit that says that more follows
+        if byte < 0x80:  # noqa: PLR2004  # the continuation bit
             return byte, position + 1
         value, shift = byte & 0x7F, 7
-        while shift < 70:  # noqa: PLR2004  # ten bytes of seven bits
+        while shift < 70:  # noqa: PLR2004  # ten bytes of seven bits each
             position += 1
             byte = data[position]
             value |= (byte & 0x7F) << shift
@@ -42,13 +42,13 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
                 return value & 0xFFFF_FFFF_FFFF_FFFF, position + 1
             shift += 7
     except IndexError:
-        raise malformed("ends in the middle of a field") from None
-    raise malformed("has a number of more than 64 bits")
+        raise malformed("is truncated") from None
+    raise malformed("has a varint of more than 64 bits")
 
 
-def varint_bytes(value: int) -> bytes:
-    """Return a natural number as it is sent."""
-    if value < 0x80:  # noqa: PLR2004  # the bit that says that more follows
+def encode_varint(value: int) -> bytes:
+    """Encode an unsigned integer."""
+    if value < 0x80:  # noqa: PLR2004  # the continuation bit
         return ONE_BYTE[value]
     out = bytearray()
     while value >= 0x80:  # noqa: PLR2004
@@ -59,34 +59,34 @@ def varint_bytes(value: int) -> bytes:
 
 
 def skip_field(data: bytes, position: int, tag: int) -> int:
-    """Return where an unknown field ends; a group may have groups in it."""
+    """Return the position after an unknown field; groups may be nested."""
     groups: list[int] = []
     while True:
         position = _skip_one(data, position, tag, groups)
         if position > len(data):
-            raise malformed("ends in the middle of a field")
+            raise malformed("is truncated")
         if not groups:
             return position
-        tag, position = read_tag(data, position)
+        tag, position = decode_tag(data, position)
 
 
 def _skip_one(data: bytes, position: int, tag: int, groups: list[int]) -> int:
     number, wire = tag >> 3, tag & 7
     if wire == VARINT:
-        return read_varint(data, position)[1]
+        return decode_varint(data, position)[1]
     if wire == DELIMITED:
-        length, start = read_varint(data, position)
+        length, start = decode_varint(data, position)
         return start + length
     if wire in _WIDTHS:
         return position + _WIDTHS[wire]
-    if wire == _START and len(groups) < DEEPEST:
+    if wire == _START and len(groups) < MAX_DEPTH:
         groups.append(number)
         return position
     if wire == _END and groups and groups.pop() == number:
         return position
-    raise malformed("has a field of an impossible type")
+    raise malformed("has an invalid wire type")
 
 
-def malformed(how: str) -> ProtocolViolated:
-    """Return the error that says how a message cannot be read."""
-    return ProtocolViolated(0, f"a protobuf message {how}")
+def malformed(problem: str) -> ProtocolViolated:
+    """Return the error for a malformed message."""
+    return ProtocolViolated(0, f"a protobuf message {problem}")

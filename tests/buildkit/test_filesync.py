@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from dockerproto import DockerError
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.fsutil import Kind, Packet, Stat, stat_of
+from dockerproto.buildkit.fsutil import Packet, PacketType, Stat, entry_to_stat
 from dockerproto.buildkit.receiver import TreeReceiver
 from dockerproto.buildkit.selection import Selection, select
-from dockerproto.buildkit.sender import Sender
+from dockerproto.buildkit.sender import FileSender
+from dockerproto.transport.file_tree import FileTree
 from dockerproto_local.directory import Directory
-from dockerproto_local.output_directory import DirectoryOutput
+from dockerproto_local.output_directory import OutputDirectory
 from tests.support.feeding import any_cuts
 from tests.support.filesync import ALL, MemoryOutput, copy, feed, packets, seen
 from tests.support.recorded_sessions import RECORDED, answers, sent_by
@@ -33,9 +33,9 @@ targets = st.sampled_from(["a", "../..", "/", "b/\udcff", "/etc/passwd"])
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> Tree:
+def trees(draw: st.DrawFn) -> FileTree:
     """Make a tree of anything."""
-    tree = Tree()
+    tree = FileTree()
     for path in draw(st.lists(paths, max_size=12)):
         kind = draw(st.sampled_from([stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO]))
         content = draw(contents)
@@ -52,15 +52,15 @@ def trees(draw: st.DrawFn) -> Tree:
     return tree
 
 
-def _add(tree: Tree, entry: FileEntry, content: bytes) -> None:
-    source = Tree.of({"content": content})
+def _add(tree: FileTree, entry: FileEntry, content: bytes) -> None:
+    source = FileTree.of({"content": content})
     try:
         tree.add(entry, lambda: source.open("content"))
     except ValueError:
         return  # it would be below a file, or links to none
 
 
-def selected(tree: Tree, selection: Selection = ALL) -> dict[str, FileEntry]:
+def selected(tree: FileTree, selection: Selection = ALL) -> dict[str, FileEntry]:
     return {
         entry.path: entry
         for entry in select(tree, selection)
@@ -71,7 +71,7 @@ def selected(tree: Tree, selection: Selection = ALL) -> dict[str, FileEntry]:
 @pytest.mark.filterwarnings("ignore:devices, named pipes and sockets")
 @any_cuts
 @given(tree=trees())
-def test_a_tree_arrives_as_it_was(tree: Tree) -> None:
+def test_a_tree_arrives_as_it_was(tree: FileTree) -> None:
     output = MemoryOutput()
     receiver = copy(tree, output)
     expected = selected(tree)
@@ -88,7 +88,7 @@ def test_a_tree_arrives_as_it_was(tree: Tree) -> None:
 @pytest.mark.filterwarnings("ignore:devices, named pipes and sockets")
 @any_cuts
 @given(tree=trees(), follow=st.lists(paths, max_size=3), exclude=st.lists(paths, max_size=3))
-def test_what_is_selected_is_a_tree_too(tree: Tree, follow: list[str], exclude: list[str]) -> None:
+def test_what_is_selected_is_a_tree_too(tree: FileTree, follow: list[str], exclude: list[str]) -> None:
     selection = Selection(follow=tuple(follow), exclude=tuple(exclude))
     output = MemoryOutput()
     copy(tree, output, selection)
@@ -107,7 +107,7 @@ def test_a_directory_arrives_as_it_was(tmp_path: Path) -> None:
     (root / "d").chmod(0o555)
     for number in range(600):
         (root / f"d/e/{number}").write_text(str(number))
-    receiver = copy(Directory(root), DirectoryOutput(tmp_path / "dist"))
+    receiver = copy(Directory(root), OutputDirectory(tmp_path / "dist"))
     assert seen(tmp_path / "dist") == seen(root)
     assert (tmp_path / "dist/d/a").samefile(tmp_path / "dist/d/e/h")
     for path in ("d", "d/e", "d/e/s", "d/e/17"):
@@ -137,7 +137,7 @@ def test_a_directory_arrives_as_it_was(tmp_path: Path) -> None:
 )
 def test_whatever_comes_ends_in_our_own_errors(script: list[Packet]) -> None:
     output = MemoryOutput()
-    for handler in (TreeReceiver(output), Sender(Tree.of({"a": b"1", "b": b"23"}), ALL)):
+    for handler in (TreeReceiver(output), FileSender(FileTree.of({"a": b"1", "b": b"23"}), ALL)):
         try:
             feed(handler, *script)
         except DockerError as error:
@@ -149,19 +149,19 @@ def test_whatever_comes_ends_in_our_own_errors(script: list[Packet]) -> None:
 @pytest.mark.parametrize("engine", RECORDED)
 def test_recorded_calls(engine: str) -> None:
     client, theirs = recorded(engine, "client"), recorded(engine, "engine")
-    calls = [stream for stream in client if theirs.get(stream, [])[-1:] == [Packet(type=Kind.FIN)]]
+    calls = [stream for stream in client if theirs.get(stream, [])[-1:] == [Packet(type=PacketType.FIN)]]
     assert len(calls) >= 2
     for stream in calls:
         tree = recorded_tree(client[stream])
-        sender = Sender(tree, ALL)
+        sender = FileSender(tree, ALL)
         sent = packets(sender) + feed(sender, *theirs[stream])
         assert sent == client[stream]
 
 
-def recorded_tree(sent: list[Packet]) -> Tree:
+def recorded_tree(sent: list[Packet]) -> FileTree:
     """Return the files that a recorded client sent, as a file system."""
-    tree = Tree()
-    contents = {packet.ID: packet.data for packet in sent if packet.type == Kind.DATA and packet.data}
+    tree = FileTree()
+    contents = {packet.ID: packet.data for packet in sent if packet.type == PacketType.DATA and packet.data}
     for identifier, packet in enumerate(each for each in sent if each.stat is not None):
         assert packet.stat is not None
         content = contents.get(identifier, bytes(packet.stat.size))
@@ -171,7 +171,7 @@ def recorded_tree(sent: list[Packet]) -> Tree:
             size=packet.stat.size,
             mtime=packet.stat.mod_time,
         )
-        assert stat_of(entry) == packet.stat
+        assert entry_to_stat(entry) == packet.stat
         _add(tree, entry, content)
     return tree
 

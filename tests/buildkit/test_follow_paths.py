@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.follow_paths import MOST_LINKS, follow, name_matcher
+from dockerproto.buildkit.follow_paths import MAX_LINKS, follow, name_matcher
 from dockerproto.errors import ProtocolViolated
+from dockerproto.transport.file_tree import FileTree
 from tests.support.filesync import symlink
 
 FILES = [
@@ -37,8 +37,8 @@ LINKS = {
 
 
 @pytest.fixture(scope="module")
-def tree() -> Tree:
-    tree = Tree.of(dict.fromkeys(FILES, b""))
+def tree() -> FileTree:
+    tree = FileTree.of(dict.fromkeys(FILES, b""))
     for path, target in LINKS.items():
         tree.add(symlink(path, target))
     return tree
@@ -93,11 +93,11 @@ PATHS: dict[str, tuple[str, ...] | None] = {
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_what_a_path_needs(tree: Tree, path: str) -> None:
+def test_what_a_path_needs(tree: FileTree, path: str) -> None:
     assert needed(tree, path) == PATHS[path]
 
 
-def needed(tree: Tree, *paths: str) -> tuple[str, ...]:
+def needed(tree: FileTree, *paths: str) -> tuple[str, ...]:
     """Return what paths need, in order."""
     steps = follow(tree, paths)
     while True:
@@ -107,18 +107,18 @@ def needed(tree: Tree, *paths: str) -> tuple[str, ...]:
             return tuple(sorted(stop.value))
 
 
-def test_several_paths_through_one_symlink(tree: Tree) -> None:
+def test_several_paths_through_one_symlink(tree: FileTree) -> None:
     assert needed(tree, "lnk/f.txt", "lnk/sub", "lnk/f.txt") == ("lnk", "real/f.txt", "real/sub")
     assert needed(tree) == ()
 
 
 def test_a_path_through_many_symlinks() -> None:
-    tree = Tree.of({"end": b""})
-    for number in range(MOST_LINKS + 1):
+    tree = FileTree.of({"end": b""})
+    for number in range(MAX_LINKS + 1):
         tree.add(symlink(f"{number}", f"{number - 1}" if number else "end"))
-    links = [f"{number}" for number in range(MOST_LINKS)]
-    assert needed(tree, f"{MOST_LINKS - 1}") == tuple(sorted([*links, "end"]))
-    assert "end" not in needed(tree, f"{MOST_LINKS}")
+    links = [f"{number}" for number in range(MAX_LINKS)]
+    assert needed(tree, f"{MAX_LINKS - 1}") == tuple(sorted([*links, "end"]))
+    assert "end" not in needed(tree, f"{MAX_LINKS}")
 
 
 NAMES: dict[str, tuple[list[str], list[str]]] = {
@@ -154,5 +154,5 @@ def test_patterns_that_are_hostile(pattern: str) -> None:
 
 
 def test_a_pattern_that_is_longer_than_any_path() -> None:
-    with pytest.raises(ProtocolViolated, match="a pattern of 4097 characters"):
+    with pytest.raises(ProtocolViolated, match="a name pattern of 4097 characters"):
         name_matcher("*" * 4097)

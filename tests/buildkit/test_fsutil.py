@@ -8,7 +8,15 @@ import pytest
 
 from dockerproto import ProtocolViolated
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Kind, Packet, Stat, entry_of, go_mode, stat_of, unix_mode
+from dockerproto.buildkit.fsutil import (
+    Packet,
+    PacketType,
+    Stat,
+    entry_to_stat,
+    go_mode,
+    stat_to_entry,
+    unix_mode,
+)
 from tests.support.filesync import directory, file, link, symlink
 
 GO_MODES = {
@@ -44,7 +52,7 @@ def test_other_bits_of_go_say_nothing_of_a_mode() -> None:
     ids=hex,
 )
 def test_types_that_there_are_not(mode: int) -> None:
-    with pytest.raises(ProtocolViolated, match="of no known type"):
+    with pytest.raises(ProtocolViolated, match="unknown file type"):
         unix_mode(mode)
 
 
@@ -63,29 +71,29 @@ ENTRIES: list[tuple[FileEntry, Stat]] = [
 
 @pytest.mark.parametrize(("entry", "sent"), ENTRIES, ids=lambda each: ascii(each.path))
 def test_entries_there_and_back(entry: FileEntry, sent: Stat) -> None:
-    assert stat_of(entry) == sent
-    assert entry_of(Stat.decode(sent.encode())) == entry
+    assert entry_to_stat(entry) == sent
+    assert stat_to_entry(Stat.decode(sent.encode())) == entry
 
 
 def test_owners_and_attributes_are_not_taken() -> None:
     sent = Stat("a", 0o644, 1000, 1000, xattrs={"user.x": b"\0"})
-    assert entry_of(Stat.decode(sent.encode())) == file("a")
+    assert stat_to_entry(Stat.decode(sent.encode())) == file("a")
 
 
 def test_only_files_are_hard_links_and_only_links_have_targets() -> None:
-    assert entry_of(Stat("d", 1 << 31 | 0o755, linkname="x")) == directory("d")
-    assert entry_of(Stat("p", 1 << 25, linkname="x")) == FileEntry(path="p", mode=stat.S_IFIFO)
+    assert stat_to_entry(Stat("d", 1 << 31 | 0o755, linkname="x")) == directory("d")
+    assert stat_to_entry(Stat("p", 1 << 25, linkname="x")) == FileEntry(path="p", mode=stat.S_IFIFO)
 
 
 PACKETS = {
     "the end of the entries": (Packet(), ""),
     "an entry": (Packet(stat=Stat("a", 0o644, size=2)), "1208 0a0161 10a403 2802"),
-    "a request of the first": (Packet(type=Kind.REQ), "0801"),
-    "a request": (Packet(type=Kind.REQ, ID=300), "0801 18ac02"),
-    "data": (Packet(type=Kind.DATA, ID=1, data=b"A\n"), "0802 1801 2202410a"),
-    "the end of a file": (Packet(type=Kind.DATA), "0802"),
-    "the end": (Packet(type=Kind.FIN), "0803"),
-    "an error": (Packet(type=Kind.ERR, data=b"no"), "0804 22026e6f"),
+    "a request of the first": (Packet(type=PacketType.REQ), "0801"),
+    "a request": (Packet(type=PacketType.REQ, ID=300), "0801 18ac02"),
+    "data": (Packet(type=PacketType.DATA, ID=1, data=b"A\n"), "0802 1801 2202410a"),
+    "the end of a file": (Packet(type=PacketType.DATA), "0802"),
+    "the end": (Packet(type=PacketType.FIN), "0803"),
+    "an error": (Packet(type=PacketType.ERR, data=b"no"), "0804 22026e6f"),
 }
 
 

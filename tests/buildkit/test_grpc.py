@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerproto.buildkit.grpc import GRPC, MESSAGE_LIMIT, Called, Ended, Event, Messages, Over, Received
+from dockerproto.buildkit.grpc import (
+    GRPC,
+    MESSAGE_LIMIT,
+    CallEnded,
+    CallStarted,
+    Event,
+    HalfClosed,
+    MessageReader,
+    MessageReceived,
+)
 from dockerproto.buildkit.handler import OK, Code, RpcError, Status
 from dockerproto.errors import ProtocolViolated
 from tests.support.feeding import any_cuts, bytewise, cuts
@@ -35,7 +44,7 @@ class Pair:
         """Carry all that there is to be carried; return what the calling and the called side were told."""
         told: tuple[list[Event], list[Event]] = ([], [])
         while True:
-            there, back = self.calling.take(), self.called.take()
+            there, back = self.calling.data_to_send(), self.called.data_to_send()
             if not (there or back):
                 return told
             for piece in self._pieces(there):
@@ -65,7 +74,7 @@ class Caller:
 
     def exchange(self) -> list[Event]:
         events = self.grpc.feed(self.h2.data_to_send())
-        self.h2.receive_data(self.grpc.take())
+        self.h2.receive_data(self.grpc.data_to_send())
         return events
 
 
@@ -80,20 +89,24 @@ class TestACall:
         pair.calling.send(stream, b"")
         pair.calling.finish(stream)
         _, (called, *received) = pair.exchange()
-        assert isinstance(called, Called)
+        assert isinstance(called, CallStarted)
         assert (called.stream, called.path) == (stream, PATH)
         assert called.metadata["dir-name"] == ("context",)
         assert called.metadata["followpaths"] == ("a", "b")
-        assert received == [Received(stream, b"hello"), Received(stream, b""), Ended(stream)]
+        assert received == [
+            MessageReceived(stream, b"hello"),
+            MessageReceived(stream, b""),
+            HalfClosed(stream),
+        ]
         pair.called.send(stream, b"world")
         pair.called.finish(stream)
-        assert pair.exchange() == ([Received(stream, b"world"), Over(stream, OK)], [])
+        assert pair.exchange() == ([MessageReceived(stream, b"world"), CallEnded(stream, OK)], [])
 
     def test_keeps_names_of_files_that_are_no_unicode(self) -> None:
         pair = Pair()
         pair.calling.call(PATH, [("followpaths", "\udcff/é")])
         _, (called,) = pair.exchange()
-        assert isinstance(called, Called)
+        assert isinstance(called, CallStarted)
         assert called.metadata["followpaths"] == ("\udcff/é",)
 
     def test_keeps_all_values_of_a_header(self) -> None:
@@ -101,7 +114,7 @@ class TestACall:
         values = tuple(str(number) for number in range(20_000))
         pair.calling.call(PATH, [("followpaths", value) for value in values])
         _, (called,) = pair.exchange()
-        assert isinstance(called, Called)
+        assert isinstance(called, CallStarted)
         assert called.metadata["followpaths"] == values
 
     @pytest.mark.parametrize("message", ["", "plain", "ö %41 \n\t 100%", "x" * 5000, "\udcff"])
@@ -112,7 +125,7 @@ class TestACall:
         pair.called.finish(stream, Status(Code.NOT_FOUND, message))
         shown = message[:4096].encode(errors="replace").decode()
         answered, _ = pair.exchange()
-        assert answered == [Over(stream, Status(Code.NOT_FOUND, shown))]
+        assert answered == [CallEnded(stream, Status(Code.NOT_FOUND, shown))]
 
     def test_ends_once(self) -> None:
         pair = Pair()
@@ -121,9 +134,9 @@ class TestACall:
         pair.called.finish(stream, Status(Code.NOT_FOUND))
         pair.called.finish(stream)
         pair.called.send(99, b"to nobody")
-        pair.called.consumed(99, b"of nobody")
+        pair.called.acknowledge(99, b"of nobody")
         pair.called.finish(99)
-        assert pair.exchange()[0] == [Over(stream, Status(Code.NOT_FOUND))]
+        assert pair.exchange()[0] == [CallEnded(stream, Status(Code.NOT_FOUND))]
         assert not pair.called.room(stream)
 
     def test_can_be_broken_off_by_either_side(self) -> None:
@@ -132,8 +145,8 @@ class TestACall:
         pair.exchange()
         pair.calling.reset(first)
         pair.called.reset(second)
-        cancelled = Status(Code.CANCELLED, "the peer broke the call off")
-        assert pair.exchange() == ([Over(second, cancelled)], [Over(first, cancelled)])
+        cancelled = Status(Code.CANCELLED, "the peer aborted the call")
+        assert pair.exchange() == ([CallEnded(second, cancelled)], [CallEnded(first, cancelled)])
         pair.calling.reset(first)
         assert pair.exchange() == ([], [])
 
@@ -151,7 +164,7 @@ class TestACall:
         pair.calling.send(stream, b"first")
         pair.exchange()
         pair.called.finish(stream)
-        assert pair.exchange() == ([Over(stream, OK)], [])
+        assert pair.exchange() == ([CallEnded(stream, OK)], [])
         pair.calling.send(stream, b"too late")
         assert pair.exchange() == ([], [])
 
@@ -164,10 +177,10 @@ class TestWindows:
         pair.calling.send(stream, bytes(size))
         pair.calling.finish(stream)
         _, (_, *received) = pair.exchange()
-        assert received == [Received(stream, bytes(size)), Ended(stream)]
+        assert received == [MessageReceived(stream, bytes(size)), HalfClosed(stream)]
         pair.called.send(stream, bytes(size))
         pair.called.finish(stream)
-        assert pair.exchange() == ([Received(stream, bytes(size)), Over(stream, OK)], [])
+        assert pair.exchange() == ([MessageReceived(stream, bytes(size)), CallEnded(stream, OK)], [])
 
     def test_no_more_is_welcome_than_the_peer_takes(self) -> None:
         caller = Caller()  # with the smallest windows, 65,535 bytes, which it does not open again
@@ -192,10 +205,10 @@ class TestWindows:
         while pair.calling.room(stream):
             pair.calling.send(stream, message)
             _, told = pair.exchange()
-            count += sum(isinstance(event, Received) for event in told)
+            count += sum(isinstance(event, MessageReceived) for event in told)
         assert count == (MESSAGE_LIMIT + 2**20) // (len(message) + 5)
         for _ in range(count):
-            pair.called.consumed(stream, message)
+            pair.called.acknowledge(stream, message)
         pair.exchange()
         assert pair.calling.room(stream)
 
@@ -207,7 +220,7 @@ class TestWindows:
             for _ in range(5):
                 pair.calling.send(stream, bytes(2**20))
             _, told = pair.exchange()
-            assert sum(isinstance(event, Received) for event in told) >= 4
+            assert sum(isinstance(event, MessageReceived) for event in told) >= 4
             getattr(pair.called, end)(stream)
             pair.exchange()
 
@@ -228,7 +241,7 @@ class TestWhatAPeerDoesWrong:
         [
             (
                 framed(b"x", compressed=1),
-                Status(Code.UNIMPLEMENTED, "compressed messages are not understood"),
+                Status(Code.UNIMPLEMENTED, "compressed messages are not supported"),
             ),
             (
                 pack(">BI", 0, MESSAGE_LIMIT + 1),
@@ -240,7 +253,7 @@ class TestWhatAPeerDoesWrong:
         caller = Caller()
         stream = caller.call()
         caller.h2.send_data(stream, data)
-        assert caller.exchange()[1:] == [Over(stream, status)]
+        assert caller.exchange()[1:] == [CallEnded(stream, status)]
         caller.h2.send_data(stream, data)
         assert caller.exchange() == []
 
@@ -248,14 +261,14 @@ class TestWhatAPeerDoesWrong:
         caller = Caller()
         stream = caller.call()
         caller.h2.send_data(stream, framed(b"whole")[:-1], end_stream=True)
-        assert caller.exchange()[1:] == [Over(stream, Status(Code.UNKNOWN, "a message was cut short"))]
+        assert caller.exchange()[1:] == [CallEnded(stream, Status(Code.UNKNOWN, "truncated message"))]
 
     def test_in_breaking_off_a_call_that_it_broke_is_told_once(self) -> None:
         caller = Caller()
         stream = caller.call()
         caller.h2.send_data(stream, framed(b"x", compressed=1))
         caller.h2.reset_stream(stream)
-        assert [type(event) for event in caller.exchange()] == [Called, Over]
+        assert [type(event) for event in caller.exchange()] == [CallStarted, CallEnded]
         assert caller.exchange() == []
 
     @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n" + bytes(20), bytes(40)])
@@ -276,7 +289,9 @@ class TestWhatAPeerDoesWrong:
         caller.h2.update_settings({})
         for _ in range(2**14):
             caller.h2.ping(bytes(8))
-        with pytest.raises(ProtocolViolated, match=r"^more than 16384 pings and settings came at once$"):
+        with pytest.raises(
+            ProtocolViolated, match=r"^more than 16384 PING and SETTINGS frames came at once$"
+        ):
             caller.grpc.feed(caller.h2.data_to_send())
         assert caller.grpc.ended
         assert caller.grpc.feed(b"anything") == []
@@ -295,10 +310,10 @@ class TestWhatAPeerDoesWrong:
     @pytest.mark.parametrize(
         ("headers", "status"),
         [
-            ([(":status", "404")], Status(Code.UNKNOWN, "answered with HTTP status 404")),
+            ([(":status", "404")], Status(Code.UNKNOWN, "the response has HTTP status 404")),
             ([(":status", "200"), ("grpc-status", "5"), ("grpc-message", "a%2")], Status(5, "a%2")),
-            ([(":status", "200"), ("grpc-status", "-1")], Status(2, "answered with HTTP status 200")),
-            ([(":status", "200"), ("grpc-status", "1000")], Status(2, "answered with HTTP status 200")),
+            ([(":status", "200"), ("grpc-status", "-1")], Status(2, "the response has HTTP status 200")),
+            ([(":status", "200"), ("grpc-status", "1000")], Status(2, "the response has HTTP status 200")),
         ],
     )
     def test_in_answering(self, headers: list[tuple[str, str]], status: Status) -> None:
@@ -307,20 +322,20 @@ class TestWhatAPeerDoesWrong:
         grpc = GRPC(calls=True)
         stream = grpc.call(PATH)
         grpc.finish(stream)
-        answering.receive_data(grpc.take())
+        answering.receive_data(grpc.data_to_send())
         answering.send_headers(stream, headers, end_stream=True)
-        assert grpc.feed(answering.data_to_send()) == [Over(stream, status)]
+        assert grpc.feed(answering.data_to_send()) == [CallEnded(stream, status)]
 
     def test_in_ending_an_answer_without_a_status(self) -> None:
         answering = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         answering.initiate_connection()
         grpc = GRPC(calls=True)
         stream = grpc.call(PATH)
-        answering.receive_data(grpc.take())
+        answering.receive_data(grpc.data_to_send())
         answering.send_headers(stream, [(":status", "200")])
         answering.send_data(stream, framed(b"x"), end_stream=True)
-        over = Over(stream, Status(Code.UNKNOWN, "the answer has no status"))
-        assert grpc.feed(answering.data_to_send()) == [Received(stream, b"x"), over]
+        over = CallEnded(stream, Status(Code.UNKNOWN, "the response has no status"))
+        assert grpc.feed(answering.data_to_send()) == [MessageReceived(stream, b"x"), over]
 
 
 class TestMessages:
@@ -328,10 +343,10 @@ class TestMessages:
     @any_cuts
     def test_come_out_however_they_are_cut(self, data: st.DataObject, messages: list[bytes]) -> None:
         pieces = data.draw(cuts(b"".join(map(framed, messages))))
-        decoder = Messages()
+        decoder = MessageReader()
         assert [message for piece in pieces for message in decoder.feed(piece)] == messages
         assert decoder.complete
 
     def test_are_not_gathered_beyond_the_limit(self) -> None:
         with pytest.raises(RpcError, match="over the limit"):
-            list(Messages().feed(pack(">BI", 0, 2**32 - 1)))
+            list(MessageReader().feed(pack(">BI", 0, 2**32 - 1)))

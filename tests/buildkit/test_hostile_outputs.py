@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dockerproto import OutputFailed, ProtocolViolated
-from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet, Stat
+from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat
 from dockerproto.buildkit.handler import OK, Code
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
-from dockerproto_local.output_directory import DirectoryOutput, create_tar
+from dockerproto_local.output_directory import OutputDirectory, create_tar
 from tests.support.calling import Engine
 from tests.support.feeding import bytewise
 from tests.support.filesync import FIN, Seen, data, listing, request, seen
@@ -40,7 +40,7 @@ def dist(tmp_path: Path, outside: Path) -> Path:
 
 @pytest.fixture
 def attacker(dist: Path) -> Iterator[Engine]:
-    made = Engine(file_send(lambda: TreeReceiver(DirectoryOutput(dist))))
+    made = Engine(file_send(lambda: TreeReceiver(OutputDirectory(dist))))
     yield made
     made.session.close()
 
@@ -121,13 +121,13 @@ def test_a_call_that_breaks_off_leaves_no_half_files(attacker: Engine, dist: Pat
     elif how == "reset":
         attacker.grpc.reset(stream)
     else:
-        attacker.grpc.send(stream, Packet(type=Kind.ERR, data=b"disk on fire").encode())
+        attacker.grpc.send(stream, Packet(type=PacketType.ERR, data=b"disk on fire").encode())
     attacker.run()
     assert seen(dist) == before
 
 
 def test_an_attack_byte_by_byte(dist: Path, outside: Path) -> None:
-    made = Engine(file_send(lambda: TreeReceiver(DirectoryOutput(dist))), bytewise)
+    made = Engine(file_send(lambda: TreeReceiver(OutputDirectory(dist))), bytewise)
     attack = ATTACKS["through a symlink of its own"]
     stream = made.begin(METHOD, *(packet.encode() for packet in attack))
     made.run()
@@ -140,7 +140,7 @@ def test_a_tar_that_is_cut_is_not_there(tmp_path: Path) -> None:
     cut = made.begin(METHOD, *[BytesMessage(b"x" * 2**15).encode()] * 10)
     made.grpc.finish(cut)
     made.run()
-    assert made.statuses[cut].message == f"the tar that the build puts out is cut after {10 * 2**15} bytes"
+    assert made.statuses[cut].message == f"the tar output of the build is truncated after {10 * 2**15} bytes"
     assert listing(tmp_path) == []
     whole = made.begin(METHOD, BytesMessage(bytes(10240)).encode())
     made.grpc.finish(whole)

@@ -10,7 +10,7 @@ import pytest
 
 from dockerproto import DockerError, OutputFailed, ProtocolViolated
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet, Stat, stat_of
+from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat, entry_to_stat
 from dockerproto.buildkit.handler import OK, Code, Status
 from dockerproto.buildkit.receiver import BATCH_BYTES, WINDOW, TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.validation import EntryValidator, Limits
@@ -34,7 +34,7 @@ END = Packet()
 
 
 def sent(entry: FileEntry | Stat) -> Packet:
-    return Packet(stat=entry if isinstance(entry, Stat) else stat_of(entry))
+    return Packet(stat=entry if isinstance(entry, Stat) else entry_to_stat(entry))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_what_is_no_file_directory_or_link_is_skipped(call: TreeReceiver, output
     linked = Stat("t", 1 << 25, linkname="p")
     assert feed(call, *map(sent, entries), sent(linked), END) == [FIN]
     assert call.skipped == ["b", "c", "p", "s", "t"]
-    with pytest.warns(UserWarning, match=r"are not made: 'b', 'c', 'p', 's', 't'$"):
+    with pytest.warns(UserWarning, match=r"are not created: 'b', 'c', 'p', 's', 't'$"):
         call.receive(FIN.encode())
     assert drain(call) == ([], OK)
     assert output.done == ["prepare"]
@@ -126,44 +126,47 @@ def test_what_was_received_is_written_before_much_of_it_is_in_memory(
 GOOD = [file("a"), directory("b"), file("b/c"), directory("b/d"), symlink("l", "b")]
 LONG = "n" * 255
 BAD: dict[str, tuple[Sequence[FileEntry | Stat], str]] = {
-    "the root": ([directory("")], "its path is not clean"),
-    "dot": ([directory(".")], "its path is not clean"),
-    "above": ([file("..")], "its path is not clean"),
-    "below above": ([directory("a"), file("a/../../x")], "its path is not clean"),
-    "above and back": ([file("../dist/x")], "its path is not clean"),
-    "absolute": ([file("/etc/passwd")], "its path is not clean"),
-    "two slashes": ([directory("a"), file("a//b")], "its path is not clean"),
-    "a slash at the end": ([directory("a/")], "its path is not clean"),
-    "a dot within": ([directory("a"), file("a/./b")], "its path is not clean"),
-    "a NUL": ([file("a\0b")], "its path is not clean"),
-    "a long name": ([file(LONG + "n")], "its path is too long"),
-    "a long name in bytes": ([file("\u00e4" * 128)], "its path is too long"),
-    "a long path": ([file("/".join([LONG] * 17))], "its path is too long"),
-    "deep": ([file("/".join("d" * 513))], "it is in more than 512 directories"),
-    "twice": ([file("a"), file("a")], "it comes twice, or out of order"),
-    "a directory twice": ([directory("a"), file("a/b"), directory("a")], "it comes twice"),
-    "out of order": ([file("b"), file("a")], "it comes twice, or out of order"),
+    "the root": ([directory("")], "the path is not clean"),
+    "dot": ([directory(".")], "the path is not clean"),
+    "above": ([file("..")], "the path is not clean"),
+    "below above": ([directory("a"), file("a/../../x")], "the path is not clean"),
+    "above and back": ([file("../dist/x")], "the path is not clean"),
+    "absolute": ([file("/etc/passwd")], "the path is not clean"),
+    "two slashes": ([directory("a"), file("a//b")], "the path is not clean"),
+    "a slash at the end": ([directory("a/")], "the path is not clean"),
+    "a dot within": ([directory("a"), file("a/./b")], "the path is not clean"),
+    "a NUL": ([file("a\0b")], "the path is not clean"),
+    "a long name": ([file(LONG + "n")], "the path is too long"),
+    "a long name in bytes": ([file("\u00e4" * 128)], "the path is too long"),
+    "a long path": ([file("/".join([LONG] * 17))], "the path is too long"),
+    "deep": ([file("/".join("d" * 513))], "nested in more than 512 directories"),
+    "twice": ([file("a"), file("a")], "repeated or out of order"),
+    "a directory twice": ([directory("a"), file("a/b"), directory("a")], "repeated or out of order"),
+    "out of order": ([file("b"), file("a")], "repeated or out of order"),
     "out of order, within": ([directory("a"), file("a/b"), file("a/a")], "out of order"),
     "back in a directory": ([directory("a"), file("a-b"), file("a/c")], "out of order"),
     "order of bytes": ([file("\U00010000"), file("\uffff")], "out of order"),
-    "no directory": ([file("a/b")], "what it is in was not sent as a directory"),
-    "in a file": ([file("a"), file("a/b")], "what it is in was not sent as a directory"),
-    "in a symlink": ([symlink("a", "/etc"), file("a/passwd")], "what it is in was not sent as a directory"),
-    "in a pipe": ([FileEntry(path="a", mode=stat.S_IFIFO), file("a/b")], "not sent as a directory"),
-    "a directory is left out": ([directory("a"), file("a/b/c")], "not sent as a directory"),
-    "a directory that begins alike": ([directory("a"), file("ab/c")], "not sent as a directory"),
-    "linked to what was not sent": ([link("a", "/etc/passwd")], "'/etc/passwd', which was not sent"),
-    "linked above": ([link("a", "../secret")], "which was not sent as a file before it"),
-    "linked to a later one": ([link("a", "b")], "which was not sent as a file before it"),
-    "linked to itself": ([link("a", "a")], "which was not sent as a file before it"),
-    "linked to a directory": ([directory("a"), link("b", "a")], "which was not sent as a file before it"),
-    "linked to a symlink": ([symlink("a", "/x"), link("b", "a")], "which was not sent as a file before it"),
-    "linked to a link": ([file("a"), link("b", "a"), link("c", "b")], "which was not sent as a file"),
+    "no directory": ([file("a/b")], "its directory was not sent before it"),
+    "in a file": ([file("a"), file("a/b")], "its directory was not sent before it"),
+    "in a symlink": ([symlink("a", "/etc"), file("a/passwd")], "its directory was not sent before it"),
+    "in a pipe": (
+        [FileEntry(path="a", mode=stat.S_IFIFO), file("a/b")],
+        "its directory was not sent before it",
+    ),
+    "a directory is left out": ([directory("a"), file("a/b/c")], "its directory was not sent before it"),
+    "a directory that begins alike": ([directory("a"), file("ab/c")], "its directory was not sent before it"),
+    "linked to what was not sent": ([link("a", "/etc/passwd")], "its target '/etc/passwd' was not sent"),
+    "linked above": ([link("a", "../secret")], "was not sent as a file before it"),
+    "linked to a later one": ([link("a", "b")], "was not sent as a file before it"),
+    "linked to itself": ([link("a", "a")], "was not sent as a file before it"),
+    "linked to a directory": ([directory("a"), link("b", "a")], "was not sent as a file before it"),
+    "linked to a symlink": ([symlink("a", "/x"), link("b", "a")], "was not sent as a file before it"),
+    "linked to a link": ([file("a"), link("b", "a"), link("c", "b")], "was not sent as a file"),
     "linked by another way": ([directory("a"), file("a/b"), link("c", "a/../a/b")], "was not sent"),
-    "an empty symlink": ([Stat("a", 1 << 27)], "what it says, as a symlink, is no path"),
-    "a NUL in a symlink": ([symlink("a", "b\0c")], "what it says, as a symlink, is no path"),
-    "a long symlink": ([symlink("a", "x" * 4096)], "what it says, as a symlink, is no path"),
-    "a negative size": ([file("a", -1)], "its size is -1 bytes, and the limit 1099511627776"),
+    "an empty symlink": ([Stat("a", 1 << 27)], "invalid symlink target"),
+    "a NUL in a symlink": ([symlink("a", "b\0c")], "invalid symlink target"),
+    "a long symlink": ([symlink("a", "x" * 4096)], "invalid symlink target"),
+    "a negative size": ([file("a", -1)], "its size is -1 bytes, the limit 1099511627776"),
     "a giant": ([file("a", 2**62)], "its size is 4611686018427387904 bytes"),
 }
 
@@ -174,7 +177,7 @@ def test_hostile_entries_are_refused(
 ) -> None:
     *before, last = map(sent, entries)
     feed(call, *before)
-    with pytest.raises(OutputFailed, match="which is refused: ") as raised:
+    with pytest.raises(OutputFailed, match="in the build output: ") as raised:
         call.receive(last.encode())
     assert why in raised.value.message
     assert len(raised.value.message) < 800
@@ -186,37 +189,37 @@ def test_hostile_entries_are_refused(
 def test_entries_that_are_good_are_not_refused() -> None:
     validator = EntryValidator()
     for entry in (*GOOD, directory("m"), link("m/h", "a"), symlink("n", "../../outside"), file("\udcff")):
-        assert validator.check(stat_of(entry)) == entry
+        assert validator.check(entry_to_stat(entry)) == entry
 
 
 def test_names_and_paths_may_be_as_long_as_systems_have_them() -> None:
     validator = EntryValidator()
     for depth in range(1, 16):
-        validator.check(stat_of(directory("/".join([LONG] * depth))))
-    validator.check(stat_of(file("/".join([LONG] * 15 + ["n" * 254]))))
+        validator.check(entry_to_stat(directory("/".join([LONG] * depth))))
+    validator.check(entry_to_stat(file("/".join([LONG] * 15 + ["n" * 254]))))
 
 
 def test_the_number_of_entries_is_limited() -> None:
     validator = EntryValidator(Limits(entries=2))
-    validator.check(stat_of(file("a")))
-    validator.check(stat_of(file("b")))
+    validator.check(entry_to_stat(file("a")))
+    validator.check(entry_to_stat(file("b")))
     with pytest.raises(OutputFailed, match="more than 2 entries"):
-        validator.check(stat_of(file("c")))
+        validator.check(entry_to_stat(file("c")))
 
 
 def test_the_length_of_all_paths_is_limited() -> None:
     validator = EntryValidator(Limits(text=4))
-    validator.check(stat_of(file("a")))
-    validator.check(stat_of(symlink("b", "cc")))
-    with pytest.raises(OutputFailed, match="are longer than 4"):
-        validator.check(stat_of(file("c")))
+    validator.check(entry_to_stat(file("a")))
+    validator.check(entry_to_stat(symlink("b", "cc")))
+    with pytest.raises(OutputFailed, match="have more than 4"):
+        validator.check(entry_to_stat(file("c")))
 
 
 WRONG: dict[str, tuple[list[Packet], type[DockerError], str]] = {
     "data that nobody asked for": (
         [data(0, b"x")],
         ProtocolViolated,
-        "data for entry 0, which was not asked",
+        "data for entry 0, which was not requested",
     ),
     "data of a directory": ([sent(directory("a")), data(0)], ProtocolViolated, "data for entry 0"),
     "data of a link": (
@@ -232,23 +235,27 @@ WRONG: dict[str, tuple[list[Packet], type[DockerError], str]] = {
     "more data": (
         [sent(file("a", 1)), data(0, b"..")],
         OutputFailed,
-        "'a', in the output of the build, has not",
+        "'a' in the build output does not have the announced",
     ),
     "more data, later": (
         [sent(file("a", 1)), data(0, b"."), data(0, b".")],
         OutputFailed,
-        "the 1 bytes announced",
+        "the announced 1 bytes",
     ),
-    "less data": ([sent(file("a", 2)), data(0, b"."), data(0)], OutputFailed, "the 2 bytes announced"),
-    "no data": ([sent(file("a", 2)), data(0)], OutputFailed, "the 2 bytes announced"),
+    "less data": ([sent(file("a", 2)), data(0, b"."), data(0)], OutputFailed, "the announced 2 bytes"),
+    "no data": ([sent(file("a", 2)), data(0)], OutputFailed, "the announced 2 bytes"),
     "an entry after the last": ([END, sent(file("a"))], ProtocolViolated, "after the end of the entries"),
     "two ends": ([sent(file("a")), END, END], ProtocolViolated, "after the end of the entries"),
-    "finished at once": ([FIN], ProtocolViolated, "finished sending files before it had sent all"),
-    "finished before the contents": ([sent(file("a")), END, FIN], ProtocolViolated, "finished sending files"),
-    "a request": ([request(0)], ProtocolViolated, "a packet of type 1 to who receives files"),
-    "no packet that there is": ([Packet(type=9)], ProtocolViolated, "a packet of type 9"),
-    "something after the end": ([END, FIN, END], ProtocolViolated, "a packet of type 0"),
-    "no type that there is": ([sent(Stat("a", 1 << 19))], ProtocolViolated, "of no known type"),
+    "finished at once": ([FIN], ProtocolViolated, "finished before it had sent all"),
+    "finished before the contents": (
+        [sent(file("a")), END, FIN],
+        ProtocolViolated,
+        "finished before it had sent all files",
+    ),
+    "a request": ([request(0)], ProtocolViolated, "unexpected packet type 1 while receiving files"),
+    "no packet that there is": ([Packet(type=9)], ProtocolViolated, "unexpected packet type 9"),
+    "something after the end": ([END, FIN, END], ProtocolViolated, "unexpected packet type 0"),
+    "no type that there is": ([sent(Stat("a", 1 << 19))], ProtocolViolated, "unknown file type"),
 }
 
 
@@ -271,7 +278,7 @@ def test_the_engine_leaves_early(call: TreeReceiver) -> None:
 def test_the_engine_gives_up(call: TreeReceiver, output: MemoryOutput) -> None:
     feed(call, sent(file("a", BATCH_BYTES + 1)), data(0, bytes(BATCH_BYTES)))
     assert output.parts
-    call.receive(Packet(type=Kind.ERR, data=b"disk \xff").encode())
+    call.receive(Packet(type=PacketType.ERR, data=b"disk \xff").encode())
     assert drain(call) == ([], Status(Code.CANCELLED, "disk \ufffd"))
     call.close()
     call.close()
@@ -292,7 +299,9 @@ class Full(MemoryFile):
 def test_what_cannot_be_written(output: MemoryOutput, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.support.filesync.MemoryFile", Full)
     call = TreeReceiver(output)
-    with pytest.raises(OutputFailed, match=r"cannot be written: .*No space left on device") as raised:
+    with pytest.raises(
+        OutputFailed, match=r"cannot write the build output: .*No space left on device"
+    ) as raised:
         feed(call, sent(file("a", BATCH_BYTES)), data(0, bytes(BATCH_BYTES)))
     assert isinstance(raised.value.__cause__, OSError)
     call.close()
@@ -343,7 +352,7 @@ CUT: dict[str, list[bytes]] = {
 def test_a_tar_that_is_cut_is_no_output(output: MemoryOutput, pieces: list[bytes]) -> None:
     call = tar_receiver(output)
     receive(call, *pieces)
-    with pytest.raises(OutputFailed, match=f"is cut after {sum(map(len, pieces))} bytes"):
+    with pytest.raises(OutputFailed, match=f"is truncated after {sum(map(len, pieces))} bytes"):
         call.end()
     call.close()
     assert output.names == []

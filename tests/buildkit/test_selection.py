@@ -9,8 +9,8 @@ import pytest
 
 from dockerproto import InvalidPattern
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.filesystem import Tree
 from dockerproto.buildkit.selection import Selection, metadata_values, select
+from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.files import Node
 from tests.support.filesync import directory, link, symlink
 
@@ -18,14 +18,14 @@ FILES = ["a", "a-b", "a.txt", "aa.txt", "b/c", "b/d/e", "b/d/f", "b-c", "logs/x.
 
 
 @pytest.fixture
-def tree() -> Tree:
-    tree = Tree.of(dict.fromkeys(FILES, b""))
+def tree() -> FileTree:
+    tree = FileTree.of(dict.fromkeys(FILES, b""))
     tree.add(directory("empty"))
     tree.add(symlink("lnk", "b/d"))
     return tree
 
 
-def sent(tree: Tree, selection: Selection) -> list[str]:
+def sent(tree: FileTree, selection: Selection) -> list[str]:
     """Return the paths that are sent."""
     return [entry.path for entry in select(tree, selection) if entry is not None]
 
@@ -66,11 +66,11 @@ SELECTIONS: dict[str, tuple[Selection, list[str]]] = {
 
 
 @pytest.mark.parametrize(("selection", "expected"), SELECTIONS.values(), ids=SELECTIONS)
-def test_what_is_sent(tree: Tree, selection: Selection, expected: list[str]) -> None:
+def test_what_is_sent(tree: FileTree, selection: Selection, expected: list[str]) -> None:
     assert sent(tree, selection) == expected
 
 
-class Watched(Tree):
+class Watched(FileTree):
     """A file system that tells what was looked at; one path vanishes."""
 
     def __init__(self, *, gone: str = "") -> None:
@@ -123,7 +123,7 @@ def test_following_is_done_in_steps_too() -> None:
 
 
 def test_a_file_with_several_names_is_sent_once() -> None:
-    tree = Tree.of({"a/x": b"1", "b": b"2"})
+    tree = FileTree.of({"a/x": b"1", "b": b"2"})
     tree.add(link("a/y", "a/x"))
     tree.add(link("c", "a/x"))
     assert links(tree, Selection()) == {"a/y": "a/x", "c": "a/x"}
@@ -132,12 +132,12 @@ def test_a_file_with_several_names_is_sent_once() -> None:
     assert links(tree, Selection(follow=("c",))) == {}
 
 
-def links(tree: Tree, selection: Selection) -> dict[str, str]:
+def links(tree: FileTree, selection: Selection) -> dict[str, str]:
     """Return the hard links that are sent."""
     return {entry.path: entry.target for entry in select(tree, selection) if entry is not None and entry.hard}
 
 
-class Named(Tree):
+class Named(FileTree):
     """A file system in which everything is one thing of several names."""
 
     def look(self, path: str, /) -> Node | None:
@@ -153,7 +153,7 @@ def test_only_files_are_linked() -> None:
 
 
 def test_sockets_are_not_sent_and_pipes_and_devices_are() -> None:
-    tree = Tree()
+    tree = FileTree()
     for name, kind in (("s", stat.S_IFSOCK), ("p", stat.S_IFIFO), ("c", stat.S_IFCHR), ("b", stat.S_IFBLK)):
         tree.add(FileEntry(path=name, mode=kind | 0o600))
     assert sent(tree, Selection()) == ["b", "c", "p"]
@@ -161,7 +161,7 @@ def test_sockets_are_not_sent_and_pipes_and_devices_are() -> None:
 
 def test_a_pattern_that_is_none() -> None:
     with pytest.raises(InvalidPattern, match="unclosed bracket"):
-        list(select(Tree(), Selection(exclude=("[",))))
+        list(select(FileTree(), Selection(exclude=("[",))))
 
 
 METADATA: dict[str, tuple[dict[str, tuple[str, ...]], tuple[str, ...]]] = {

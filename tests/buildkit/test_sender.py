@@ -10,11 +10,11 @@ import pytest
 
 from dockerproto import ProtocolViolated, UploadFailed
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.fsutil import Kind, Packet
+from dockerproto.buildkit.fsutil import Packet, PacketType
 from dockerproto.buildkit.handler import BlockingStep, Code, RpcError, Status
 from dockerproto.buildkit.selection import Selection
-from dockerproto.buildkit.sender import BATCH, BATCH_BYTES, PIECE, Sender, file_sync
+from dockerproto.buildkit.sender import BATCH, BATCH_BYTES, CHUNK_SIZE, FileSender, file_sync
+from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.files import Opened
 from tests.support.filesync import (
     ALL,
@@ -35,8 +35,8 @@ END = Packet()
 METHOD = "/moby.filesync.v1.FileSync/DiffCopy"
 
 
-def sender(files: dict[str, bytes], selection: Selection = ALL) -> Sender:
-    return Sender(Tree.of(files), selection)
+def sender(files: dict[str, bytes], selection: Selection = ALL) -> FileSender:
+    return FileSender(FileTree.of(files), selection)
 
 
 def names(sent: list[Packet]) -> list[str]:
@@ -83,10 +83,10 @@ def test_contents_and_entries_take_turns() -> None:
         {Packet.decode(each).type for each in batch if isinstance(each, bytes)}
         for batch in (first, second, third)
     ]
-    assert kinds == [{Kind.STAT}, {Kind.DATA}, {Kind.STAT}]
+    assert kinds == [{PacketType.STAT}, {PacketType.DATA}, {PacketType.STAT}]
     rest = packets(call)
-    assert sum(packet.type == Kind.DATA for packet in rest) == BATCH
-    assert rest.index(END) == len(rest) - 1 or rest[-1].type == Kind.DATA
+    assert sum(packet.type == PacketType.DATA for packet in rest) == BATCH
+    assert rest.index(END) == len(rest) - 1 or rest[-1].type == PacketType.DATA
 
 
 def test_contents_come_in_pieces() -> None:
@@ -95,7 +95,7 @@ def test_contents_come_in_pieces() -> None:
     packets(call)
     sent = feed(call, request(0))
     assert b"".join(packet.data for packet in sent) == content
-    assert [len(packet.data) for packet in sent] == [PIECE] * (len(content) // PIECE) + [3, 0]
+    assert [len(packet.data) for packet in sent] == [CHUNK_SIZE] * (len(content) // CHUNK_SIZE) + [3, 0]
 
 
 def test_a_step_reads_no_more_than_a_batch() -> None:
@@ -116,9 +116,9 @@ class Endless(BytesIO):
 
 
 def test_the_memory_that_a_large_file_takes_is_small() -> None:
-    tree = Tree()
+    tree = FileTree()
     tree.add(file("a", size=200 * 2**20), Endless)
-    call = Sender(tree, ALL)
+    call = FileSender(tree, ALL)
     packets(call)
     call.receive(request(0).encode())
     gc.collect()
@@ -134,10 +134,10 @@ def test_the_memory_that_a_large_file_takes_is_small() -> None:
 
 
 def test_of_what_has_grown_as_much_is_sent_as_was_announced() -> None:
-    tree = Tree()
+    tree = FileTree()
     tree.add(file("a", size=3), Endless)
     tree.add(file("b", size=0), Endless)
-    call = Sender(tree, ALL)
+    call = FileSender(tree, ALL)
     packets(call)
     assert feed(call, request(0), request(1)) == [data(0, bytes(3)), data(0), data(1)]
 
@@ -158,35 +158,35 @@ class Failing(BytesIO):
 
 
 FAILURES = {
-    "gone": (gone, "cannot read what is to be sent: [Errno 2] No such file or directory: '/ctx/a'"),
-    "shorter": (short, "'a' became shorter while it was sent: 2 bytes instead of 3"),
-    "unreadable": (Failing, "cannot read what is to be sent: [Errno 5] Input/output error"),
+    "gone": (gone, "cannot read the build context: [Errno 2] No such file or directory: '/ctx/a'"),
+    "shorter": (short, "'a' became shorter while it was sent: 2 instead of 3 bytes"),
+    "unreadable": (Failing, "cannot read the build context: [Errno 5] Input/output error"),
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_file_that_changed_fails_the_build(failure: str) -> None:
     content, message = FAILURES[failure]
-    tree = Tree()
+    tree = FileTree()
     tree.add(file("a", size=3), content)
-    call = Sender(tree, ALL)
+    call = FileSender(tree, ALL)
     packets(call)
     call.receive(request(0).encode())
-    assert Packet.decode(bytes_of(call)) == Packet(type=Kind.ERR, data=message.encode())
+    assert Packet.decode(bytes_of(call)) == Packet(type=PacketType.ERR, data=message.encode())
     with pytest.raises(UploadFailed) as raised:
         call.next()
     assert raised.value.message == message
     assert isinstance(raised.value.__cause__, OSError) is (failure != "shorter")
 
 
-def bytes_of(call: Sender) -> bytes:
+def bytes_of(call: FileSender) -> bytes:
     """Return the message that is sent next."""
     message = step(call)
     assert isinstance(message, bytes)
     return message
 
 
-class Unreadable(Tree):
+class Unreadable(FileTree):
     """A file system that cannot be listed."""
 
     def names(self, path: str, /) -> list[str]:
@@ -194,21 +194,23 @@ class Unreadable(Tree):
 
 
 def test_a_directory_that_cannot_be_read_fails_the_build() -> None:
-    call = Sender(Unreadable(), ALL)
-    assert Packet.decode(bytes_of(call)).type == Kind.ERR
+    call = FileSender(Unreadable(), ALL)
+    assert Packet.decode(bytes_of(call)).type == PacketType.ERR
     with pytest.raises(UploadFailed, match="Permission denied"):
         call.next()
 
 
 @pytest.mark.parametrize("identifier", [0, 1, 2, 4, 5, 2**32 - 1])
 def test_a_request_of_what_is_no_file(identifier: int) -> None:
-    tree = Tree()
+    tree = FileTree()
     for entry in (directory("a"), symlink("b", "c"), FileEntry(path="c", mode=0o010600), file("d")):
         tree.add(entry)
     tree.add(link("e", "d"))
-    call = Sender(tree, ALL)
+    call = FileSender(tree, ALL)
     assert len(packets(call)) == 6
-    with pytest.raises(ProtocolViolated, match=f"entry {identifier}: it is no file, or was sent"):
+    with pytest.raises(
+        ProtocolViolated, match=f"entry {identifier}, which is not a file or was requested before"
+    ):
         call.receive(request(identifier).encode())
 
 
@@ -224,7 +226,7 @@ def test_a_request_before_its_entry_and_a_second_one() -> None:
 
 @pytest.mark.parametrize("packet", [Packet(), data(0, b"x"), Packet(type=5), Packet(type=-1)])
 def test_packets_that_no_receiver_sends(packet: Packet) -> None:
-    with pytest.raises(ProtocolViolated, match=f"a packet of type {packet.type} to who sends files"):
+    with pytest.raises(ProtocolViolated, match=f"unexpected packet type {packet.type} while sending files"):
         sender({}).receive(packet.encode())
 
 
@@ -232,7 +234,7 @@ def test_what_comes_after_the_end() -> None:
     call = sender({"a": b""})
     packets(call)
     feed(call, FIN)
-    with pytest.raises(ProtocolViolated, match="a packet of type 1"):
+    with pytest.raises(ProtocolViolated, match="unexpected packet type 1"):
         call.receive(request(0).encode())
 
 
@@ -245,7 +247,7 @@ def test_the_engine_leaves_early() -> None:
 def test_the_engine_gives_up() -> None:
     call = sender({"a": b"", "b": b""})
     assert isinstance(step(call), bytes)
-    call.receive(Packet(type=Kind.ERR, data=b"context canceled").encode())
+    call.receive(Packet(type=PacketType.ERR, data=b"context canceled").encode())
     assert drain(call) == ([], Status(Code.CANCELLED, "context canceled"))
     call.end()
 
@@ -256,9 +258,9 @@ class Watched(BytesIO):
 
 def test_the_file_that_is_being_read_is_closed() -> None:
     opened = Watched(bytes(10 * BATCH_BYTES))
-    tree = Tree()
+    tree = FileTree()
     tree.add(file("a", size=10 * BATCH_BYTES), lambda: opened)
-    call = Sender(tree, ALL)
+    call = FileSender(tree, ALL)
     packets(call)
     call.receive(request(0).encode())
     step(call)
@@ -270,9 +272,9 @@ def test_the_file_that_is_being_read_is_closed() -> None:
 
 def test_files_are_closed_when_they_are_sent() -> None:
     opened = Watched(b"123")
-    tree = Tree()
+    tree = FileTree()
     tree.add(file("a", size=3), lambda: opened)
-    call = Sender(tree, ALL)
+    call = FileSender(tree, ALL)
     packets(call)
     feed(call, request(0))
     assert opened.closed
@@ -280,7 +282,7 @@ def test_files_are_closed_when_they_are_sent() -> None:
 
 def test_directories_are_served_by_name() -> None:
     services = file_sync(
-        {"context": Tree.of({"a": b"", "b": b""}), "dockerfile": Tree.of({"Dockerfile": b""})}
+        {"context": FileTree.of({"a": b"", "b": b""}), "dockerfile": FileTree.of({"Dockerfile": b""})}
     )
     for metadata, expected in (
         ({"dir-name": ("dockerfile",)}, ["Dockerfile"]),
@@ -292,6 +294,6 @@ def test_directories_are_served_by_name() -> None:
 
 @pytest.mark.parametrize("metadata", [{}, {"dir-name": ("other",)}, {"dir-name": ()}])
 def test_a_directory_that_is_not_served(metadata: dict[str, tuple[str, ...]]) -> None:
-    with pytest.raises(RpcError, match="there is no directory") as raised:
-        file_sync({"context": Tree()})[METHOD](metadata)
+    with pytest.raises(RpcError, match="unknown directory") as raised:
+        file_sync({"context": FileTree()})[METHOD](metadata)
     assert raised.value.status.code == Code.NOT_FOUND

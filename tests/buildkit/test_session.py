@@ -97,7 +97,7 @@ class TestACall:
         assert handler.steps == [b"never"]
 
     def test_of_an_unknown_method_is_refused(self) -> None:
-        status = Status(Code.UNIMPLEMENTED, "/unknown/Method is not served")
+        status = Status(Code.UNIMPLEMENTED, "/unknown/Method is not implemented")
         assert Engine({}).ask("/unknown/Method", b"x") == ([], status)
 
     @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ class TestCallsAtOnce:
         made.begin(PATH)
         made.carry()
         assert made.session.advance() is None
-        assert len(made.session.take()) < 100_000
+        assert len(made.session.data_to_send()) < 100_000
         assert made.session.advance() is None
 
     def test_messages_wait_for_a_handler_that_is_busy(self) -> None:
@@ -322,7 +322,7 @@ class TestServices:
 
         made = Engine(auth(find, KEY))
         assert made.ask(AUTH, CredentialsRequest(host).encode()) == ([told.encode()], OK)
-        status = Status(Code.UNAVAILABLE, "no bearer token is known: fetch one with the credentials")
+        status = Status(Code.UNAVAILABLE, "no bearer token is known; fetch one with the credentials")
         assert made.ask(AUTHORITY, GetTokenAuthorityRequest(host).encode()) == ([], status)
         assert made.ask(TOKEN, FetchTokenRequest(host=host).encode()) == ([], status)
         assert asked == [registry] * 3

@@ -13,13 +13,13 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet
+from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
 from dockerproto.buildkit.handler import OK, Status
 from dockerproto.buildkit.messages import CredentialsRequest, CredentialsResponse
 from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.transport.network import ByteStream, run
 from dockerproto_local.directory import Directory
-from dockerproto_local.output_directory import DirectoryOutput
+from dockerproto_local.output_directory import OutputDirectory
 from tests.buildkit.test_session import AUTH, HEALTH
 from tests.clients.test_session_attachments import FORWARD, LIST, Agent
 from tests.conftest import Connect
@@ -47,7 +47,7 @@ SEND: Final = "/moby.filesync.v1.FileSend/DiffCopy"
 KNOWN: Final = CredentialsResponse(USER, PASSWORD).encode()
 REMOTE: Final = "https://example.com/a.git"
 SECONDS: Final = 20
-FIN: Final = Packet(type=Kind.FIN).encode()
+FIN: Final = Packet(type=PacketType.FIN).encode()
 
 
 class Gate:
@@ -118,7 +118,7 @@ class Script:
 
     def _speak(self, speaking: Speaking) -> None:
         stream = self._asked.begin(speaking)
-        speaking.wire.send(speaking.grpc.take())
+        speaking.wire.send(speaking.grpc.data_to_send())
         wait_until(self._begun, SECONDS)
         assert speaking.ask(HEALTH)[1] == OK
         assert stream not in speaking.statuses
@@ -200,7 +200,7 @@ class TestTheSessionIsAliveDuring:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(DirectoryOutput, "prepare", gate.before(DirectoryOutput.prepare))
+        monkeypatch.setattr(OutputDirectory, "prepare", gate.before(OutputDirectory.prepare))
         script = Script(Asked(SEND, (Packet().encode(), FIN)), gate.begun.is_set, gate)
         async with connect(scripted.url) as docker:
             assert await script.run(scripted, docker, output=tmp_path / "dist") == ([FIN], OK)
@@ -227,7 +227,7 @@ async def test_a_build_may_be_left_during_a_lookup(
 
 def unanswered(speaking: Speaking) -> None:
     LOOKUP.begin(speaking)
-    speaking.wire.send(speaking.grpc.take())
+    speaking.wire.send(speaking.grpc.data_to_send())
 
 
 class TestAConnection:

@@ -136,7 +136,7 @@ def empty(path: Path) -> None:
 
 CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "vanishes": (Path.unlink, "No such file or directory"),
-    "shrinks": (empty, "'changing' became shorter while it was sent: 0 bytes instead of 6"),
+    "shrinks": (empty, "'changing' became shorter while it was sent: 0 instead of 6 bytes"),
 }
 
 
@@ -168,5 +168,5 @@ async def test_an_output_that_cannot_be_written_fails_the_build(
     # The engine may say no more than "EOF", if it was sending.
     cause = raised.value.__cause__
     assert isinstance(cause, OutputFailed)
-    assert cause.message.endswith("a directory is in the way that is not empty: 'empty'")
+    assert cause.message.endswith("a directory that is not empty is in the way: 'empty'")
     assert not [name for name in listing(tmp_path / "dist") if name.startswith(".dockerproto-")]

@@ -247,7 +247,7 @@ class TestCredentials:
         self, docker: Any, closed_registry: Registry, private: str
     ) -> None:
         auth = {closed_registry.host: {"registrytoken": "t"}}
-        with pytest.raises(DockerStreamError, match="the registry takes no bearer token"):
+        with pytest.raises(DockerStreamError, match="only a bearer token is known"):
             await run(docker, f"FROM {private}\n", pull=True, auth=auth)
 
     async def test_are_missed(self, docker: Any, private: str) -> None:

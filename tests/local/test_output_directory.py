@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerproto_local.output_directory import DirectoryOutput, PartialFile, create_tar
+from dockerproto_local.output_directory import OutputDirectory, PartialFile, create_tar
 from tests.support.filesync import Seen, directory, file, link, listing, seen, symlink
 
 NS = 1_700_000_000_123_456_789
@@ -29,16 +29,16 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def output(root: Path) -> Iterator[DirectoryOutput]:
+def output(root: Path) -> Iterator[OutputDirectory]:
     descriptors = listing("/proc/self/fd")
-    output = DirectoryOutput(root)
+    output = OutputDirectory(root)
     output.prepare()
     yield output
     output.close()
     assert listing("/proc/self/fd") == descriptors
 
 
-def write(output: DirectoryOutput, path: str, content: bytes = b"new", mode: int = 0o644) -> None:
+def write(output: OutputDirectory, path: str, content: bytes = b"new", mode: int = 0o644) -> None:
     """Write a whole file."""
     part = output.create(file(path, len(content), mode, NS))
     try:
@@ -49,7 +49,7 @@ def write(output: DirectoryOutput, path: str, content: bytes = b"new", mode: int
         raise
 
 
-def test_a_tree(output: DirectoryOutput, root: Path) -> None:
+def test_a_tree(output: OutputDirectory, root: Path) -> None:
     output.directory(directory("d"))
     output.directory(directory("d/e"))
     write(output, "d/e/f", b"content", 0o4750)
@@ -72,14 +72,14 @@ def test_a_tree(output: DirectoryOutput, root: Path) -> None:
     assert (root / "d/h").samefile(root / "d/e/f")
 
 
-def test_times_before_there_were_any(output: DirectoryOutput, root: Path) -> None:
+def test_times_before_there_were_any(output: OutputDirectory, root: Path) -> None:
     part = output.create(file("a", mtime=-6_795_364_578_871_345_152))
     part.commit()
     assert (root / "a").stat().st_mtime < 0
 
 
 def test_the_directory_is_made_with_those_above_it(tmp_path: Path) -> None:
-    output = DirectoryOutput(str(tmp_path / "a/b/c"))
+    output = OutputDirectory(str(tmp_path / "a/b/c"))
     output.prepare()
     output.close()
     output.close()
@@ -88,7 +88,7 @@ def test_the_directory_is_made_with_those_above_it(tmp_path: Path) -> None:
 
 def test_the_directory_itself_may_be_a_symlink(tmp_path: Path, outside: Path) -> None:
     (tmp_path / "dist").symlink_to(outside)
-    output = DirectoryOutput(tmp_path / "dist")
+    output = OutputDirectory(tmp_path / "dist")
     output.prepare()
     write(output, "a")
     output.close()
@@ -98,10 +98,10 @@ def test_the_directory_itself_may_be_a_symlink(tmp_path: Path, outside: Path) ->
 def test_the_directory_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "dist").write_text("")
     with pytest.raises(FileExistsError):
-        DirectoryOutput(tmp_path / "dist").prepare()
+        OutputDirectory(tmp_path / "dist").prepare()
 
 
-def test_a_file_is_there_when_it_is_complete(output: DirectoryOutput, root: Path) -> None:
+def test_a_file_is_there_when_it_is_complete(output: OutputDirectory, root: Path) -> None:
     (root / "a").write_text("old")
     part = output.create(file("a", 6))
     part.write(b"new")
@@ -114,7 +114,7 @@ def test_a_file_is_there_when_it_is_complete(output: DirectoryOutput, root: Path
     assert seen(root) == [Seen("a", 0o100644, b"newest")]
 
 
-def test_a_file_that_is_not_completed_leaves_nothing(output: DirectoryOutput, root: Path) -> None:
+def test_a_file_that_is_not_completed_leaves_nothing(output: OutputDirectory, root: Path) -> None:
     (root / "a").write_text("old")
     for path in ("a", "b"):
         part = output.create(file(path, 6, 0o600))
@@ -124,7 +124,7 @@ def test_a_file_that_is_not_completed_leaves_nothing(output: DirectoryOutput, ro
     assert (root / "a").read_text() == "old"
 
 
-def test_what_is_there_is_kept_unless_it_has_the_same_name(output: DirectoryOutput, root: Path) -> None:
+def test_what_is_there_is_kept_unless_it_has_the_same_name(output: OutputDirectory, root: Path) -> None:
     (root / "d").mkdir()
     (root / "d/other").write_text("kept")
     (root / "d/same").write_text("old")
@@ -137,7 +137,7 @@ def test_what_is_there_is_kept_unless_it_has_the_same_name(output: DirectoryOutp
 
 
 def test_a_file_with_other_names_is_replaced_not_written_to(
-    output: DirectoryOutput, root: Path, outside: Path
+    output: OutputDirectory, root: Path, outside: Path
 ) -> None:
     (root / "a").hardlink_to(outside / "kept")
     write(output, "a")
@@ -145,13 +145,13 @@ def test_a_file_with_other_names_is_replaced_not_written_to(
     assert (root / "a").read_text() == "new"
 
 
-def test_a_directory_that_cannot_be_written_to_is_made_writable(output: DirectoryOutput, root: Path) -> None:
+def test_a_directory_that_cannot_be_written_to_is_made_writable(output: OutputDirectory, root: Path) -> None:
     (root / "d").mkdir(0o500)
     output.directory(directory("d"))
     assert stat.S_IMODE((root / "d").stat().st_mode) == 0o700
 
 
-MAKES: dict[str, Callable[[DirectoryOutput, str], None]] = {
+MAKES: dict[str, Callable[[OutputDirectory, str], None]] = {
     "file": write,
     "directory": lambda output, path: output.directory(directory(path)),
     "symlink": lambda output, path: output.symlink(symlink(path, "new")),
@@ -172,7 +172,7 @@ TYPES = {"file": stat.S_IFREG, "link": stat.S_IFREG, "directory": stat.S_IFDIR, 
 @pytest.mark.parametrize("there", IN_THE_WAY)
 @pytest.mark.parametrize("made", MAKES)
 def test_what_is_in_the_way_is_replaced(
-    output: DirectoryOutput, root: Path, outside: Path, made: str, there: str
+    output: OutputDirectory, root: Path, outside: Path, made: str, there: str
 ) -> None:
     write(output, "file")
     output.directory(directory("d"))
@@ -185,12 +185,12 @@ def test_what_is_in_the_way_is_replaced(
 
 @pytest.mark.parametrize("made", ["file", "symlink", "link"])
 def test_a_directory_with_something_in_it_is_not_deleted(
-    output: DirectoryOutput, root: Path, made: str
+    output: OutputDirectory, root: Path, made: str
 ) -> None:
     write(output, "file")
     (root / "x").mkdir()
     (root / "x/kept").touch()
-    with pytest.raises(OSError, match="a directory is in the way that is not empty: 'x'"):
+    with pytest.raises(OSError, match="a directory that is not empty is in the way: 'x'"):
         MAKES[made](output, "x")
     assert [each.path for each in seen(root)] == ["file", "x", "x/kept"]
 
@@ -198,10 +198,10 @@ def test_a_directory_with_something_in_it_is_not_deleted(
 @pytest.mark.parametrize("made", MAKES)
 @pytest.mark.parametrize("swapped", ["d", "d/e"])
 def test_a_directory_that_is_swapped_for_a_symlink_is_not_followed(
-    output: DirectoryOutput, root: Path, outside: Path, made: str, swapped: str
+    output: OutputDirectory, root: Path, outside: Path, made: str, swapped: str
 ) -> None:
     swap(output, root, outside, swapped, used="other")
-    with pytest.raises(OSError, match=r"no directory to write to \(Not a directory\): 'd/e'"):
+    with pytest.raises(OSError, match=r"cannot write into this directory \(Not a directory\): 'd/e'"):
         MAKES[made](output, "d/e/x")
     assert [each.path for each in seen(outside)] == ["e", "kept"]
 
@@ -209,7 +209,7 @@ def test_a_directory_that_is_swapped_for_a_symlink_is_not_followed(
 @pytest.mark.parametrize("made", MAKES)
 @pytest.mark.parametrize("swapped", ["d", "d/e"])
 def test_a_directory_that_is_swapped_while_it_is_open_is_written_to_where_it_is(
-    output: DirectoryOutput, root: Path, outside: Path, made: str, swapped: str
+    output: OutputDirectory, root: Path, outside: Path, made: str, swapped: str
 ) -> None:
     swap(output, root, outside, swapped, used="d/e")
     MAKES[made](output, "d/e/x")
@@ -217,7 +217,7 @@ def test_a_directory_that_is_swapped_while_it_is_open_is_written_to_where_it_is(
     assert [each.path for each in seen(outside)] == ["e", "kept"]
 
 
-def swap(output: DirectoryOutput, root: Path, outside: Path, swapped: str, *, used: str) -> None:
+def swap(output: OutputDirectory, root: Path, outside: Path, swapped: str, *, used: str) -> None:
     """Put a symlink in the place of a directory; another directory is the one that was used last."""
     (outside / "e").mkdir()
     write(output, "file")
@@ -229,7 +229,7 @@ def swap(output: DirectoryOutput, root: Path, outside: Path, swapped: str, *, us
 
 
 def test_a_directory_is_swapped_while_a_file_in_it_is_written(
-    output: DirectoryOutput, root: Path, outside: Path
+    output: OutputDirectory, root: Path, outside: Path
 ) -> None:
     output.directory(directory("d"))
     part = output.create(file("d/kept", 3))
@@ -243,20 +243,20 @@ def test_a_directory_is_swapped_while_a_file_in_it_is_written(
 
 @pytest.mark.parametrize("path", ["d", "d/e"])
 def test_a_symlink_in_place_of_a_directory_gets_no_mode(
-    output: DirectoryOutput, root: Path, outside: Path, path: str
+    output: OutputDirectory, root: Path, outside: Path, path: str
 ) -> None:
     (outside / "e").mkdir()
     before = outside.stat().st_mode
     output.directory(directory("d"))
     (root / "d").rmdir()
     (root / "d").symlink_to(outside)
-    with pytest.raises(OSError, match="no directory to write to"):
+    with pytest.raises(OSError, match="cannot write into this directory"):
         output.settle(directory(path, 0o777))
     assert outside.stat().st_mode == before
 
 
 def test_a_symlink_appears_between_looking_and_making(
-    output: DirectoryOutput, root: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+    output: OutputDirectory, root: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "x").touch()
     unlink = os.unlink
@@ -272,7 +272,7 @@ def test_a_symlink_appears_between_looking_and_making(
 
 
 def test_a_file_appears_under_the_temporary_name(
-    output: DirectoryOutput, root: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+    output: OutputDirectory, root: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dockerproto_local.output_directory._temporary_name", lambda: ".dockerproto-guessed")
     (root / ".dockerproto-guessed").symlink_to(outside / "kept")
@@ -284,7 +284,7 @@ def test_a_file_appears_under_the_temporary_name(
 
 
 def test_a_link_to_what_it_is_already(
-    output: DirectoryOutput, root: Path, monkeypatch: pytest.MonkeyPatch
+    output: OutputDirectory, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(output, "a")
     link_them = os.link
@@ -299,7 +299,7 @@ def test_a_link_to_what_it_is_already(
 
 
 def test_a_directory_that_may_not_be_read(
-    output: DirectoryOutput, monkeypatch: pytest.MonkeyPatch, root: Path
+    output: OutputDirectory, monkeypatch: pytest.MonkeyPatch, root: Path
 ) -> None:
     (root / "d").mkdir()
 
@@ -347,7 +347,7 @@ def test_a_tar_in_place_of_what_a_symlink_points_to(tmp_path: Path, outside: Pat
 @pytest.mark.parametrize("there", ["pipe", "empty directory"])
 def test_a_tar_is_not_put_in_place_of_what_is_no_file(tmp_path: Path, there: str) -> None:
     IN_THE_WAY[there](tmp_path / "out.tar", tmp_path)
-    with pytest.raises(OSError, match="No regular file"):
+    with pytest.raises(OSError, match="Not a regular file"):
         create_tar(tmp_path / "out.tar")
     assert listing(tmp_path) == ["out.tar"]
 

@@ -197,38 +197,41 @@ def test_a_sparse_file(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[bytes, str]] = {
-    "no tar": (b"FROM scratch\n" * 100, "the tar of the context cannot be read: "),
+    "no tar": (b"FROM scratch\n" * 100, "cannot read the tar of the build context: "),
     "nothing": (b"", "empty file"),
-    "short": (b"FROM scratch\n", "the tar of the context cannot be read: "),
-    "above": (tar(member("a/../../b")), "'a/../../b' may lead out of the context"),
-    "linked above": (tar(member("a", type=tarfile.LNKTYPE, linkname="../b")), "'../b' may lead out"),
-    "linked to nothing": (tar(member("a", type=tarfile.LNKTYPE, linkname="b")), "which is no file before it"),
-    "linked to nothing at all": (tar(member("a", type=tarfile.LNKTYPE)), "which is no file before it"),
-    "below a file": (tar(member("a"), member("a/b")), "'a/b' is below 'a', which is no directory"),
+    "short": (b"FROM scratch\n", "cannot read the tar of the build context: "),
+    "above": (tar(member("a/../../b")), "'a/../../b' must not contain '..'"),
+    "linked above": (tar(member("a", type=tarfile.LNKTYPE, linkname="../b")), "'../b' must not contain"),
+    "linked to nothing": (
+        tar(member("a", type=tarfile.LNKTYPE, linkname="b")),
+        "which is not a file before it",
+    ),
+    "linked to nothing at all": (tar(member("a", type=tarfile.LNKTYPE)), "which is not a file before it"),
+    "below a file": (tar(member("a"), member("a/b")), "'a/b' is below 'a', which is not a directory"),
     "below a symlink": (
         tar(member("a", type=tarfile.SYMTYPE, linkname="/etc"), member("a/b")),
-        "which is no directory",
+        "which is not a directory",
     ),
     "cut in a file": (tar(member("a", bytes(5000)))[:4000], "unexpected end of data"),
-    "cut in a header": (tar(member("a"))[:300], "cannot be read"),
-    "cut in a later header": (tar(member("a"), member("b"))[:700], "cannot be read"),
+    "cut in a header": (tar(member("a"))[:300], "cannot read the tar"),
+    "cut in a later header": (tar(member("a"), member("b"))[:700], "cannot read the tar"),
     "damaged": (
         tar(member("a"))[:512] + b"x" * 512 + tar(member("b")),
-        "the header at byte 512 is damaged",
+        "damaged header at byte 512",
     ),
     "cut gzip": (gzip.compress(SMALL)[:-10], "end-of-stream marker"),
-    "damaged gzip": (gzip.compress(SMALL)[:20] + bytes(100), "cannot be read"),
+    "damaged gzip": (gzip.compress(SMALL)[:20] + bytes(100), "cannot read the tar"),
     "cut xz": (lzma.compress(SMALL)[:-20], "end-of-stream marker"),
-    "damaged xz": (lzma.compress(SMALL)[:30] + bytes(100), "cannot be read"),
+    "damaged xz": (lzma.compress(SMALL)[:30] + bytes(100), "cannot read the tar"),
     "cut bzip2": (bz2.compress(SMALL)[:-10], "end-of-stream marker"),
-    "damaged bzip2": (bz2.compress(SMALL)[:30] + bytes(100), "cannot be read"),
-    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "compressed by Zstandard, which is not supported"),
+    "damaged bzip2": (bz2.compress(SMALL)[:30] + bytes(100), "cannot read the tar"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "Zstandard compression is not supported"),
 }
 
 
 @pytest.mark.parametrize(("data", "message"), BAD.values(), ids=BAD)
 def test_what_cannot_be_unpacked(data: bytes, message: str) -> None:
-    with pytest.raises(UploadFailed, match="the tar of the context cannot be read") as raised:
+    with pytest.raises(UploadFailed, match="cannot read the tar of the build context") as raised:
         TarFiles(data)
     assert message in raised.value.message
     assert raised.value.__cause__ is not None
@@ -253,7 +256,7 @@ def test_a_tar_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
     files = TarFiles(path)
     path.write_bytes(path.read_bytes()[:5000])
     opened = files.open("a")
-    with pytest.raises(OSError, match="ends before 'a' does"):
+    with pytest.raises(OSError, match="is truncated in 'a'"):
         opened.read(10_000)
     opened.close()
     files.close()

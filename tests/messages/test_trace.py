@@ -142,7 +142,7 @@ def test_a_time_has_nanoseconds() -> None:
         ("a", "a trace that is no base64: 'a'"),
         ("a===", "a trace that is no base64: "),
         ("é", "a trace that is no base64: 'é'"),
-        ("CgE=", "a protobuf message ends in the middle of a field"),
+        ("CgE=", "a protobuf message is truncated"),
     ],
 )
 def test_what_is_no_trace_is_refused(aux: object, message: str) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from dockerproto.buildkit.grpc import GRPC, Over, Received
+from dockerproto.buildkit.grpc import GRPC, CallEnded, MessageReceived
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep, Services, Status
-from dockerproto.buildkit.session import Call, Session
+from dockerproto.buildkit.session import ServedCall, Session
 from dockerproto.transport.network import run
 from tests.testbed.steps import Exchange
 from tests.testbed.wire import Wire
@@ -54,15 +54,15 @@ class Engine:
 
     def carry(self) -> bool:
         """Carry bytes in both directions, if there are any."""
-        there = self.grpc.take()
+        there = self.grpc.data_to_send()
         for piece in self._pieces(there):
             self.session.feed(piece)
-        back = self.session.take()
+        back = self.session.data_to_send()
         for event in self.grpc.feed(back):
-            if isinstance(event, Received):
+            if isinstance(event, MessageReceived):
                 self.messages[event.stream].append(event.message)
-                self.grpc.consumed(event.stream, event.message)
-            elif isinstance(event, Over):
+                self.grpc.acknowledge(event.stream, event.message)
+            elif isinstance(event, CallEnded):
                 self.statuses[event.stream] = event.status
         return bool(there or back)
 
@@ -73,7 +73,7 @@ class Engine:
             self.do(*following)
         return following is not None
 
-    def do(self, call: Call, step: BlockingStep | AsyncStep) -> None:
+    def do(self, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         """Do a step, and hand in what comes of it."""
         try:
             result = (
@@ -108,7 +108,7 @@ class Speaking:
         self.messages[stream] = []
         for message in messages:
             self.grpc.send(stream, message)
-        self.wire.send(self.grpc.take())
+        self.wire.send(self.grpc.data_to_send())
         return stream
 
     def end(self, stream: int) -> tuple[list[bytes], Status]:
@@ -119,12 +119,12 @@ class Speaking:
 
     def hear(self) -> None:
         """Send what is to be sent, and take what comes then."""
-        self.wire.send(self.grpc.take())
+        self.wire.send(self.grpc.data_to_send())
         for event in self.grpc.feed(self.wire.some(2**16)):
-            if isinstance(event, Received):
+            if isinstance(event, MessageReceived):
                 self.messages[event.stream].append(event.message)
-                self.grpc.consumed(event.stream, event.message)
-            elif isinstance(event, Over):
+                self.grpc.acknowledge(event.stream, event.message)
+            elif isinstance(event, CallEnded):
                 self.statuses[event.stream] = event.status
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Kind, Packet
+from dockerproto.buildkit.fsutil import Packet, PacketType
 from dockerproto.buildkit.handler import BlockingStep, Handler, Status, Step
 from dockerproto.buildkit.receiver import TreeReceiver
 from dockerproto.buildkit.selection import Selection
-from dockerproto.buildkit.sender import Sender
+from dockerproto.buildkit.sender import FileSender
 from dockerproto.transport.files import Destination, FileSystem
 
 ALL = Selection()
@@ -52,19 +52,19 @@ def feed(handler: Handler, *sent: Packet) -> list[Packet]:
 
 
 def request(identifier: int) -> Packet:
-    return Packet(type=Kind.REQ, ID=identifier)
+    return Packet(type=PacketType.REQ, ID=identifier)
 
 
 def data(identifier: int, content: bytes = b"") -> Packet:
-    return Packet(type=Kind.DATA, ID=identifier, data=content)
+    return Packet(type=PacketType.DATA, ID=identifier, data=content)
 
 
-FIN = Packet(type=Kind.FIN)
+FIN = Packet(type=PacketType.FIN)
 
 
 def copy(files: FileSystem, destination: Destination, selection: Selection = ALL) -> TreeReceiver:
     """Send files from one side to the other, until both have ended."""
-    sender, receiver = Sender(files, selection), TreeReceiver(destination)
+    sender, receiver = FileSender(files, selection), TreeReceiver(destination)
     ended = [False, False]
     try:
         while not all(ended):

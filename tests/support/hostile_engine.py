@@ -20,19 +20,19 @@ from h2.settings import SettingCodes
 from hpack import Encoder
 
 from dockerproto import DockerError
-from dockerproto.buildkit.filesystem import Tree
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, stat_of
+from dockerproto.buildkit.fsutil import BytesMessage, Packet, entry_to_stat
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep, Services
 from dockerproto.buildkit.messages import GetSecretRequest
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.sender import file_sync
 from dockerproto.buildkit.services import auth, health, secrets
-from dockerproto.buildkit.session import Call
+from dockerproto.buildkit.session import ServedCall
 from dockerproto.buildkit.ssh import ssh
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.errors import ProtocolViolated
 from dockerproto.messages.trace import StatusResponse, decode_trace
 from dockerproto.protobuf.codec import ProtoMessage
+from dockerproto.transport.file_tree import FileTree
 from tests.support.calling import Engine
 from tests.support.filesync import FIN, MemoryFile, MemoryOutput, data, directory, file, link, symlink
 from tests.support.hostile_messages import Choices, framed, message, metadata
@@ -75,9 +75,11 @@ class Agent:
         """Do nothing."""
 
 
-def context() -> Tree:
+def context() -> FileTree:
     """Return what is offered as a context: a little of everything."""
-    tree = Tree.of({"Dockerfile": b"FROM x", "a": b"1" * 70_000, "d/a": b"", "d/e/f": b"23", "\udcff": b"4"})
+    tree = FileTree.of(
+        {"Dockerfile": b"FROM x", "a": b"1" * 70_000, "d/a": b"", "d/e/f": b"23", "\udcff": b"4"}
+    )
     for entry in (symlink("link", "d"), symlink("loop", "loop"), symlink("out", "../../etc"), link("h", "a")):
         tree.add(entry)
     tree.add(file("gone", 5))  # its content is nowhere
@@ -113,7 +115,7 @@ class Served:
         """Do all steps, and return what is to be sent."""
         out, stepped, more = bytearray(), True, b""
         while stepped or more:
-            stepped, more = self._step(), self.session.take()
+            stepped, more = self._step(), self.session.data_to_send()
             out += more
             self._budget -= 1
             assert self._budget > 0, "it does not come to an end"
@@ -121,7 +123,7 @@ class Served:
 
     def _step(self) -> bool:
         """Have a step of each call begun that has one, then do them: the last one is over first."""
-        begun: list[tuple[Call, BlockingStep | AsyncStep]] = []
+        begun: list[tuple[ServedCall, BlockingStep | AsyncStep]] = []
         while (following := self.session.advance()) is not None:
             begun.append(following)
         for call, step in reversed(begun):
@@ -155,7 +157,7 @@ class Served:
             **health(),
             **auth(find, bytes(32)),
             **secrets({"token": b"hush", "": bytes(70_000)}),
-            **file_sync({"context": tree, "dockerfile": Tree.of({"Dockerfile": b"FROM x"})}),
+            **file_sync({"context": tree, "dockerfile": FileTree.of({"Dockerfile": b"FROM x"})}),
             **file_send(self._receiver),
             **ssh({"default": "/agent"}, agent),
         }
@@ -344,7 +346,7 @@ def outputs(choices: Choices) -> None:
     """Send the output of a build, as an honest engine does but for some messages."""
     served = Served(choices)
     entries = [directory("d"), file("d/a", 3), file("d/b"), link("d/h", "d/a"), symlink("l", "d")]
-    honest = [Packet(stat=stat_of(entry)) for entry in entries]
+    honest = [Packet(stat=entry_to_stat(entry)) for entry in entries]
     honest += [Packet(), data(1, b"123"), data(1), data(2), FIN]
     sent = [
         message(choices) if choices.maybe(8) else each.encode() for each in honest if not choices.maybe(16)

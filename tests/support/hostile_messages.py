@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from dockerproto.buildkit.fsutil import BytesMessage, Kind, Packet, Stat
+from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat
 from dockerproto.buildkit.messages import GetSecretRequest
 from dockerproto.protobuf.codec import ProtoMessage
 
@@ -101,7 +101,18 @@ class Choices:
 
 def packet(choices: Choices) -> ProtoMessage:
     """Make a packet of files."""
-    kind = choices.pick((Kind.STAT, Kind.STAT, Kind.REQ, Kind.DATA, Kind.FIN, Kind.ERR, Kind.STAT, 7))
+    kind = choices.pick(
+        (
+            PacketType.STAT,
+            PacketType.STAT,
+            PacketType.REQ,
+            PacketType.DATA,
+            PacketType.FIN,
+            PacketType.ERR,
+            PacketType.STAT,
+            7,
+        )
+    )
     stat = Stat(
         path=choices.pick(PATHS),
         mode=choices.pick(MODES),
@@ -111,9 +122,9 @@ def packet(choices: Choices) -> ProtoMessage:
     )
     return Packet(
         type=kind,
-        stat=stat if kind == Kind.STAT and not choices.maybe(4) else None,
+        stat=stat if kind == PacketType.STAT and not choices.maybe(4) else None,
         ID=choices.pick(NUMBERS[:11]),
-        data=choices.text() if kind in (Kind.DATA, Kind.ERR) else b"",
+        data=choices.text() if kind in (PacketType.DATA, PacketType.ERR) else b"",
     )
 
 

@@ -7,7 +7,7 @@ import os
 import stat
 from typing import BinaryIO, Final
 
-from dockerproto.buildkit.filesystem import in_order
+from dockerproto.buildcontext.paths import in_order
 from dockerproto.transport.files import Node
 from dockerproto_local.walk import entry_from_stat
 
@@ -22,7 +22,7 @@ class Directory:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._root: Final = os.fspath(path)
+        self._root = os.fspath(path)
 
     def names(self, path: str, /) -> list[str]:
         """Return the names in a directory; none if it has vanished."""

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from dockerproto.sources import Source
 from dockerproto_local.directory import Directory
-from dockerproto_local.output_directory import DirectoryOutput, PartialFile, create_tar
+from dockerproto_local.output_directory import OutputDirectory, PartialFile, create_tar
 from dockerproto_local.tarfiles import TarFiles
 
 
@@ -36,9 +36,9 @@ class LocalDisk:
         """Return a file that nobody else sees."""
         return cast("BinaryIO", tempfile.TemporaryFile())  # it is one, in all but its type
 
-    def tree(self, path: str, /) -> DirectoryOutput:
+    def tree(self, path: str, /) -> OutputDirectory:
         """Return a directory as what a tree is written to."""
-        return DirectoryOutput(path)
+        return OutputDirectory(path)
 
     def file(self, path: str, /) -> PartialFile:
         """Begin to write a file."""

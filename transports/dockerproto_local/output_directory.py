@@ -1,8 +1,8 @@
-"""Where the output of a build is written: into a directory, or as a tar.
+"""Write the output of a build into a directory, or as a tar.
 
-Everything is done relative to directories that are open, a name at a time, and no symlink is followed: one
-that is put in the way meanwhile is an error. What is written has a name of its own, beginning with
-``.dockerproto-``, until it is complete; then it replaces what was there.
+All work is relative to open directories, one name at a time, and no symlink is followed: a symlink that
+appears meanwhile is an error. A file is written under a temporary name that begins with ``.dockerproto-``;
+when it is complete, it replaces what was there.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from dockerproto.buildcontext.entry import FileEntry
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_DIRECTORY: Final = (errno.ENOTDIR, errno.ELOOP)
-"""What systems say of a symlink, where a directory is wanted."""
+_NOT_A_DIRECTORY: Final = (errno.ENOTDIR, errno.ELOOP)
+"""Errors of systems for a symlink where a directory is expected."""
 _CLOSED: Final = -1
 
 
 class PartialFile:
-    """A file that nobody sees under its name until it is complete.
+    """A file that has a temporary name until it is complete.
 
     Args:
-        directory: The directory that it is in, open; it is closed with the file.
-        name: Its name there.
-        finish: What is done to it when all of it is there, by its descriptor.
-        mode: Its permissions until then.
+        directory: Descriptor of its directory, which is closed with the file.
+        name: Final name in the directory.
+        finish: Called with the file's descriptor when the file is complete.
+        mode: Permissions until then.
     """
 
     def __init__(self, directory: int, name: str, finish: Callable[[int], None], mode: int = 0o600) -> None:
         self._directory = directory
-        self._name: Final = name
-        self._finish: Final = finish
-        self._temporary: Final = _temporary_name()
+        self._name = name
+        self._set_metadata = finish
+        self._temporary = _temporary_name()
         try:
             self._file = os.open(self._temporary, _NEW, mode, dir_fd=directory)
         except BaseException:
@@ -50,21 +50,21 @@ class PartialFile:
             raise
 
     def write(self, data: bytes, /) -> None:
-        """Add to it. Raises OSError."""
+        """Append data. Raises OSError."""
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
 
     def commit(self) -> None:
-        """Give it its name. Raises OSError."""
-        self._finish(self._file)
+        """Finish the file and give it its final name. Raises OSError."""
+        self._set_metadata(self._file)
         _replace(self._directory, self._temporary, self._name)
         self._close()
 
     def discard(self) -> None:
-        """Remove it."""
+        """Remove the file."""
         try:
-            _remove(self._directory, self._temporary)
+            _unlink(self._directory, self._temporary)
         finally:
             self._close()
 
@@ -74,66 +74,66 @@ class PartialFile:
 
 
 def create_tar(path: str | os.PathLike[str]) -> PartialFile:
-    """Begin a tar. A file that is there keeps its permissions; a symlink to one is kept.
+    """Open a tar for writing. An existing file keeps its permissions; a symlink to a file stays.
 
     Raises:
-        OSError: It cannot be made, or what is there is no file.
+        OSError: The file cannot be created, or something other than a file is there.
     """
     target = Path(os.path.realpath(path))
-    finish: Callable[[int], None] = _leave
+    finish: Callable[[int], None] = _keep_as_is
     with suppress(FileNotFoundError):
         mode = target.stat().st_mode
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "No regular file", str(path))
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
         finish = partial(os.fchmod, mode=stat.S_IMODE(mode))
     directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     return PartialFile(directory, target.name, finish, 0o666)
 
 
-class DirectoryOutput:
+class OutputDirectory:
     """A directory that a tree is written to; see `dockerproto.buildkit.receiver.Destination`.
 
     Args:
-        path: The directory, which is made if it is not there.
+        path: The directory, which is created if it does not exist.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path: Final = Path(path)
+        self._path = Path(path)
         self._root = _CLOSED
-        self._near = _Near()
+        self._last = _OpenDirectory()
 
     def prepare(self) -> None:
-        """Make the directory, if it is not there, and open it."""
+        """Open the directory, creating it if it does not exist."""
         self._path.mkdir(parents=True, exist_ok=True)
         self._root = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def directory(self, entry: FileEntry, /) -> None:
-        """Make a directory that can be written to, unless there is one."""
-        parent, name = self._place(entry.path)
+        """Create a writable directory, unless it exists."""
+        parent, name = self._locate(entry.path)
         try:
             os.mkdir(name, 0o700, dir_fd=parent)
         except FileExistsError:
-            _make_way(parent, name)
+            _replace_by_directory(parent, name)
 
     def symlink(self, entry: FileEntry, /) -> None:
-        """Make a symlink."""
-        parent, name = self._place(entry.path)
+        """Create a symlink."""
+        parent, name = self._locate(entry.path)
         temporary = _temporary_name()
         os.symlink(entry.target, temporary, dir_fd=parent)
         os.utime(temporary, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
         _replace(parent, temporary, name)
 
     def create(self, entry: FileEntry, /) -> PartialFile:
-        """Begin a regular file."""
-        parent, name = self._place(entry.path)
-        return PartialFile(os.dup(parent), name, partial(_finish, entry))
+        """Open a regular file for writing."""
+        parent, name = self._locate(entry.path)
+        return PartialFile(os.dup(parent), name, partial(_set_metadata, entry))
 
     def link(self, entry: FileEntry, /) -> None:
-        """Make a hard link to a file that was written before."""
-        directory, target = self._place(entry.target)
+        """Create a hard link to a file that was written before."""
+        directory, target = self._locate(entry.target)
         source = os.dup(directory)
         try:
-            parent, name = self._place(entry.path)
+            parent, name = self._locate(entry.path)
             temporary = _temporary_name()
             os.link(target, temporary, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
             _replace(parent, temporary, name)
@@ -141,46 +141,48 @@ class DirectoryOutput:
             os.close(source)
 
     def settle(self, entry: FileEntry, /) -> None:
-        """Give a directory its mode and time, as everything is in it."""
-        _finish(entry, self._open(entry.path))
+        """Set the mode and time of a directory that has all its contents."""
+        _set_metadata(entry, self._open(entry.path))
 
     def close(self) -> None:
-        """Let go of the directory."""
-        self._near.close()
+        """Close the directory."""
+        self._last.close()
         if self._root != _CLOSED:
             os.close(self._root)
         self._root = _CLOSED
 
-    def _place(self, path: str) -> tuple[int, str]:
-        """Return the directory that a path is in, open until the next call, and its name there."""
+    def _locate(self, path: str) -> tuple[int, str]:
+        """Return the open directory of a path, valid until the next call, and the name in it."""
         directory, _, name = path.rpartition("/")
         return self._open(directory), name
 
     def _open(self, path: str) -> int:
-        """Return a directory, open until the next call."""
+        """Return an open directory, valid until the next call."""
         if not path:
             return self._root
-        if self._near.path != path:
-            found = _Near(path, self._walk(path))
-            self._near.close()
-            self._near = found
-        return self._near.descriptor
+        if self._last.path != path:
+            opened = _OpenDirectory(path, self._open_path(path))
+            self._last.close()
+            self._last = opened
+        return self._last.descriptor
 
-    def _walk(self, path: str) -> int:
+    def _open_path(self, path: str) -> int:
         current = os.dup(self._root)
         for name in path.split("/"):
             try:
                 following = os.open(name, _DIRECTORY, dir_fd=current)
             except OSError as error:
-                raise OSError(error.errno, f"no directory to write to ({error.strerror})", path) from error
+                raise OSError(
+                    error.errno, f"cannot write into this directory ({error.strerror})", path
+                ) from error
             finally:
                 os.close(current)
             current = following
         return current
 
 
-class _Near(Struct, frozen=True):
-    """The directory in which something was done last."""
+class _OpenDirectory(Struct, frozen=True):
+    """The directory that was used last, kept open because the next entry is likely in it too."""
 
     path: str = ""
     descriptor: int = _CLOSED
@@ -190,12 +192,12 @@ class _Near(Struct, frozen=True):
             os.close(self.descriptor)
 
 
-def _make_way(parent: int, name: str) -> None:
-    """Make a directory where something is: a directory is kept, anything else replaced."""
+def _replace_by_directory(parent: int, name: str) -> None:
+    """Make a directory where something exists: a directory is kept, anything else is replaced."""
     try:
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     except OSError as error:
-        if error.errno not in _NO_DIRECTORY:
+        if error.errno not in _NOT_A_DIRECTORY:
             raise
         os.unlink(name, dir_fd=parent)
         os.mkdir(name, 0o700, dir_fd=parent)
@@ -209,12 +211,12 @@ def _make_way(parent: int, name: str) -> None:
 
 
 def _replace(directory: int, temporary: str, name: str) -> None:
-    """Give something that is complete its name; remove it if that cannot be."""
+    """Give a complete file its final name; remove it if that fails."""
     try:
         _rename(directory, temporary, name)
     finally:
-        # It is there still if that failed, or if both are names of one file.
-        _remove(directory, temporary)
+        # The temporary name still exists if renaming failed, or if both were names of the same file.
+        _unlink(directory, temporary)
 
 
 def _rename(directory: int, temporary: str, name: str) -> None:
@@ -224,22 +226,22 @@ def _rename(directory: int, temporary: str, name: str) -> None:
         try:
             os.rmdir(name, dir_fd=directory)
         except OSError as error:
-            raise OSError(error.errno, "a directory is in the way that is not empty", name) from error
+            raise OSError(error.errno, "a directory that is not empty is in the way", name) from error
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
 
 
-def _remove(directory: int, name: str) -> None:
+def _unlink(directory: int, name: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
 
 
-def _finish(entry: FileEntry, descriptor: int) -> None:
+def _set_metadata(entry: FileEntry, descriptor: int) -> None:
     os.fchmod(descriptor, stat.S_IMODE(entry.mode))
     os.utime(descriptor, ns=(entry.mtime, entry.mtime))
 
 
-def _leave(_: int) -> None:
-    """Do nothing to a file."""
+def _keep_as_is(_: int) -> None:
+    """Leave a file's metadata alone."""
 
 
 def _temporary_name() -> str:

@@ -1,7 +1,7 @@
-"""A tar as the file system of a context: its members are the files, as if it had been unpacked.
+"""A tar as the file system of a build context: its members appear as if the tar were unpacked.
 
-Its headers are read once; contents are read when they are asked for. What is compressed, or cannot be
-read from any place, is put into a temporary file first.
+Headers are read once; contents are read on demand. A tar that is compressed or not seekable is first copied
+into a temporary file.
 """
 
 from __future__ import annotations
@@ -21,145 +21,147 @@ from threading import Lock
 from typing import IO, BinaryIO, Final, cast
 
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.filesystem import Tree
 from dockerproto.errors import UploadFailed
 from dockerproto.sources import Source
+from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.files import Opened
 
-PIECE: Final = 256 * 2**10
-"""How many bytes are copied at once into a temporary file."""
+CHUNK_SIZE: Final = 256 * 2**10
+"""Bytes copied at once into a temporary file."""
 _BLOCK: Final = 512
-_TYPES: Final = {
+_FILE_TYPES: Final = {
     tarfile.DIRTYPE: stat.S_IFDIR,
     tarfile.SYMTYPE: stat.S_IFLNK,
     tarfile.CHRTYPE: stat.S_IFCHR,
     tarfile.BLKTYPE: stat.S_IFBLK,
     tarfile.FIFOTYPE: stat.S_IFIFO,
 }
-_COMPRESSED: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
-    b"\x1f\x8b": lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file)),  # it reads, as they do
+_DECOMPRESSORS: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
+    b"\x1f\x8b": lambda file: cast(
+        "IO[bytes]", gzip.GzipFile(fileobj=file)
+    ),  # GzipFile is no IO[bytes], but reads like one
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _LONGEST_MAGIC: Final = 6
-_BROKEN: Final = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
+_READ_ERRORS: Final = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
 
-class TarFiles(Tree):
+class TarFiles(FileTree):
     """The files in a tar. Close it when the build is over.
 
     Args:
-        source: The tar, plain or compressed by gzip, bzip2 or xz. A file that can be read from any place
-            is read from where it is, and must not be used meanwhile; it is not closed.
+        source: The tar, plain or compressed by gzip, bzip2 or xz. A seekable file is read in place; it must
+            not be used meanwhile, and is not closed.
 
     Raises:
-        UploadFailed: It cannot be read, or it is no tar, or has what cannot be unpacked.
+        UploadFailed: The tar cannot be read, is malformed, or has a member that cannot be unpacked.
     """
 
     def __init__(self, source: Source) -> None:
         super().__init__()
-        self._lock: Final = Lock()
-        self._opened: Final[list[IO[bytes]]] = []
+        self._lock = Lock()
+        self._owned_files: list[IO[bytes]] = []
         try:
-            self._read(self._plain(self._seekable(source)))
-        except _BROKEN as error:
+            self._read_headers(self._decompress(self._make_seekable(source)))
+        except _READ_ERRORS as error:
             self.close()
-            raise UploadFailed(0, f"the tar of the context cannot be read: {error}") from error
+            raise UploadFailed(0, f"cannot read the tar of the build context: {error}") from error
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Close what was opened, and remove the temporary file."""
-        while self._opened:
-            self._opened.pop().close()
+        """Close all files opened here, and remove the temporary file."""
+        while self._owned_files:
+            self._owned_files.pop().close()
 
-    def _seekable(self, source: Source) -> IO[bytes]:
-        """Return a file that can be read from any place."""
+    def _make_seekable(self, source: Source) -> IO[bytes]:
+        """Return the source as a seekable file."""
         if isinstance(source, bytes | bytearray | memoryview):
             return BytesIO(source)
         if isinstance(source, str | os.PathLike):
-            self._opened.append(open(source, "rb"))  # noqa: SIM115, PTH123  # it is closed by close
-            return self._opened[-1]
+            self._owned_files.append(open(source, "rb"))  # noqa: SIM115, PTH123  # closed by `close`
+            return self._owned_files[-1]
         if _can_seek(source):
-            return cast("IO[bytes]", source)  # it can, so it is one
-        return self._spooled(_pieces(source))
+            return cast("IO[bytes]", source)  # it is seekable, so it is a file
+        return self._spool(_chunks(source))
 
-    def _plain(self, file: IO[bytes]) -> IO[bytes]:
-        """Return a file that is not compressed."""
+    def _decompress(self, file: IO[bytes]) -> IO[bytes]:
+        """Return the tar as an uncompressed file."""
         start = file.tell()
         head = file.read(_LONGEST_MAGIC)
         file.seek(start)
         if head.startswith(_ZSTANDARD):
-            raise ValueError("it is compressed by Zstandard, which is not supported")
-        for magic, decompress in _COMPRESSED.items():
+            raise ValueError("Zstandard compression is not supported")
+        for magic, decompress in _DECOMPRESSORS.items():
             if head.startswith(magic):
-                return self._spooled(iter(partial(decompress(file).read, PIECE), b""))
+                return self._spool(iter(partial(decompress(file).read, CHUNK_SIZE), b""))
         return file
 
-    def _spooled(self, pieces: Iterable[bytes]) -> BinaryIO:
-        spool = tempfile.TemporaryFile()  # noqa: SIM115  # it is closed by close
-        self._opened.append(spool)
-        for piece in pieces:
-            spool.write(piece)
+    def _spool(self, chunks: Iterable[bytes]) -> BinaryIO:
+        spool = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
+        self._owned_files.append(spool)
+        for chunk in chunks:
+            spool.write(chunk)
         spool.seek(0)
         return spool
 
-    def _read(self, file: IO[bytes]) -> None:
-        """Read the headers."""
-        archive = tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  # the file is closed by close
+    def _read_headers(self, file: IO[bytes]) -> None:
+        """Add an entry for each header."""
+        archive = tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  # its file is closed by `close`
         while (member := archive.next()) is not None:
-            if path := _path(member.name):
-                self.add(_entry(path, member), partial(self._content, archive, member))
-        # The tarfile module takes a damaged header for the end.
+            if path := _clean_path(member.name):
+                self.add(_entry_from_member(path, member), partial(self._open_member, archive, member))
+        # The tarfile module treats a damaged header as the end of the tar.
         file.seek(archive.offset)
         if file.read(_BLOCK).strip(b"\0"):
-            raise ValueError(f"the header at byte {archive.offset} is damaged")
+            raise ValueError(f"damaged header at byte {archive.offset}")
 
-    def _content(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Opened:
-        file = cast("IO[bytes]", archive.extractfile(member))  # there is one, as it is a regular file
-        return _Content(member.name, file, self._lock)
+    def _open_member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Opened:
+        file = cast("IO[bytes]", archive.extractfile(member))  # a regular file has one
+        return _Member(member.name, file, self._lock)
 
 
-class _Content:
-    """A member that is read; several may be, but the file that they are in has one position."""
+class _Member:
+    """An open member; members share the position of the tar's file, so reads hold a lock."""
 
     def __init__(self, name: str, file: IO[bytes], lock: Lock) -> None:
-        self._name: Final = name
-        self._file: Final = file
-        self._lock: Final = lock
+        self._name = name
+        self._file = file
+        self._lock = lock
 
     def read(self, size: int, /) -> bytes:
         with self._lock:
             try:
                 return self._file.read(size)
             except tarfile.ReadError as error:
-                raise OSError(f"the tar of the context ends before {self._name!r} does") from error
+                raise OSError(f"the tar of the build context is truncated in {self._name!r}") from error
 
     def close(self) -> None:
         self._file.close()
 
 
-def _entry(path: str, member: tarfile.TarInfo) -> FileEntry:
-    kind = _TYPES.get(member.type, stat.S_IFREG)
+def _entry_from_member(path: str, member: tarfile.TarInfo) -> FileEntry:
+    file_type = _FILE_TYPES.get(member.type, stat.S_IFREG)
     hard = member.islnk()
     return FileEntry(
         path=path,
-        mode=kind | stat.S_IMODE(member.mode),
-        size=0 if hard or kind != stat.S_IFREG else member.size,
+        mode=file_type | stat.S_IMODE(member.mode),
+        size=0 if hard or file_type != stat.S_IFREG else member.size,
         mtime=int(member.mtime * 10**9),
-        target=_path(member.linkname) if hard else member.linkname if member.issym() else "",
+        target=_clean_path(member.linkname) if hard else member.linkname if member.issym() else "",
         hard=hard,
         device=(member.devmajor, member.devminor),
     )
 
 
-def _path(name: str) -> str:
-    """Return a name as a path below the root, which is the empty path."""
+def _clean_path(name: str) -> str:
+    """Return a name as a path below the root; the root is the empty path."""
     names = [each for each in name.split("/") if each not in ("", ".")]
     if ".." in names:
-        raise ValueError(f"{name!r} may lead out of the context")
+        raise ValueError(f"{name!r} must not contain '..'")
     return "/".join(names)
 
 
@@ -168,8 +170,8 @@ def _can_seek(source: object) -> bool:
     return bool(seekable and seekable())
 
 
-def _pieces(source: Source) -> Iterator[bytes]:
+def _chunks(source: Source) -> Iterator[bytes]:
     read = getattr(source, "read", None)
     if read is not None:
-        return iter(partial(read, PIECE), b"")
-    return iter(cast("Iterable[bytes]", source))  # nothing else is left of a Source
+        return iter(partial(read, CHUNK_SIZE), b"")
+    return iter(cast("Iterable[bytes]", source))  # the only remaining kind of Source

@@ -58,9 +58,9 @@ class _Level:
     """A directory that is being walked."""
 
     def __init__(self, path: str, prefix: str, path_filter: PathFilter, entry: FileEntry | None) -> None:
-        self._children: Final = _sorted_children(path)
-        self._prefix: Final = prefix
-        self._filter: Final = path_filter
+        self._children = _sorted_children(path)
+        self._prefix = prefix
+        self._filter = path_filter
         self.entry: Final = entry
 
     def entries(self, first_paths: _FirstPaths) -> Iterator[tuple[os.DirEntry[str], FileEntry, PathFilter]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from dockerproto.buildkit.filesystem import Tree, parents
+from dockerproto.buildcontext.paths import parents
+from dockerproto.transport.file_tree import FileTree
 from tests.support.filesync import directory, file, link, symlink
 
 
 def test_contents_by_path() -> None:
-    tree = Tree.of({"b/c": b"2", "a": b"1", "b/d/e": b""}, mtime=5)
+    tree = FileTree.of({"b/c": b"2", "a": b"1", "b/d/e": b""}, mtime=5)
     assert tree.names("") == ["a", "b"]
     assert tree.names("b") == ["c", "d"]
     node = tree.look("b/c")
@@ -19,7 +20,7 @@ def test_contents_by_path() -> None:
 
 
 def test_what_is_not_there() -> None:
-    tree = Tree.of({"a": b"1"})
+    tree = FileTree.of({"a": b"1"})
     assert tree.look("b") is tree.look("b/c") is tree.look("a/b") is None
     assert tree.names("b") == tree.names("a") == []
     for path in ("b", "a/b", ""):
@@ -29,11 +30,11 @@ def test_what_is_not_there() -> None:
 
 def test_names_are_in_the_order_of_their_bytes() -> None:
     names = ["A", "a", "a-b", "a.txt", "aa", "\u00e4", "\uffff", "\U00010000", "\udcff"]
-    assert Tree.of(dict.fromkeys(reversed(names), b"")).names("") == names
+    assert FileTree.of(dict.fromkeys(reversed(names), b"")).names("") == names
 
 
 def test_what_comes_later_counts() -> None:
-    tree = Tree.of({"a": b"old", "d/x": b""})
+    tree = FileTree.of({"a": b"old", "d/x": b""})
     tree.add(symlink("a", "b"))
     tree.add(directory("d", 0o700))
     tree.add(file("e"))
@@ -48,7 +49,7 @@ def test_what_comes_later_counts() -> None:
 
 
 def test_a_hard_link_is_another_name_of_what_its_target_is_then() -> None:
-    tree = Tree.of({"a": b"1"})
+    tree = FileTree.of({"a": b"1"})
     tree.add(link("b/c", "a"))
     tree.add(file("a"))
     tree.add(link("d", "b/c"))
@@ -62,15 +63,15 @@ def test_a_hard_link_is_another_name_of_what_its_target_is_then() -> None:
 
 @pytest.mark.parametrize("target", ["nothing", "d", "l"])
 def test_a_hard_link_to_what_is_no_file(target: str) -> None:
-    tree = Tree.of({"d/a": b""})
+    tree = FileTree.of({"d/a": b""})
     tree.add(symlink("l", "d/a"))
-    with pytest.raises(ValueError, match="which is no file before it"):
+    with pytest.raises(ValueError, match="which is not a file before it"):
         tree.add(link("h", target))
 
 
 def test_what_is_below_a_file() -> None:
-    tree = Tree.of({"a/b": b""})
-    with pytest.raises(ValueError, match="'a/b/c' is below 'a/b', which is no directory"):
+    tree = FileTree.of({"a/b": b""})
+    with pytest.raises(ValueError, match="'a/b/c' is below 'a/b', which is not a directory"):
         tree.add(file("a/b/c"))
 
 

@@ -1,0 +1,120 @@
+"""A file system in memory; the contents of its files may be elsewhere.
+
+Paths are looked up one at a time, as in every `FileSystem`, so a tree of any size can be walked without
+holding it in memory twice.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Mapping
+from functools import partial
+from io import BytesIO
+from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.paths import in_order
+from dockerproto.transport.files import Node, Opened
+
+_DIRECTORY: Final = stat.S_IFDIR | 0o755
+_FILE: Final = stat.S_IFREG | 0o644
+
+
+class _TreeNode(Struct):
+    """A file or directory of a `FileTree`; a file with several names is in several directories."""
+
+    entry: FileEntry
+    content: Callable[[], Opened] | None = None
+    names: dict[str, _TreeNode] = field(default_factory=dict["str", "_TreeNode"])
+    """Children of a directory by name."""
+    multiple: bool = False
+    """True if the file has several names."""
+
+
+class FileTree:
+    """A file system whose directories are in memory; the contents of its files may be elsewhere.
+
+    An added entry replaces what was there; missing directories above it are created.
+
+    >>> tree = FileTree.of({"Dockerfile": b"FROM scratch", "src/main.c": b""})
+    >>> tree.names(""), tree.names("src"), tree.open("Dockerfile").read(4)
+    (['Dockerfile', 'src'], ['main.c'], b'FROM')
+    """
+
+    def __init__(self) -> None:
+        self._root = _TreeNode(FileEntry(path="", mode=_DIRECTORY))
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes], *, mtime: int = 0) -> FileTree:
+        """Make a tree of contents by path; `mtime` is the time of all, in nanoseconds since 1970."""
+        tree = cls()
+        for path, content in files.items():
+            entry = FileEntry(path=path, mode=_FILE, size=len(content), mtime=mtime)
+            tree.add(entry, partial(BytesIO, content))
+        return tree
+
+    def add(self, entry: FileEntry, content: Callable[[], Opened] | None = None) -> None:
+        """Add an entry; `content` opens a regular file.
+
+        A hard link becomes another name of the file that is at its target now.
+
+        Raises:
+            ValueError: The parent is not a directory, or the target of a hard link is not a file.
+        """
+        directory, name = self._directory_for(entry.path)
+        if entry.hard:
+            directory.names[name] = self._link_target(entry)
+            return
+        old = directory.names.get(name)
+        if old is not None and stat.S_ISDIR(old.entry.mode) and stat.S_ISDIR(entry.mode):
+            old.entry = entry
+        else:
+            directory.names[name] = _TreeNode(entry, content)
+
+    def names(self, path: str, /) -> list[str]:
+        """Return the names in a directory."""
+        node = self._find(path)
+        return in_order(node.names) if node else []
+
+    def look(self, path: str, /) -> Node | None:
+        """Return the node at a path, or None if nothing is there."""
+        node = self._find(path)
+        if node is None:
+            return None
+        return Node(replace(node.entry, path=path), id(node) if node.multiple else None)
+
+    def open(self, path: str, /) -> Opened:
+        """Open a regular file."""
+        node = self._find(path)
+        if node is None or node.content is None:
+            raise FileNotFoundError(2, "No such file", path)
+        return node.content()
+
+    def _find(self, path: str) -> _TreeNode | None:
+        node: _TreeNode | None = self._root
+        for name in path.split("/") if path else ():
+            node = node.names.get(name) if node else None
+        return node
+
+    def _directory_for(self, path: str) -> tuple[_TreeNode, str]:
+        """Return the directory in which a path is created, and the name there."""
+        node = self._root
+        *above, name = path.split("/")
+        for at, each in enumerate(above, start=1):
+            missing = _TreeNode(FileEntry(path="/".join(above[:at]), mode=_DIRECTORY))
+            node = node.names.setdefault(each, missing)
+            if not stat.S_ISDIR(node.entry.mode):
+                raise ValueError(f"{path!r} is below {node.entry.path!r}, which is not a directory")
+        return node, name
+
+    def _link_target(self, entry: FileEntry) -> _TreeNode:
+        node = self._find(entry.target)
+        if node is None or not stat.S_ISREG(node.entry.mode):
+            raise ValueError(
+                f"{entry.path!r} is a hard link to {entry.target!r}, which is not a file before it"
+            )
+        node.multiple = True
+        return node
