@@ -135,43 +135,43 @@ def find_file(archive: Seekable, path: str) -> bytes | None:
     The tar begins at the file's position, which changes. Of several entries with one path the first is used.
     """
     start = archive.tell()
-    target_path = _normalize(path)
+    wanted = _normalize(path)
     with suppress(*_READ_ERRORS):
         for _ in range(_MAX_LINKS):
             archive.seek(start)
-            found = _search(_TarInput(archive), target_path)
+            found = _search(_TarInput(archive), wanted)
             if not isinstance(found, str):
                 return found
-            target_path = found
+            wanted = found
     return None
 
 
-def _search(tape: _TarInput, target_path: str) -> bytes | str | None:
+def _search(tar: _TarInput, wanted: str) -> bytes | str | None:
     """Return the content of the entry at a path, or for a link the path of its target."""
-    entry = next((each for each in _headers(tape) if _normalize(each.path) == target_path), None)
+    entry = next((each for each in _headers(tar) if _normalize(each.path) == wanted), None)
     if entry is None:
         return None
     if entry.kind == _SYMLINK:
-        return _normalize(posixpath.join(posixpath.dirname(target_path), entry.target))
+        return _normalize(posixpath.join(posixpath.dirname(wanted), entry.target))
     if entry.kind == _HARD_LINK:
         return _normalize(entry.target)
-    return tape.read(min(entry.size, READ_LIMIT)) if entry.kind in _FILES else None
+    return tar.read(min(entry.size, READ_LIMIT)) if entry.kind in _FILES else None
 
 
-def _headers(tape: _TarInput) -> Iterator[_Header]:
+def _headers(tar: _TarInput) -> Iterator[_Header]:
     """Yield the header of each entry, with the input at the start of its content."""
     overrides: dict[str, str] = {}
-    while entry := _parse_header(tape.read(_BLOCK), overrides):
-        padded = -(-entry.size // _BLOCK) * _BLOCK
+    while entry := _parse_header(tar.read(_BLOCK), overrides):
+        padded_size = -(-entry.size // _BLOCK) * _BLOCK
         if entry.kind in _EXTENSIONS:
-            content = tape.read(min(entry.size, READ_LIMIT))
-            tape.skip(padded - len(content))
+            content = tar.read(min(entry.size, READ_LIMIT))
+            tar.skip(padded_size - len(content))
             overrides |= (
                 _parse_pax_records(content) if entry.kind == _PAX else {_GNU[entry.kind]: _decode(content)}
             )
         else:
             yield entry
-            tape.skip(padded)
+            tar.skip(padded_size)
             overrides = {}
 
 

@@ -76,8 +76,8 @@ class ProtoMessage(Redacted, frozen=True):
         table = _table(cls)
         values = list(table.initial)
         _merge(table, data, values, _Budget())
-        fields: Self = _make(table, values)
-        return fields
+        message: Self = _make(table, values)
+        return message
 
 
 class _Budget(Struct):

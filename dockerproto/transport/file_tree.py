@@ -30,7 +30,7 @@ class _TreeNode(Struct):
     content: Callable[[], Opened] | None = None
     names: dict[str, _TreeNode] = field(default_factory=dict["str", "_TreeNode"])
     """Children of a directory by name."""
-    multiple: bool = False
+    has_links: bool = False
     """True if the file has several names."""
 
 
@@ -66,7 +66,7 @@ class FileTree:
         """
         directory, name = self._directory_for(entry.path)
         if entry.hard:
-            directory.names[name] = self._link_target(entry)
+            directory.names[name] = self._resolve_link(entry)
             return
         old = directory.names.get(name)
         if old is not None and stat.S_ISDIR(old.entry.mode) and stat.S_ISDIR(entry.mode):
@@ -84,7 +84,7 @@ class FileTree:
         node = self._find(path)
         if node is None:
             return None
-        return Node(replace(node.entry, path=path), id(node) if node.multiple else None)
+        return Node(replace(node.entry, path=path), id(node) if node.has_links else None)
 
     def open(self, path: str, /) -> Opened:
         """Open a regular file."""
@@ -110,11 +110,11 @@ class FileTree:
                 raise ValueError(f"{path!r} is below {node.entry.path!r}, which is not a directory")
         return node, name
 
-    def _link_target(self, entry: FileEntry) -> _TreeNode:
+    def _resolve_link(self, entry: FileEntry) -> _TreeNode:
         node = self._find(entry.target)
         if node is None or not stat.S_ISREG(node.entry.mode):
             raise ValueError(
                 f"{entry.path!r} is a hard link to {entry.target!r}, which is not a file before it"
             )
-        node.multiple = True
+        node.has_links = True
         return node

@@ -1,4 +1,4 @@
-"""The images that a Dockerfile names: each rule of the syntax, and texts that are none."""
+"""The images that a Dockerfile names: each rule of the syntax, and malformed Dockerfiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
 def names(dockerfile: str | bytes, arguments: Mapping[str, str | None]) -> list[str]:
-    """Return the names of the images as they are written."""
+    """Return the names of the images as written."""
     content = dockerfile.encode() if isinstance(dockerfile, str) else dockerfile
     found = images_of(content, arguments)
     return [
@@ -40,7 +40,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "a stage that is not yet there": ("FROM later\nFROM a AS later\n", ["later", "a"]),
     "a stage of what is left out": ("FROM ? AS one\nFROM one\nFROM a\n", ["a"]),
     "a number": ("FROM 0\n", ["0"]),
-    # What is none
+    # Not an image
     "nothing": ("", []),
     "no Dockerfile": (b"\x00\xff\xfe\x1f\x8b", []),
     "no text": (b"FROM \xff\nFROM a\n", ["a"]),
@@ -67,13 +67,16 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "another escape after a directive": ("# syntax=x/y:1\n#check=skip=all\n# escape=`\nFROM `\na", ["a"]),
     "another escape after a comment": ("# hello\n# escape=`\nFROM \\\na\n", ["a"]),
     "another escape after a line": ("\n# escape=`\nFROM \\\na\n", ["a"]),
-    "another escape that is none": ("# escape=x\nFROM \\\na\n", ["a"]),
+    "an invalid escape": ("# escape=x\nFROM \\\na\n", ["a"]),
     "a frontend": ("# syntax=r.example/frontend:1\nFROM a\n", ["a"]),
     # COPY, ADD, RUN, ONBUILD
     "a copy": ("FROM a\nCOPY --from=r.example/b:1 /x /y\n", ["a", "r.example/b:1"]),
     "a copy with other flags": ("FROM a\nCOPY --chown=1:1 --link --from=b --chmod=1 /x /y\n", ["a", "b"]),
     "a copy of a stage": ("FROM a AS b\nFROM c\nCOPY --from=b / /\nCOPY --from=0 / /\n", ["a", "c"]),
-    "a copy of what is no flag": ("FROM a\nCOPY x --from=b /\nCOPY -- --from=c /\nCOPY -from=d\n", ["a"]),
+    "a copy of words that look like flags": (
+        "FROM a\nCOPY x --from=b /\nCOPY -- --from=c /\nCOPY -from=d\n",
+        ["a"],
+    ),
     "a copy, quoted": ("FROM a\nCOPY --from=\"b\" / /\nCOPY --from='c' / /\nCOPY --from=\\d / /", [*"abcd"]),
     "a copy of a variable": ("ARG B=b\nFROM a\nCOPY --from=$B / /\n", ["a"]),
     "a copy that continues": ("FROM a\nCOPY --from=b \\\n  --chown=1 \\\n / /\n", ["a", "b"]),
@@ -85,9 +88,12 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "a mount, quoted": ('FROM a\nRUN --mount="type=bind,from=b,target=/x y" ls\n', ["a", "b"]),
     "a mount of nothing": ("FROM a\nRUN --mount=type=bind,from= ls\nRUN --mount ls\n", ["a"]),
-    "a mount that is none": ("FROM a\nRUN --network=none ls --mount=from=d\nRUN --from=b ls\n", ["a"]),
+    "flags that are not mounts of images": (
+        "FROM a\nRUN --network=none ls --mount=from=d\nRUN --from=b ls\n",
+        ["a"],
+    ),
     "triggers": ("FROM a\nONBUILD COPY --from=b / /\nonbuild run --mount=from=c ls\n", [*"abc"]),
-    "triggers that are none": ("FROM a\nONBUILD FROM b\nONBUILD\nONBUILD ONBUILD COPY --from=c / /\n", ["a"]),
+    "invalid triggers": ("FROM a\nONBUILD FROM b\nONBUILD\nONBUILD ONBUILD COPY --from=c / /\n", ["a"]),
     # Here-documents
     "a here-document": ("FROM a\nRUN <<EOF\nFROM b\nEOF\nFROM c\n", ["a", "c"]),
     "here-documents": ("FROM a\nCOPY <<x <<'y' /\nFROM b\ny\nx\nFROM c\nx\ny\nFROM d\n", ["a", "d"]),
@@ -97,7 +103,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
     "a here-document that continues": ("FROM a\nRUN cat \\\n <<EOF\nFROM b \\\nEOF\nFROM c\n", ["a", "c"]),
     "a here-document of a trigger": ("FROM a\nONBUILD RUN <<EOF\nFROM b\nEOF\nFROM c\n", ["a", "c"]),
     "a here-document without end": ("FROM a\nRUN <<EOF\nFROM b\n", ["a"]),
-    "here-documents that are none": (
+    "words that are not here-documents": (
         "FROM a\nRUN echo '<<x' \"<<y\" $((1<<2)) <<<z <<\nLABEL <<EOF\nENV A=<<EOF\nFROM b\n",
         ["a", "b"],
     ),
@@ -284,6 +290,6 @@ LARGE: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
 def test_a_large_text_takes_no_time(text: Callable[[int], str]) -> None:
-    """Anything but linear time would take minutes here."""
+    """Anything slower than linear time would take minutes here."""
     dockerfile = text(50_000).encode()
     assert len(images_of(dockerfile, {})) <= 1

@@ -1,4 +1,4 @@
-"""Which paths are matched by patterns, as the docker command has it."""
+"""Patterns of ignore files match paths exactly as in the Docker CLI."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ globs = st.lists(st.one_of(parts, st.just("**")), min_size=1, max_size=4).map("/
 
 
 def expression(glob: str) -> str:
-    """Translate a pattern without the odder features, in another way than the library does."""
+    """Translate a pattern without the odder features, independently of the library."""
     inside = "(?:.*/)?"
     # Two stars at the end, before the NUL that is put there, are more than others.
     translated = {"**\0": ".*", "**/": inside, "**": inside, "*": "[^/]*", "?": "[^/]", ".": "[.]", "\0": ""}

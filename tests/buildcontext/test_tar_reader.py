@@ -1,4 +1,4 @@
-"""One file of a tar: found in every form that tars have; in what is none, nothing is found."""
+"""Find one file of a tar, in every form of tar; in malformed ones nothing is found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def tar(*entries: tuple[str, bytes, bytes], form: Format = 1, **fields: str) -> bytes:
-    """Return a tar; what is no file has its target for its content."""
+    """Return a tar; for a link, the content is its target."""
     archive = b""
     for path, text, kind in entries:
         link = kind in (tarfile.SYMTYPE, tarfile.LNKTYPE)
@@ -48,12 +48,12 @@ def tar(*entries: tuple[str, bytes, bytes], form: Format = 1, **fields: str) -> 
 
 
 def files(*paths: str) -> list[tuple[str, bytes, bytes]]:
-    """Return entries of files, of which each contains its path."""
+    """Return entries of files that contain their own path."""
     return [(path, path.encode(), tarfile.REGTYPE) for path in paths]
 
 
 def found(archive: bytes, path: str = "Dockerfile") -> bytes | None:
-    """Return what is found, in memory and in a file that does not begin with the archive."""
+    """Return the file found, in memory and in a file that does not begin with the archive."""
     in_memory = find_file(BytesFile(memoryview(archive)), path)
     file = io.BytesIO(b"before" + archive)
     file.seek(6)
@@ -196,9 +196,9 @@ NONE: dict[str, bytes] = {
     "gzip of nothing": gzip.compress(b""),
     "half a gzip": gzip.compress(tar(("a", bytes(range(256)) * 40, b"0"), *files("Dockerfile")))[:300],
     "a broken gzip": gzip.compress(tar(("a", b"a" * 9999, b"0")))[:-8] + b"12345678",
-    "gzip that is none": b"\x1f\x8b" + b"x" * 1000,
-    "bzip2 that is none": b"BZh9" + b"x" * 1000,
-    "xz that is none": b"\xfd7zXZ\0" + b"x" * 1000,
+    "invalid gzip": b"\x1f\x8b" + b"x" * 1000,
+    "invalid bzip2": b"BZh9" + b"x" * 1000,
+    "invalid xz": b"\xfd7zXZ\0" + b"x" * 1000,
     "zstd": b"\x28\xb5\x2f\xfd" + b"x" * 1000,
 }
 
@@ -230,7 +230,7 @@ def test_what_is_damaged_is_no_error(data: st.DataObject) -> None:
 
 
 class Counting(io.BytesIO):
-    """A file that counts what is read of it."""
+    """A file that counts the bytes read from it."""
 
     count = 0
 
@@ -254,7 +254,7 @@ def test_no_more_is_unpacked_than_is_needed() -> None:
 
 
 class Short(io.BytesIO):
-    """A file that gives less than it is asked for."""
+    """A file whose read() returns less than was asked for."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(min(size or 0, 100))

@@ -1,4 +1,4 @@
-"""The headers of archives, read by the standard library."""
+"""The headers of archives, parsed by the standard library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = {
 
 
 def read(header: bytes) -> tarfile.TarInfo:
-    """Return what a header is read as; the content need not be there."""
+    """Return the parsed header; the content may be missing."""
     with tarfile.open(fileobj=io.BytesIO(header + END), mode="r:") as tar:
         member = tar.next()
     assert member is not None

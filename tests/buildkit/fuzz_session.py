@@ -25,14 +25,14 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 20
-"""How many seconds one execution may take."""
+"""Time limit of one execution in seconds."""
 MEMORY = 512 * 2**20
-"""How many bytes of memory the process may take."""
+"""Memory limit of the process in bytes."""
 PEAK = 32 * 2**20
-"""How many bytes one execution may hold at once, of which one in `MEASURED` is measured."""
+"""Memory limit of one execution in bytes; one execution in `MEASURED` is measured."""
 MEASURED = 64
 LONGEST = 8192
-"""The longest input in bytes."""
+"""Longest input in bytes."""
 
 
 class Watched:
@@ -57,7 +57,7 @@ class Watched:
 
 
 def guided(atheris: Any, seconds: int, corpus: Path) -> None:
-    """Fuzz, guided by coverage; this does not return."""
+    """Fuzz, guided by coverage; never returns."""
     with atheris.instrument_imports(include=["dockerproto", "h2", "hpack", "hyperframe"]):
         hostile = importlib.import_module("tests.support.hostile_engine")
     corpus.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def guided(atheris: Any, seconds: int, corpus: Path) -> None:
 
 
 def unguided(seconds: int) -> None:
-    """Fuzz with bytes that are mutated at random."""
+    """Fuzz with randomly mutated bytes."""
     hostile = importlib.import_module("tests.support.hostile_engine")
     watched, seeds, end = Watched(hostile.play), list(hostile.seeds()), time.monotonic() + seconds
     while time.monotonic() < end:
@@ -87,7 +87,7 @@ def unguided(seconds: int) -> None:
 
 
 def mutated(seed: bytes) -> bytes:
-    """Return other bytes, not quite."""
+    """Return slightly mutated bytes."""
     data = bytearray(seed or b"\0")
     for _ in range(random.choice((1, 2, 4, 8, 64))):
         at = random.randrange(len(data))
@@ -97,12 +97,12 @@ def mutated(seed: bytes) -> bytes:
 
 
 def resident() -> int:
-    """Return how many bytes of memory this process took at most."""
+    """Return the peak memory of this process in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main(what: str, corpus: str = "fuzz-corpus") -> None:
-    """Fuzz for some seconds, or play what a file has."""
+    """Fuzz for some seconds, or replay a file."""
     warnings.simplefilter("ignore")  # an output may have devices, which are not made
     if not what.isdecimal():
         importlib.import_module("tests.support.hostile_engine").play(Path(what).read_bytes())

@@ -1,4 +1,4 @@
-"""Senders against receivers: a tree arrives as it was, whatever it is and however it is cut."""
+"""Senders against receivers: any tree arrives unchanged, however its bytes are split."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ targets = st.sampled_from(["a", "../..", "/", "b/\udcff", "/etc/passwd"])
 
 @st.composite
 def trees(draw: st.DrawFn) -> FileTree:
-    """Make a tree of anything."""
+    """Make an arbitrary tree."""
     tree = FileTree()
     for path in draw(st.lists(paths, max_size=12)):
         kind = draw(st.sampled_from([stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO]))
@@ -177,6 +177,6 @@ def recorded_tree(sent: list[Packet]) -> FileTree:
 
 
 def recorded(engine: str, side: str) -> dict[int, list[Packet]]:
-    """Return the packets of a side of a recorded session, by stream; of other services something else."""
+    """Return the packets of one side of a recorded session, by stream; other services yield other data."""
     messages = answers(sent_by(side, engine)).messages
     return {stream: list(map(Packet.decode, each)) for stream, each in messages.items()}

@@ -1,4 +1,4 @@
-"""What paths need: themselves, and what symlinks on the way say."""
+"""Followed paths: the paths themselves, and the targets of symlinks on the way."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_what_a_path_needs(tree: FileTree, path: str) -> None:
 
 
 def needed(tree: FileTree, *paths: str) -> tuple[str, ...]:
-    """Return what paths need, in order."""
+    """Return the needed paths, in order."""
     steps = follow(tree, paths)
     while True:
         try:
@@ -149,7 +149,7 @@ def test_patterns_of_names(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*a" * 2000 + "*b", "[" * 4096, "[^a]*" * 800 + "a"])
 def test_patterns_that_are_hostile(pattern: str) -> None:
-    """They would be tried in more ways than there is time for, if they were tried one after the other."""
+    """A backtracking matcher would take longer than the age of the universe."""
     assert not name_matcher(pattern)("a" * 255)
 
 

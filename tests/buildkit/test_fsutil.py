@@ -1,4 +1,4 @@
-"""The messages in which files are sent, and what they say of modes and links."""
+"""The messages of the file transfer, and their modes and links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gRPC over HTTP/2: both sides joined in memory; limits, windows, and what a peer does wrong."""
+"""gRPC over HTTP/2: both sides joined in memory; limits, windows, and errors of the peer."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def whole(data: bytes) -> list[bytes]:
 
 
 class Pair:
-    """A side that calls and one that is called."""
+    """A calling side and a called side."""
 
     def __init__(self, pieces: Pieces = whole) -> None:
         self.calling, self.called = GRPC(calls=True), GRPC()
         self._pieces = pieces
 
     def exchange(self) -> tuple[list[Event], list[Event]]:
-        """Carry all that there is to be carried; return what the calling and the called side were told."""
+        """Exchange all bytes; return the events of the calling and the called side."""
         told: tuple[list[Event], list[Event]] = ([], [])
         while True:
             there, back = self.calling.data_to_send(), self.called.data_to_send()
@@ -58,7 +58,7 @@ def framed(message: bytes, *, compressed: int = 0) -> bytes:
 
 
 class Caller:
-    """A bare HTTP/2 client: for what `GRPC` does not do itself."""
+    """A bare HTTP/2 client, for frames that `GRPC` never sends."""
 
     def __init__(self) -> None:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))

@@ -1,4 +1,4 @@
-"""An engine that attacks, in memory, and a real directory that it attacks: nothing comes out of it."""
+"""A hostile engine, in memory, against a real directory: nothing is written outside it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ END = Packet()
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """What must stay as it is: above the output, and where a symlink of the output leads to."""
+    """Files that must stay unchanged: above the output, and at the target of a symlink in it."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/kept").write_text("kept")
     return tmp_path / "outside"
@@ -31,7 +31,7 @@ def outside(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dist(tmp_path: Path, outside: Path) -> Path:
-    """A directory that an earlier output has been written to, and a trap in it."""
+    """A directory that has an earlier output and a trap in it."""
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist/trap").symlink_to(outside)
     (tmp_path / "dist/stale").symlink_to(outside / "kept")

@@ -1,4 +1,4 @@
-"""Sessions with engines that are hostile, or cut their bytes as they like; `fuzz_session` goes on."""
+"""Sessions with hostile engines, and engines that split their bytes anywhere; see also `fuzz_session`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tests.support.hostile_messages import Choices
 from tests.support.recorded_sessions import PREFACE, RECORDED, Answers, answers, pieces_by, sent_by
 
 SECRET_CALL = 7
-"""The stream in which the recorded engines ask for the secret."""
+"""Stream in which the recorded engines ask for the secret."""
 
 
 def replayed(engine: str, pieces: Iterable[bytes]) -> Answers:
-    """Feed the bytes of a recorded engine to a session that has the same to offer; return what it answers."""
+    """Feed the bytes of a recorded engine to a session with the same services; return its replies."""
     client = answers(sent_by("client", engine)).messages
     packets = [Packet.decode(message) for stream in (1, 5) for message in client[stream]]
     first = [Packet.decode(message) for message in client[1]]

@@ -1,4 +1,4 @@
-"""The receivers of a build's output, packet by packet, against engines that mean well and others."""
+"""The receivers of a build's output, packet by packet, with correct and with hostile engines."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ def test_the_engine_gives_up(call: TreeReceiver, output: MemoryOutput) -> None:
 
 
 class Full(MemoryFile):
-    """A file on a disk that is full, from which nothing can be removed either."""
+    """A file on a full disk, from which nothing can be removed either."""
 
     def write(self, data: bytes, /) -> None:
         raise OSError(28, "No space left on device")

@@ -1,4 +1,4 @@
-"""What is sent of a file system: patterns, paths that are followed, links, and in which order."""
+"""The entries sent of a file system: patterns, followed paths, links, and their order."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_what_is_sent(tree: FileTree, selection: Selection, expected: list[str])
 
 
 class Watched(FileTree):
-    """A file system that tells what was looked at; one path vanishes."""
+    """A file system that records the visited paths; one path vanishes."""
 
     def __init__(self, *, gone: str = "") -> None:
         super().__init__()
@@ -138,7 +138,7 @@ def links(tree: FileTree, selection: Selection) -> dict[str, str]:
 
 
 class Named(FileTree):
-    """A file system in which everything is one thing of several names."""
+    """A file system in which all names belong to one file."""
 
     def look(self, path: str, /) -> Node | None:
         node = super().look(path)

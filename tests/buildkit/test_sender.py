@@ -109,7 +109,7 @@ def test_a_step_reads_no_more_than_a_batch() -> None:
 
 
 class Endless(BytesIO):
-    """A file without an end."""
+    """An endless file."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return bytes(size or 0)
@@ -151,7 +151,7 @@ def short() -> Opened:
 
 
 class Failing(BytesIO):
-    """A file that cannot be read."""
+    """An unreadable file."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         raise OSError(5, "Input/output error")
@@ -180,7 +180,7 @@ def test_a_file_that_changed_fails_the_build(failure: str) -> None:
 
 
 def bytes_of(call: FileSender) -> bytes:
-    """Return the message that is sent next."""
+    """Return the next message sent."""
     message = step(call)
     assert isinstance(message, bytes)
     return message
@@ -253,7 +253,7 @@ def test_the_engine_gives_up() -> None:
 
 
 class Watched(BytesIO):
-    """A file whose closing is seen."""
+    """A file that records its closing."""
 
 
 def test_the_file_that_is_being_read_is_closed() -> None:

@@ -1,4 +1,4 @@
-"""The state machine of a session: calls are served side by side, and every one of them ends."""
+"""The state machine of a session: calls are served concurrently, and every one of them ends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEY = bytes(range(32))
 
 
 class Scripted:
-    """A handler that says what it is told to, and notes what it is told."""
+    """A handler that returns scripted steps and records what it receives."""
 
     def __init__(self, *steps: Step | Callable[[], Step]) -> None:
         self.steps = list(steps)
@@ -146,7 +146,7 @@ class TestACall:
         made.grpc.reset(stream)
         made.run()
         assert handler.closed == 1
-        made.do(*following)  # its result is nobody's
+        made.do(*following)  # the result is ignored
         made.run()
         assert stream not in made.statuses
 

@@ -1,4 +1,4 @@
-"""Directories of this machine as what is sent."""
+"""Directories as the file system of a build context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written to directories of this machine, and what is in the way there."""
+"""Writing the output of a build, including obstacles in the directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A directory that nothing must be written to."""
+    """A directory that must stay unchanged."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "kept").write_text("kept")
     return tmp_path / "outside"
@@ -218,7 +218,7 @@ def test_a_directory_that_is_swapped_while_it_is_open_is_written_to_where_it_is(
 
 
 def swap(output: OutputDirectory, root: Path, outside: Path, swapped: str, *, used: str) -> None:
-    """Put a symlink in the place of a directory; another directory is the one that was used last."""
+    """Replace a directory by a symlink, after another directory was used last."""
     (outside / "e").mkdir()
     write(output, "file")
     for path in ("d", "d/e", "other"):

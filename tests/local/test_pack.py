@@ -1,4 +1,4 @@
-"""Archives of directories: the same for the same, whole or not at all, in large pieces."""
+"""Archives of directories: reproducible, complete or an error, in large chunks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def packed(root: Path) -> Generator[bytes]:
 
 
 def make(root: Path, names: list[str]) -> None:
-    """Make a tree; in whatever order, it is the same."""
+    """Make a tree, whose bytes must not depend on the order of creation."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Tars as what is sent."""
+"""Tars as the file system of a build context."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def written(path: Path, data: bytes) -> Path:
 
 
 class Stream(BytesIO):
-    """A file that has no positions."""
+    """A file that is not seekable."""
 
     def seekable(self) -> bool:
         return False
@@ -89,7 +89,7 @@ class Stream(BytesIO):
 
 
 class Reader:
-    """The least that is a file."""
+    """A minimal file object."""
 
     def __init__(self, data: bytes) -> None:
         self._data = BytesIO(data)

@@ -1,4 +1,4 @@
-"""Directories as trees."""
+"""Walks of directories."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIME = 1_700_000_000
 
 
 def make(root: Path, *names: str) -> None:
-    """Make files, and directories where a name ends with a slash."""
+    """Make files, and directories for names that end with a slash."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

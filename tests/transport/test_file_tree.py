@@ -1,4 +1,4 @@
-"""File systems in memory."""
+"""The file system in memory."""
 
 from __future__ import annotations
 
