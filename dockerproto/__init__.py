@@ -39,6 +39,7 @@ from dockerproto.errors import (
     TooManyRequests,
     Unauthorized,
     UnsupportedEngine,
+    UnsupportedTransport,
     UnsupportedVersion,
     UploadFailed,
 )
@@ -186,6 +187,7 @@ __all__ = [
     "Unauthorized",
     "UnixSocket",
     "UnsupportedEngine",
+    "UnsupportedTransport",
     "UnsupportedVersion",
     "UploadFailed",
     "Version",

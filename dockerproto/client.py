@@ -28,7 +28,7 @@ from dockerproto.request.attachments import BUILDKIT_VARIABLE, BuildAttachments,
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 from dockerproto.timeouts import SHORT, Timeout, Timer, call_timeout
-from dockerproto.transport.network import Network
+from dockerproto.transport.transport import Transport
 from dockerproto.versions import OLDEST, Version, negotiate
 
 _OK: Final = 200
@@ -121,7 +121,7 @@ Send: TypeAlias = Callable[[WireRequest, Timer], Awaitable[Response]]
 class Client:
     """An engine, as operations see it."""
 
-    def __init__(self, configuration: Configuration, network: Network, sender: Sender) -> None:
+    def __init__(self, configuration: Configuration, network: Transport, sender: Sender) -> None:
         self.configuration: Final = configuration
         """What it was asked to be."""
         self.version: Version | None = configuration.version
@@ -227,7 +227,8 @@ class Client:
 
     async def _opened(self, request: Request, context: BuildContext) -> Request:
         """Return a request whose context is a directory with what is sent of that."""
-        source = await self.network.in_thread(partial(self.network.open_context, context))
+        host = self.network.need_host("a directory as the build context")
+        source = await self.network.in_thread(partial(host.open_context, context))
         dockerfile = source.plan.dockerfile
         named = () if dockerfile == DOCKERFILE else (Parameter("dockerfile", dockerfile),)
         recipe = None if request.recipe is None else replace(request.recipe, path=dockerfile)
@@ -242,6 +243,8 @@ class Client:
         said = self.network.variable(BUILDKIT_VARIABLE)
         if said:
             return wants_buildkit(said)
+        if self.network.host is None:  # which sessions need
+            return False
         await self._negotiated(request, timer)
         ping = self._ping = self._ping or await self.ping()
         return ping.builder_version == _BUILDKIT and ping.podman is None

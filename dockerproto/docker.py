@@ -11,7 +11,7 @@ from dockerproto.http.connection import Connections
 from dockerproto.images import AsyncImages
 from dockerproto.operations.operation import AsyncNamespace, asynchronous
 from dockerproto.operations.system import login, version
-from dockerproto.transport.network import Network
+from dockerproto.transport.transport import Transport
 
 
 class AnyDocker:
@@ -38,7 +38,7 @@ class AnyDocker:
 class AsyncDocker(AnyDocker, AsyncNamespace):
     """An engine, on an event loop: ``async with`` it, or `close` it."""
 
-    def __init__(self, configuration: Configuration, network: Network) -> None:
+    def __init__(self, configuration: Configuration, network: Transport) -> None:
         connections = Connections(network, configuration.endpoint.address)
         super().__init__(Client(configuration, network, connections))
         self.images: AsyncImages = AsyncImages(self.client)

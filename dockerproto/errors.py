@@ -28,6 +28,7 @@
     ├── InvalidHost                the address of an engine that is none (a ValueError too)
     ├── InvalidHeader              a header for every request that cannot be sent (a ValueError too)
     ├── ContextError               the docker context that was chosen is missing, or cannot be read
+    ├── UnsupportedTransport       the transport lacks what the operation needs: files, or BuildKit sessions
     ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
 
@@ -235,6 +236,10 @@ class ContextError(DockerError):
 
 class NotInstalled(DockerError, ImportError):
     """What this needs comes with an extra of the library, which is not installed."""
+
+
+class UnsupportedTransport(DockerError):
+    """The transport lacks what the operation needs: a host with files, or concurrent tasks for a session."""
 
 
 class InvalidReference(DockerError, ValueError):

@@ -29,7 +29,8 @@ from dockerproto.request.attachments import BuildAttachments
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
-from dockerproto.transport.network import ByteStream, Task
+from dockerproto.transport.runtime import Task
+from dockerproto.transport.streams import ByteStream
 
 
 async def open_in_session(
@@ -42,7 +43,7 @@ async def open_in_session(
     """
     await client.message(request, None, timer)  # what the engine does not have is refused before all else
     offered = await prepare_services(client, request, offer)
-    name = client.network.unique()
+    name = client.network.need_host("a build with BuildKit").unique()
     try:
         connection = await _upgraded(client, _handshake(name, offered), timer)
     except BaseException:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from dockerproto.buildcontext.nfa import ANY, NFA, Chars, Item, ItemKind
 from dockerproto.errors import ProtocolViolated
-from dockerproto.transport.files import FileSystem, Node
+from dockerproto.transport.host import FileSystem, Node
 
 MAX_LINKS: Final = 40
 """Limit on the symlinks followed for one path, as on Linux."""

@@ -31,8 +31,9 @@ from dockerproto.request.attachments import (
 from dockerproto.request.request import Request
 from dockerproto.sources import AsyncSource
 from dockerproto.transport.file_tree import FileTree
-from dockerproto.transport.files import Archive, Disk, FileSystem
-from dockerproto.transport.network import Network
+from dockerproto.transport.host import FileSystem, Host, TarFileSystem
+from dockerproto.transport.runtime import Runtime
+from dockerproto.transport.transport import Transport
 
 T = TypeVar("T")
 
@@ -78,22 +79,23 @@ async def prepare_services(client: Client, request: Request, offer: BuildAttachm
         ValueError: A secret is too long.
     """
     network = client.network
+    host = network.need_host("a build with BuildKit")
     values = {name: await _secret(name, secret, network) for name, secret in offer.secrets.items()}
     sockets = {name: await _socket(name, path, network) for name, path in offer.ssh.items()}
     services: dict[str, HandlerFactory] = {
         **health(),
-        **({} if offer.anonymous else auth(_finder(client, request.auths), _key(network))),
+        **({} if offer.anonymous else auth(_finder(client, request.auths), _key(host))),
         **secrets({name: value for name, value in values.items() if value is not None}),
         **(ssh(sockets, network) if sockets else {}),
-        **_output(offer, network.disk()),
+        **_output(offer, host),
     }
     if request.context is not None:
-        return await _with_directory(services, request.context, network)
+        return await _with_directory(services, request.context, network, host)
     if request.body is None:
-        return SessionServices(services, network.unique())
-    archive, opened = await _archive(request.body, network)
+        return SessionServices(services, host.unique())
+    archive, opened = await _archive(request.body, network, host)
     services.update(file_sync({"context": archive, "dockerfile": archive}))
-    return SessionServices(services, network.unique(), opened=opened, in_session=True)
+    return SessionServices(services, host.unique(), opened=opened, in_session=True)
 
 
 def _finder(
@@ -109,34 +111,36 @@ def _finder(
     return find
 
 
-def _key(network: Network) -> bytes:
-    return sha256(network.unique().encode()).digest()
+def _key(host: Host) -> bytes:
+    return sha256(host.unique().encode()).digest()
 
 
-def _output(offer: BuildAttachments, disk: Disk) -> Services:
+def _output(offer: BuildAttachments, host: Host) -> Services:
     output = offer.output
     if output is None:
         return {}
 
     def receive() -> Handler:
         if isinstance(output, Tar):
-            return TarReceiver(partial(disk.file, os.fspath(output.path)))
-        return TreeReceiver(disk.tree(os.fspath(output)))
+            return TarReceiver(partial(host.output_file, os.fspath(output.path)))
+        return TreeReceiver(host.output_directory(os.fspath(output)))
 
     return file_send(receive)
 
 
-async def _with_directory(services: Services, context: BuildContext, network: Network) -> SessionServices:
+async def _with_directory(
+    services: Services, context: BuildContext, network: Runtime, host: Host
+) -> SessionServices:
     """Return what is served with a directory as the context; the engine reads its ignore file itself."""
-    source = await network.in_thread(partial(network.open_context, context))
-    disk, path, plan = network.disk(), context.directory, source.plan
-    files: FileSystem = FileTree() if path is None else disk.directory(path)
+    source = await network.in_thread(partial(host.open_context, context))
+    path, plan = context.directory, source.plan
+    files: FileSystem = FileTree() if path is None else host.directory(path)
     # The Dockerfile is elsewhere, if it has to be added.
     added = {entry.path: content for entry, content in plan.generated}
     dockerfile = FileTree.of(added, mtime=_time_of(added)) if added else files
     return SessionServices(
         {**services, **file_sync({"context": files, "dockerfile": dockerfile})},
-        network.unique() if path is None else await network.in_thread(partial(disk.identity, path)),
+        host.unique() if path is None else await network.in_thread(partial(host.identity, path)),
         dockerfile=plan.dockerfile,
         in_session=True,
     )
@@ -148,35 +152,37 @@ def _time_of(files: Mapping[str, bytes]) -> int:
     return int.from_bytes(digest.digest()[:_TIME_BYTES])
 
 
-async def _archive(source: AsyncSource, network: Network) -> tuple[Archive, tuple[Closable, ...]]:
+async def _archive(
+    source: AsyncSource, network: Runtime, host: Host
+) -> tuple[TarFileSystem, tuple[Closable, ...]]:
     """Return the files in a tar, and what is to be closed afterwards."""
     if not isinstance(source, AsyncIterable):
-        archive = await network.in_thread(partial(network.disk().archive, source))
+        archive = await network.in_thread(partial(host.tar, source))
         return archive, (archive,)
     # Members are asked for in any order, so all of it has to be there.
-    spool = await _reading(network, "the context", network.disk().spool)
+    spool = await _reading(network, "the context", host.spool)
     try:
         async for piece in source:
             await _reading(network, "the context", partial(spool.write, piece))
         spool.seek(0)
-        archive = await network.in_thread(partial(network.disk().archive, spool))
+        archive = await network.in_thread(partial(host.tar, spool))
     except BaseException:
         spool.close()
         raise
     return archive, (archive, spool)
 
 
-async def _secret(name: str, secret: Secret, network: Network) -> bytes | None:
+async def _secret(name: str, secret: Secret, network: Transport) -> bytes | None:
     if secret.variable is not None:
         found = network.variable(secret.variable)
         return None if found is None else check_secret(name, found.encode(errors="surrogateescape"))
     if secret.path is not None:
-        read = partial(network.disk().read, secret.path, SECRET_LIMIT + 1)
+        read = partial(network.need_host("a secret in a file").read, secret.path, SECRET_LIMIT + 1)
         return check_secret(name, await _reading(network, f"secret {name!r}", read))
     return secret.value
 
 
-async def _socket(name: str, path: str | None, network: Network) -> str:
+async def _socket(name: str, path: str | None, network: Transport) -> str:
     """Return the path of an agent's socket, after a look whether somebody listens there."""
     path = path or network.variable(AGENT_VARIABLE)
     if not path:
@@ -189,7 +195,7 @@ async def _socket(name: str, path: str | None, network: Network) -> str:
     return path
 
 
-async def _reading(network: Network, what: str, function: Callable[[], T]) -> T:
+async def _reading(network: Runtime, what: str, function: Callable[[], T]) -> T:
     """Call in a worker thread what reads something that is offered."""
     try:
         return await network.in_thread(function)

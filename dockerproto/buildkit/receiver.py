@@ -22,7 +22,7 @@ from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
 from dockerproto.buildkit.handler import OK, BlockingStep, Code, Handler, Services, Status, Step
 from dockerproto.buildkit.validation import DEFAULT_LIMITS, EntryValidator, Limits, display_path
 from dockerproto.errors import OutputFailed, ProtocolViolated
-from dockerproto.transport.files import Destination, Written
+from dockerproto.transport.host import Destination, FileWriter
 
 WINDOW: Final = 32
 """Limit on the files requested, and so open, at once."""
@@ -52,13 +52,13 @@ class _WriteQueue:
 
     def __init__(self) -> None:
         self._queue = deque[Callable[[], None]]()
-        self._files = dict[int, Written]()
+        self._files = dict[int, FileWriter]()
         self._bytes = 0
 
     def add(self, write: Callable[[], None]) -> None:
         self._queue.append(write)
 
-    def begin(self, identifier: int, create: Callable[[], Written]) -> None:
+    def begin(self, identifier: int, create: Callable[[], FileWriter]) -> None:
         self.add(lambda: self._files.update({identifier: create()}))
 
     def write(self, identifier: int, data: bytes) -> None:
@@ -274,7 +274,7 @@ class TarReceiver:
         create: Opens the file; it blocks, and raises OSError.
     """
 
-    def __init__(self, create: Callable[[], Written]) -> None:
+    def __init__(self, create: Callable[[], FileWriter]) -> None:
         self._writes = _WriteQueue()
         self._tail = b""
         self._complete = False

@@ -21,7 +21,7 @@ from dockerproto.buildkit.fsutil import Packet, PacketType, entry_to_stat
 from dockerproto.buildkit.handler import OK, BlockingStep, Code, Metadata, RpcError, Services, Status, Step
 from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.errors import ProtocolViolated, UploadFailed
-from dockerproto.transport.files import FileSystem, Opened
+from dockerproto.transport.host import FileReader, FileSystem
 
 CHUNK_SIZE: Final = 64 * 2**10
 """Largest chunk of a file in one message, in bytes; engines accept messages of 4 MiB."""
@@ -178,7 +178,7 @@ class _OpenFile(Struct):
 
     id: int
     entry: FileEntry
-    file: Opened
+    file: FileReader
     remaining: int
 
 

@@ -28,7 +28,8 @@ from dockerproto.buildkit.handler import (
 from dockerproto.buildkit.messages import CheckAgentRequest
 from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.errors import ProtocolViolated
-from dockerproto.transport.network import ByteStream, Network
+from dockerproto.transport.streams import ByteStream
+from dockerproto.transport.transport import Connector
 
 DEFAULT_ID: Final = "default"
 """Id of the agent of a mount that names none."""
@@ -41,7 +42,7 @@ _CHUNK: Final = 32 * 2**10
 _CONNECT_SECONDS: Final = 5
 
 
-def ssh(sockets: Mapping[str, str], network: Network) -> Services:
+def ssh(sockets: Mapping[str, str], network: Connector) -> Services:
     """Serve agents by id and socket path."""
 
     def check(message: bytes) -> bytes:
@@ -151,7 +152,7 @@ class AgentForwarding:
 class _UnixAgentConnection:
     """A connection to the agent that listens on a Unix socket."""
 
-    def __init__(self, path: str, network: Network) -> None:
+    def __init__(self, path: str, network: Connector) -> None:
         self._address = UnixSocket(path)
         self._network = network
         self._stream: ByteStream | None = None

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
 
 from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
 from dockerproto.references import registry_named
-from dockerproto.transport.network import Network
+from dockerproto.transport.runtime import Runtime
 
 
 @runtime_checkable
@@ -55,7 +55,7 @@ also be coroutine functions.
 class CredentialsLookup:
     """What a client looks up credentials with."""
 
-    def __init__(self, source: CredentialsLike | None, network: Network) -> None:
+    def __init__(self, source: CredentialsLike | None, network: Runtime) -> None:
         self._source: Final = source
         self._get: Final = None if source is None else getter(source)
         self._network: Final = network

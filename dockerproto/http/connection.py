@@ -15,7 +15,8 @@ from dockerproto.http.http11 import Exchange, Head, Upload, WireRequest
 from dockerproto.http.pool import Pool
 from dockerproto.timeouts import Phase, Timer
 from dockerproto.transport.chunks import Buffer, Chunk, FileRange
-from dockerproto.transport.network import ByteStream, Network
+from dockerproto.transport.streams import ByteStream
+from dockerproto.transport.transport import Transport
 
 AHEAD_LIMIT: Final = 16 * 2**20
 """How much of an answer is kept until its request is sent, in bytes."""
@@ -170,7 +171,7 @@ class HTTPResponse:
 class Connections:
     """The connections to one address."""
 
-    def __init__(self, network: Network, address: Address) -> None:
+    def __init__(self, network: Transport, address: Address) -> None:
         self._network: Final = network
         self._address: Final = address
         self._pool: Final = Pool[Connection]()

@@ -1,8 +1,8 @@
-"""What is uploaded: any of the forms of a `Source`, as pieces of a bounded size.
+"""Uploads: any form of a `Source`, sent in chunks of a bounded size.
 
-A source that may block (a file, a path, an iterable) is read in worker threads, a piece at a time;
-what is in memory already is not copied. An OSError of reading is an `UploadFailed`; any other
-exception of the caller's own iterable comes out as it is.
+A source that may block (a file, a path, an iterable) is read in worker threads, one chunk at a time; data in
+memory is not copied. An OSError while reading becomes an `UploadFailed`; any other exception of the caller's
+own iterable is raised unchanged.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 from dockerproto.errors import UploadFailed
 from dockerproto.sources import AsyncSource, Readable, Source
 from dockerproto.transport.chunks import Buffer, Chunk, File, FileRange, SupportsFileRanges
-from dockerproto.transport.network import Network
+from dockerproto.transport.transport import Transport
 
-PIECE: Final = 2**20
-"""The longest piece that is sent at once, in bytes."""
-READ: Final = 4 * PIECE
-"""How much of a file object one call of a worker thread reads; in pieces it took a seventh more."""
+CHUNK_LIMIT: Final = 2**20
+"""Longest chunk that is sent at once, in bytes."""
+READ_SIZE: Final = 4 * CHUNK_LIMIT
+"""Bytes that one call in a worker thread reads of a file object; chunk by chunk it took a seventh longer."""
 
 T = TypeVar("T")
 _Readable: TypeAlias = Buffer | Readable | Iterable[bytes]
@@ -29,234 +29,236 @@ _Readable: TypeAlias = Buffer | Readable | Iterable[bytes]
 
 @runtime_checkable
 class KnowsDockerfile(Protocol):
-    """A context that can tell its Dockerfile, so that it is not looked for in a tar; it is read ahead."""
+    """A build context that knows its Dockerfile, so no tar is searched for it; the context is read ahead."""
 
     def dockerfile(self, path: str, /) -> bytes | None:
         """Return the Dockerfile at a path of the context, None if there is none.
 
-        It may block, and is called in a worker thread, before the first piece of the context is asked
-        for; never, if there are no credentials to look up.
+        It may block. It is called in a worker thread, before the first chunk of the context is read, and
+        only if there are credentials to look up.
         """
         ...
 
 
-class _Pieces(Protocol):
+class _Chunks(Protocol):
     async def next(self) -> Chunk:
-        """Return the next bytes, none at the end; they may be overwritten by the next call."""
+        """Return the next chunk, empty at the end; the next call may overwrite it."""
         ...
 
     async def dockerfile(self, path: str) -> bytes | None:
-        """Return the Dockerfile, if it can be had without losing any piece."""
+        """Return the Dockerfile if it can be read without losing any chunk, otherwise None."""
         ...
 
     async def close(self) -> None:
-        """Let go of where they come from."""
+        """Close the source."""
         ...
 
 
 class SlicedUpload:
-    """The pieces of a source, none of them too long, none empty."""
+    """The chunks of a source; each has at most `CHUNK_LIMIT` bytes, only the last is empty."""
 
     def __init__(
-        self, source: AsyncSource, network: Network, on_upload: Callable[[int], None] | None = None
+        self, source: AsyncSource, transport: Transport, on_upload: Callable[[int], None] | None = None
     ) -> None:
-        self._source: Final = source
-        self._network: Final = network
-        self._pieces: Final[_Pieces] = (
-            _AsyncPieces(source) if isinstance(source, AsyncIterable) else _BlockingPieces(source, network)
+        self._source = source
+        self._transport = transport
+        self._chunks: _Chunks = (
+            _AsyncChunks(source) if isinstance(source, AsyncIterable) else _BlockingChunks(source, transport)
         )
         self._rest: memoryview | FileRange = memoryview(b"")
-        self._taken = 0
-        self._on_upload: Final = on_upload
+        self._size = 0
+        self._on_upload = on_upload
 
     async def dockerfile(self, path: str) -> bytes | None:
-        """Return the beginning of the Dockerfile at a path of a context, before its first piece.
+        """Return the beginning of the Dockerfile at a path of a build context, before the first chunk.
 
-        None if it has none, or can be read only once. A tar that is malformed is no error here, but one
-        of the engine's.
+        Return None if there is none, or if the source can be read only once. A malformed tar is not an error
+        here: the engine reports it.
 
         Raises:
-            UploadFailed: It cannot be read.
+            UploadFailed: The source cannot be read.
         """
         if isinstance(self._source, KnowsDockerfile):
-            tell = partial(self._source.dockerfile, path)
-            return await self._network.in_thread(partial(_checked, tell))
-        return await self._pieces.dockerfile(path)
+            read = partial(self._source.dockerfile, path)
+            return await self._transport.in_thread(partial(_convert_errors, read))
+        return await self._chunks.dockerfile(path)
 
     async def prepare(self) -> None:
-        """Get the first piece: what cannot be read fails before anything is sent.
+        """Read the first chunk, so that an unreadable source fails before anything is sent.
 
         Raises:
-            TypeError: It yields something other than bytes.
-            UploadFailed: It cannot be read.
+            TypeError: The source yields something other than bytes.
+            UploadFailed: The source cannot be read.
         """
         await self._fill()
 
     async def next(self) -> Chunk:
-        """Return the next piece, empty at the end: the one before it is sent. Raises as `prepare`."""
-        if self._taken and self._on_upload is not None:
-            self._on_upload(self._taken)
+        """Return the next chunk, empty at the end; the one before has been sent. Raises as `prepare` does."""
+        if self._size and self._on_upload is not None:
+            self._on_upload(self._size)
         if not self._rest:
             await self._fill()
-        piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
-        self._taken += len(piece)
-        return piece
+        chunk, self._rest = self._rest[:CHUNK_LIMIT], self._rest[CHUNK_LIMIT:]
+        self._size += len(chunk)
+        return chunk
 
     async def close(self) -> None:
-        """Close a file that was opened here, or an async generator; the caller's file stays open."""
-        await self._pieces.close()
+        """Close an async generator, or a file that was opened here; the caller's own file stays open."""
+        await self._chunks.close()
 
     async def _fill(self) -> None:
-        piece = await self._pieces.next()
+        chunk = await self._chunks.next()
         try:
-            self._rest = piece if isinstance(piece, FileRange) else memoryview(piece).cast("B")
+            self._rest = chunk if isinstance(chunk, FileRange) else memoryview(chunk).cast("B")
         except TypeError:
-            raise TypeError(f"what is uploaded yields bytes, not {type(piece).__name__}") from None
+            message = f"an upload must yield bytes, not {type(chunk).__name__}"
+            raise TypeError(message) from None
 
 
-class _BlockingPieces:
-    """The pieces of a source that may block."""
+class _BlockingChunks:
+    """The chunks of a source that may block."""
 
-    def __init__(self, source: Source, network: Network) -> None:
-        self._source: Final = _File(source, network) if isinstance(source, str | os.PathLike) else source
-        self._pieces: Final = _read(self._source)
-        self._network: Final = network
-        self._blocks: Final = not isinstance(source, bytes | bytearray | memoryview | list | tuple)
-        self._at_once: Final = READ if isinstance(source, KnowsDockerfile) else 0
-        self._taken: Final = deque[Chunk]()
+    def __init__(self, source: Source, transport: Transport) -> None:
+        self._source = _File(source, transport) if isinstance(source, str | os.PathLike) else source
+        self._chunks = _read(self._source)
+        self._transport = transport
+        self._blocks = not isinstance(source, bytes | bytearray | memoryview | list | tuple)
+        self._read_ahead = READ_SIZE if isinstance(source, KnowsDockerfile) else 0
+        self._waiting = deque[Chunk]()
         self._reading = False
         self._closed = False
 
     async def next(self) -> Chunk:
-        if not self._taken:
-            do = partial(self._do, self._take)
-            self._taken.extend(await self._network.in_thread(do) if self._blocks else self._take())
-        return self._taken.popleft()
+        if not self._waiting:
+            read = partial(self._guard, self._take)
+            self._waiting.extend(await self._transport.in_thread(read) if self._blocks else self._take())
+        return self._waiting.popleft()
 
     async def dockerfile(self, path: str) -> bytes | None:
-        return await self._network.in_thread(partial(self._do, partial(_find, self._source, path)))
+        return await self._transport.in_thread(partial(self._guard, partial(_find, self._source, path)))
 
     async def close(self) -> None:
-        # A wait that was cancelled left its read to its thread, which then closes.
+        # A cancelled wait leaves its read to the worker thread, which then closes the source.
         self._closed = True
         if not self._reading:
             self._release()
 
     def _take(self) -> list[Chunk]:
-        """Take the next piece, or as many as may be read ahead: what is read of a directory does not wait."""
-        pieces, size = list[Chunk](), 0
-        for piece in self._pieces:
-            pieces.append(piece)
-            size += len(piece)
-            if size >= self._at_once:
-                return pieces
-        return [*pieces, b""]
+        """Return the next chunk; of a directory as many as make up `READ_SIZE`, to call fewer threads."""
+        chunks, size = list[Chunk](), 0
+        for chunk in self._chunks:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size >= self._read_ahead:
+                return chunks
+        return [*chunks, b""]
 
-    def _do(self, read: Callable[[], T]) -> T:
+    def _guard(self, read: Callable[[], T]) -> T:
+        """Read, then close the source if `close` was called meanwhile."""
         self._reading = True
         try:
-            return _checked(read)
+            return _convert_errors(read)
         finally:
             self._reading = False
             if self._closed:
                 self._release()
 
     def _release(self) -> None:
-        self._pieces.close()
+        self._chunks.close()
         if isinstance(self._source, _File):
             self._source.close()
 
 
-class _AsyncPieces:
-    """The pieces of an async iterable."""
+class _AsyncChunks:
+    """The chunks of an async iterable."""
 
     def __init__(self, source: AsyncIterable[bytes]) -> None:
-        self._pieces: Final[AsyncIterator[bytes]] = aiter(source)
+        self._chunks: AsyncIterator[bytes] = aiter(source)
 
     async def next(self) -> Buffer:
-        async for piece in self._pieces:
-            if piece:
-                return piece
+        async for chunk in self._chunks:
+            if chunk:
+                return chunk
         return b""
 
     async def dockerfile(self, path: str) -> None:
-        """Return nothing: it can be read only once."""
+        """Return None: the source can be read only once."""
 
     async def close(self) -> None:
-        pieces: object = self._pieces
-        if isinstance(pieces, AsyncGenerator):
-            await cast("AsyncGenerator[bytes]", pieces).aclose()  # of what, isinstance cannot tell
+        chunks: object = self._chunks
+        if isinstance(chunks, AsyncGenerator):
+            await cast("AsyncGenerator[bytes]", chunks).aclose()  # isinstance() cannot tell the item type
 
 
 class _File:
-    """The file of a path, opened when it is first used: once, as it may be a pipe."""
+    """The file at a path, opened at its first use and only once, as it may be a pipe."""
 
-    def __init__(self, path: str | os.PathLike[str], network: Network) -> None:
-        self._open: Final = partial(network.open_file, path)
-        self._opened: File | None = None
+    def __init__(self, path: str | os.PathLike[str], transport: Transport) -> None:
+        self._open = partial(transport.need_host("an upload of a path").open_file, path)
+        self._file: File | None = None
 
     def read(self, size: int, /) -> bytes:
-        return self.opened().read(size)
+        return self.open().read(size)
 
     def seekable(self) -> bool:
-        return self.opened().seekable()
+        return self.open().seekable()
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self.opened().seek(offset, whence)
+        return self.open().seek(offset, whence)
 
     def tell(self) -> int:
-        return self.opened().tell()
+        return self.open().tell()
 
     def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
+        if self._file is not None:
+            self._file.close()
 
-    def opened(self) -> File:
-        """Open it, if it is not open yet."""
-        if self._opened is None:
-            self._opened = self._open()
-        return self._opened
+    def open(self) -> File:
+        """Return the file; open it at the first call."""
+        if self._file is None:
+            self._file = self._open()
+        return self._file
 
 
 def _read(source: _Readable) -> Generator[Chunk]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield memoryview(source)
     elif isinstance(source, Iterable) and not hasattr(source, "read"):
-        pieces = iter(source)
+        chunks = iter(source)
         try:
-            yield from filter(None, pieces)
+            yield from filter(None, chunks)
         finally:
-            if isinstance(pieces, Generator):
-                pieces.close()
+            if isinstance(chunks, Generator):
+                chunks.close()
     else:
-        # A file is an iterable too, of its lines.
-        if isinstance(source, _File) and isinstance(opened := source.opened(), SupportsFileRanges):
-            yield from opened.parts()
+        # A file is iterable too, by lines.
+        if isinstance(source, _File) and isinstance(file := source.open(), SupportsFileRanges):
+            yield from file.ranges()
         yield from _read_file(cast("Readable", source))
 
 
 def _read_file(file: Readable) -> Generator[Buffer]:
-    """Yield the pieces of a file: of one buffer if it can fill one, as fresh memory costs more."""
+    """Yield the chunks of a file, in one buffer if it has `readinto`, as new memory costs more."""
     readinto: Callable[[memoryview], int] | None = getattr(file, "readinto", None)
     if readinto is None:
-        while piece := file.read(READ):
-            yield piece
+        while chunk := file.read(READ_SIZE):
+            yield chunk
         return
-    buffer = memoryview(bytearray(READ))
+    buffer = memoryview(bytearray(READ_SIZE))
     while size := readinto(buffer):
         yield buffer[:size]
 
 
 def _find(source: _Readable, path: str) -> bytes | None:
-    """Return a file of a tar that is in memory or in a file, which then is where it was."""
-    from dockerproto.buildcontext.tar_reader import BytesFile, Seekable, find_file  # noqa: PLC0415  # with all that decompresses
+    """Return a file of a tar in memory or in a seekable file, whose position is then restored."""
+    from dockerproto.buildcontext.tar_reader import BytesFile, Seekable, find_file  # noqa: PLC0415  # it loads all decompressors
 
     if isinstance(source, bytes | bytearray | memoryview):
         return find_file(BytesFile(memoryview(source).cast("B")), path)
     seekable: Callable[[], bool] | None = getattr(source, "seekable", None)
     if seekable is None or not seekable():
         return None
-    file = cast("Seekable", source)  # as it says
+    file = cast("Seekable", source)  # seekable() says so
     start = file.tell()
     try:
         return find_file(file, path)
@@ -264,8 +266,8 @@ def _find(source: _Readable, path: str) -> bytes | None:
         file.seek(start)
 
 
-def _checked(read: Callable[[], T]) -> T:
+def _convert_errors(read: Callable[[], T]) -> T:
     try:
         return read()
     except OSError as error:
-        raise UploadFailed(0, f"cannot read what is to be uploaded: {error}") from error
+        raise UploadFailed(0, f"cannot read the data to upload: {error}") from error

@@ -22,7 +22,7 @@ from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.operations.streams import AsyncDownload, AsyncProgress, Download, Progress
 from dockerproto.request.request import Request
-from dockerproto.transport.network import run
+from dockerproto.transport.runtime import run
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Collector, Reducer
 from dockerproto.operations.tail import Tail
 from dockerproto.request.request import Request
-from dockerproto.transport.network import run
+from dockerproto.transport.runtime import run
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -15,7 +15,7 @@ from dockerproto.operations.replies import json_object
 from dockerproto.references import registry_named
 from dockerproto.request.request import Request
 from dockerproto.timeouts import DEFAULT, TimeoutLike
-from dockerproto.transport.network import run
+from dockerproto.transport.runtime import run
 
 
 class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):

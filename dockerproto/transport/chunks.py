@@ -1,4 +1,4 @@
-"""Pieces of a body that is sent: bytes, or a part of a file, which the system can send from where it is."""
+"""Chunks of a request body: bytes, or a range of a file that the operating system sends by sendfile()."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 class FileRange(Struct, frozen=True):
-    """Bytes of a file; a part of them is sliced as that of bytes is.
+    """A range of the bytes of a file, sliced as bytes are.
 
-    >>> part = FileRange(file=3, offset=100, size=50)
-    >>> len(part), part[20:]
+    >>> chunk = FileRange(file=3, offset=100, size=50)
+    >>> len(chunk), chunk[20:]
     (50, FileRange(file=3, offset=120, size=30))
     """
 
     file: int
-    """The descriptor of the file, which is open as long as the part is in use."""
+    """Descriptor of the file, which stays open while the range is in use."""
     offset: int
-    """Where in the file they begin."""
+    """Position of the first byte in the file."""
     size: int
-    """How many they are."""
+    """Number of bytes."""
 
     def __len__(self) -> int:
         return self.size
@@ -34,37 +34,37 @@ class FileRange(Struct, frozen=True):
 
 
 Chunk: TypeAlias = Buffer | FileRange
-"""What is sent at once."""
+"""The unit of a body that is sent."""
 
 
 class File(Protocol):
-    """A file that is open for reading; its methods block, and raise OSError."""
+    """A file that is open for reading; its methods block and raise OSError."""
 
     def read(self, size: int, /) -> bytes:
-        """Return some bytes, none at the end."""
+        """Return at most `size` bytes, empty at the end."""
         ...
 
     def seekable(self) -> bool:
-        """Whether it can be read from anywhere."""
+        """Return True if the file supports `seek` and `tell`."""
         ...
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
+        """Move to a position and return it."""
         ...
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         ...
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         ...
 
 
 @runtime_checkable
 class SupportsFileRanges(Protocol):
-    """A file whose parts can be sent without being read, by the connections of its network."""
+    """A file whose ranges can be passed to `ByteStream.send` instead of bytes."""
 
-    def parts(self) -> Generator[FileRange]:
-        """Yield them, and go to where they end; it blocks."""
+    def ranges(self) -> Generator[FileRange]:
+        """Yield the ranges of the file and move to the end of the last one; blocks."""
         ...

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.paths import in_order
-from dockerproto.transport.files import Node, Opened
+from dockerproto.transport.host import FileReader, Node
 
 _DIRECTORY: Final = stat.S_IFDIR | 0o755
 _FILE: Final = stat.S_IFREG | 0o644
@@ -27,7 +27,7 @@ class _TreeNode(Struct):
     """A file or directory of a `FileTree`; a file with several names is in several directories."""
 
     entry: FileEntry
-    content: Callable[[], Opened] | None = None
+    content: Callable[[], FileReader] | None = None
     names: dict[str, _TreeNode] = field(default_factory=dict["str", "_TreeNode"])
     """Children of a directory by name."""
     has_links: bool = False
@@ -56,7 +56,7 @@ class FileTree:
             tree.add(entry, partial(BytesIO, content))
         return tree
 
-    def add(self, entry: FileEntry, content: Callable[[], Opened] | None = None) -> None:
+    def add(self, entry: FileEntry, content: Callable[[], FileReader] | None = None) -> None:
         """Add an entry; `content` opens a regular file.
 
         A hard link becomes another name of the file that is at its target now.
@@ -86,7 +86,7 @@ class FileTree:
             return None
         return Node(replace(node.entry, path=path), id(node) if node.has_links else None)
 
-    def open(self, path: str, /) -> Opened:
+    def open(self, path: str, /) -> FileReader:
         """Open a regular file."""
         node = self._find(path)
         if node is None or node.content is None:

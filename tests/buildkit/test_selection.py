@@ -11,7 +11,7 @@ from dockerproto import InvalidPattern
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.transport.file_tree import FileTree
-from dockerproto.transport.files import Node
+from dockerproto.transport.host import Node
 from tests.support.filesync import directory, link, symlink
 
 FILES = ["a", "a-b", "a.txt", "aa.txt", "b/c", "b/d/e", "b/d/f", "b-c", "logs/x.log", "logs/keep.log"]

@@ -15,7 +15,7 @@ from dockerproto.buildkit.handler import BlockingStep, Code, RpcError, Status
 from dockerproto.buildkit.selection import Selection
 from dockerproto.buildkit.sender import BATCH, BATCH_BYTES, CHUNK_SIZE, FileSender, file_sync
 from dockerproto.transport.file_tree import FileTree
-from dockerproto.transport.files import Opened
+from dockerproto.transport.host import FileReader
 from tests.support.filesync import (
     ALL,
     FIN,
@@ -142,11 +142,11 @@ def test_of_what_has_grown_as_much_is_sent_as_was_announced() -> None:
     assert feed(call, request(0), request(1)) == [data(0, bytes(3)), data(0), data(1)]
 
 
-def gone() -> Opened:
+def gone() -> FileReader:
     raise FileNotFoundError(2, "No such file or directory", "/ctx/a")
 
 
-def short() -> Opened:
+def short() -> FileReader:
     return BytesIO(b"12")
 
 

@@ -172,7 +172,7 @@ async def test_room_that_is_gone_again_is_waited_for() -> None:
     with connected() as (stream, other):
         sending = asyncio.create_task(stream.send(DATA, 10))
         await asyncio.sleep(0.01)
-        stream._flush(asyncio.get_running_loop(), 10)  # pyright: ignore[reportPrivateUsage]
+        stream._on_writable(asyncio.get_running_loop(), 10)  # pyright: ignore[reportPrivateUsage]
         assert not sending.done()
         assert await asyncio.to_thread(taken, other, len(DATA)) == DATA
         assert await sending == len(DATA)

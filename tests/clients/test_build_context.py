@@ -14,7 +14,7 @@ import pytest
 
 from dockerproto import DockerError, InvalidPattern, UploadFailed
 from dockerproto.buildcontext.plan import BuildContext, ContextSource
-from dockerproto.http.uploads import PIECE, READ
+from dockerproto.http.uploads import CHUNK_LIMIT, READ_SIZE
 from dockerproto.images.build import build
 from dockerproto_local.build_context import open_context
 from tests.conftest import Connect
@@ -264,8 +264,8 @@ async def test_how_much_is_sent_is_told_piece_by_piece(
         assert len(sent) > 2
         assert sent[-1] == scripted.requests[-1].length
         sent.clear()
-        await docker.images.import_image(bytes(2 * PIECE + 5), on_upload=sent.append)
-        assert sent == [PIECE, 2 * PIECE, 2 * PIECE + 5]
+        await docker.images.import_image(bytes(2 * CHUNK_LIMIT + 5), on_upload=sent.append)
+        assert sent == [CHUNK_LIMIT, 2 * CHUNK_LIMIT, 2 * CHUNK_LIMIT + 5]
 
 
 @pytest.mark.anyio
@@ -274,7 +274,7 @@ async def test_a_context_that_breaks_is_not_taken_for_whole(
 ) -> None:
     scripted.script(*BUILD, BUILT)
     make(tmp_path, TREE)
-    (tmp_path / "b").write_bytes(bytes(2 * READ))  # more than is read ahead
+    (tmp_path / "b").write_bytes(bytes(2 * READ_SIZE))  # more than is read ahead
     (tmp_path / "c").touch()
     gone = threading.Event()
 

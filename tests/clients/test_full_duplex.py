@@ -12,8 +12,8 @@ import pytest
 from dockerproto import BadRequest, ProtocolViolated, Timeout
 from dockerproto.http.connection import AHEAD_LIMIT
 from dockerproto.transport.chunks import Chunk
-from dockerproto.transport.network import run
-from dockerproto_httpx.transport import BlockingNetwork
+from dockerproto.transport.runtime import run
+from dockerproto_local.blocking import BlockingTransport
 from tests.conftest import Connect
 from tests.local.test_tls_stream import Peer, connected
 from tests.support.facade import Transport
@@ -154,7 +154,7 @@ def test_over_tls_the_rest_goes_out_before_an_answer_is_waited_for(connected: tu
 
 def test_a_socket_that_was_closed_is_not_waited_for() -> None:
     ours, theirs = socket.socketpair()
-    stream = run(BlockingNetwork().dial(ours, None))
+    stream = run(BlockingTransport().dial(ours, None))
     with theirs:
         for _ in range(18):  # so many that an event loop would get its turn
             theirs.sendall(bytes(60_000))

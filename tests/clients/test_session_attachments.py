@@ -17,9 +17,9 @@ from dockerproto.buildkit.coordinator import BuildSession
 from dockerproto.buildkit.fsutil import BytesMessage
 from dockerproto.buildkit.handler import OK, Code
 from dockerproto.buildkit.ssh import ssh
-from dockerproto.transport.network import run
-from dockerproto_httpx.transport import BlockingNetwork
-from dockerproto_local.local_files import LocalDisk
+from dockerproto.transport.runtime import run
+from dockerproto_local.blocking import BlockingTransport
+from dockerproto_local.local_host import LocalHost
 from tests.conftest import Connect
 from tests.support.calling import Engine
 from tests.support.facade import Transport
@@ -71,7 +71,7 @@ def asked(engine: Engine) -> int:
 def test_an_agent_may_say_much(tmp_path: Path, late: threading.Event) -> None:
     answer = pack(">I", 40_000) + bytes(40_000)
     agent = Agent(tmp_path / "agent", answer, late)
-    engine = Engine(ssh({"default": agent.path}, BlockingNetwork()))
+    engine = Engine(ssh({"default": agent.path}, BlockingTransport()))
     late.set()
     stream = asked(engine)
     engine.run()
@@ -84,7 +84,7 @@ def test_an_agent_may_say_much(tmp_path: Path, late: threading.Event) -> None:
 def test_an_agent_may_hang_up(tmp_path: Path, late: threading.Event) -> None:
     late.set()
     agent = Agent(tmp_path / "agent", b"", late)
-    engine = Engine(ssh({"default": agent.path}, BlockingNetwork()))
+    engine = Engine(ssh({"default": agent.path}, BlockingTransport()))
     stream = asked(engine)
     engine.run()
     agent.close()
@@ -94,7 +94,7 @@ def test_an_agent_may_hang_up(tmp_path: Path, late: threading.Event) -> None:
 
 @pytest.mark.parametrize("data", [pack(">IB", 1, 19), pack(">IB", 1, 17), pack(">I", 0)])
 def test_what_is_not_for_the_agent_does_not_reach_it(data: bytes, tmp_path: Path) -> None:
-    engine = Engine(ssh({"default": str(tmp_path / "nobody")}, BlockingNetwork()))
+    engine = Engine(ssh({"default": str(tmp_path / "nobody")}, BlockingTransport()))
     stream = engine.begin(FORWARD, BytesMessage(data).encode())
     engine.grpc.finish(stream)
     engine.run()
@@ -103,14 +103,14 @@ def test_what_is_not_for_the_agent_does_not_reach_it(data: bytes, tmp_path: Path
 
 
 def test_a_message_that_is_too_long_for_an_agent_is_refused(tmp_path: Path) -> None:
-    engine = Engine(ssh({"default": str(tmp_path / "nobody")}, BlockingNetwork()))
+    engine = Engine(ssh({"default": str(tmp_path / "nobody")}, BlockingTransport()))
     stream = engine.begin(FORWARD, BytesMessage(pack(">I", 2**20)).encode())
     engine.run()
     assert engine.statuses[stream].code == Code.UNKNOWN
 
 
 def test_an_agent_that_was_not_asked_says_nothing(tmp_path: Path) -> None:
-    services = ssh({"default": str(tmp_path / "nobody")}, BlockingNetwork())
+    services = ssh({"default": str(tmp_path / "nobody")}, BlockingTransport())
     handler: Any = services[FORWARD]({})
     with pytest.raises(ConnectionError):
         run(handler._agent.receive())
@@ -182,13 +182,13 @@ def machine_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(_: str) -> Path:
         return Path("/absent")
 
-    monkeypatch.setattr("dockerproto_local.local_files.Path", absent)
+    monkeypatch.setattr("dockerproto_local.local_host.Path", absent)
 
 
 def test_a_directory_is_the_same_each_time(tmp_path: Path, machine_without_a_name: None) -> None:
-    disk = LocalDisk()
-    assert disk.identity(str(tmp_path)) == disk.identity(f"{tmp_path}/.")
-    assert disk.identity(str(tmp_path)) != disk.identity(str(tmp_path.parent))
+    host = LocalHost()
+    assert host.identity(str(tmp_path)) == host.identity(f"{tmp_path}/.")
+    assert host.identity(str(tmp_path)) != host.identity(str(tmp_path.parent))
 
 
 def test_what_comes_while_something_is_sent_is_heard() -> None:

@@ -17,7 +17,8 @@ from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
 from dockerproto.buildkit.handler import OK, Status
 from dockerproto.buildkit.messages import CredentialsRequest, CredentialsResponse
 from dockerproto.endpoint.addresses import UnixSocket
-from dockerproto.transport.network import ByteStream, run
+from dockerproto.transport.runtime import run
+from dockerproto.transport.streams import ByteStream
 from dockerproto_local.directory import Directory
 from dockerproto_local.output_directory import OutputDirectory
 from tests.buildkit.test_session import AUTH, HEALTH

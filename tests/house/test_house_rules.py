@@ -281,7 +281,7 @@ def lines_of_code(path: Path) -> set[int]:
 def test_asyncio_and_trio_are_built_alike() -> None:
     on_asyncio = methods("dockerproto_asyncio", "Asyncio")
     assert on_asyncio == methods("dockerproto_trio", "Trio")
-    assert on_asyncio.keys() == {"Docker", "_Network", "_Lock", "_Task", "_Stream"}
+    assert on_asyncio.keys() == {"Docker", "_Transport", "_Lock", "_Task", "_Stream"}
 
 
 def methods(package: str, loop: str) -> dict[str, set[str]]:

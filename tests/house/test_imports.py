@@ -21,7 +21,8 @@ LATER = [
     "dockerproto.buildcontext.tar_writer",
     "dockerproto.buildcontext.tar_reader",
     "dockerproto_local.build_context",
-    "dockerproto_local.local_files",
+    "dockerproto_local.directory",
+    "dockerproto_local.output_directory",
     "dockerproto_local.pack",
     "dockerproto_local.ssh",
     "dockerproto_local.walk",
@@ -46,7 +47,7 @@ def loaded(package: str) -> set[str]:
 @pytest.mark.parametrize("package", ["dockerproto_asyncio", "dockerproto_trio", "dockerproto_httpx"])
 def test_what_few_programs_need_is_loaded_later(package: str) -> None:
     modules = loaded(package)
-    assert {"dockerproto.images.build", "dockerproto_local.base_network"} <= modules
+    assert {"dockerproto.images.build", "dockerproto_local.base_transport"} <= modules
     assert sorted(modules.intersection(LATER)) == []
 
 

@@ -1,22 +1,21 @@
-"""A connection without a network: when one is too old, and when sending fails."""
+"""A connection without a transport: when one is too old, and when sending fails."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
-from dockerproto.buildcontext.plan import BuildContext, ContextSource
 from dockerproto.endpoint.addresses import Address
 from dockerproto.http.connection import Connection, Connections
 from dockerproto.http.http11 import WireRequest
 from dockerproto.timeouts import Timer
-from dockerproto.transport.chunks import Chunk, File
-from dockerproto.transport.files import Disk
-from dockerproto.transport.network import Lock, Task, run
+from dockerproto.transport.chunks import Chunk
+from dockerproto.transport.runtime import Lock, run
+from dockerproto.transport.streams import ByteStream
+from dockerproto.transport.transport import Transport
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ PING = WireRequest("GET", "/_ping", [("Host", "docker")])
 DELETE = WireRequest("DELETE", "/images/x", [("Host", "docker")])
 
 
-class FakeStream:
+class FakeStream(ByteStream):
     """A connection that answers every request with the same bytes, if it can be sent."""
 
     def __init__(self) -> None:
@@ -54,21 +53,12 @@ class FakeStream:
     async def readable(self) -> bool:
         return self.ended or (self.taken == self.room and bool(self.early))
 
-    async def ready(self) -> None:
-        raise NotImplementedError
-
-    def wake(self) -> None:
-        raise NotImplementedError
-
-    def hung_up(self) -> bool:
-        raise NotImplementedError
-
     def close(self) -> None:
         self.closed = True
 
 
-class FakeNetwork:
-    """A network with a clock of its own."""
+class FakeTransport(Transport):
+    """A transport with a clock of its own."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -81,25 +71,7 @@ class FakeNetwork:
     async def in_thread(self, function: Callable[[], T]) -> T:
         raise NotImplementedError
 
-    def open_file(self, path: str | os.PathLike[str]) -> File:
-        raise NotImplementedError
-
-    def open_context(self, context: BuildContext) -> ContextSource:
-        raise NotImplementedError
-
     def lock(self) -> Lock:
-        raise NotImplementedError
-
-    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> Task:
-        raise NotImplementedError
-
-    def variable(self, name: str) -> str | None:
-        raise NotImplementedError
-
-    def disk(self) -> Disk:
-        raise NotImplementedError
-
-    def unique(self) -> str:
         raise NotImplementedError
 
     def now(self) -> float:
@@ -119,56 +91,58 @@ class Pieces:
         raise NotImplementedError
 
 
-def exchange(connections: Connections, network: FakeNetwork, message: WireRequest) -> None:
-    answer = run(connections.send(message, Timer(Timeout(), network.now)))
+def exchange(connections: Connections, transport: FakeTransport, message: WireRequest) -> None:
+    answer = run(connections.send(message, Timer(Timeout(), transport.now)))
     assert run(answer.receive()) == b""
 
 
 @pytest.fixture
-def network() -> FakeNetwork:
-    return FakeNetwork()
+def transport() -> FakeTransport:
+    return FakeTransport()
 
 
 @pytest.fixture
-def connections(network: FakeNetwork) -> Connections:
-    return Connections(network, UnixSocket("/x"))
+def connections(transport: FakeTransport) -> Connections:
+    return Connections(transport, UnixSocket("/x"))
 
 
 @pytest.mark.parametrize(("seconds", "opened"), [(59, 1), (61, 2)])
 def test_an_idle_connection_is_kept_for_a_minute(
-    network: FakeNetwork, connections: Connections, seconds: float, opened: int
+    transport: FakeTransport, connections: Connections, seconds: float, opened: int
 ) -> None:
-    exchange(connections, network, PING)
-    network.time += seconds
-    exchange(connections, network, PING)
-    assert len(network.streams) == opened
-    assert [stream.closed for stream in network.streams] == [True, False][-opened:]
+    exchange(connections, transport, PING)
+    transport.time += seconds
+    exchange(connections, transport, PING)
+    assert len(transport.streams) == opened
+    assert [stream.closed for stream in transport.streams] == [True, False][-opened:]
 
 
 def test_what_could_not_be_sent_is_sent_again_if_it_may(
-    network: FakeNetwork, connections: Connections
+    transport: FakeTransport, connections: Connections
 ) -> None:
-    exchange(connections, network, PING)
-    network.streams[0].broken = True
-    exchange(connections, network, PING)
-    assert [stream.closed for stream in network.streams] == [True, False]
-    network.streams[1].broken = True
+    exchange(connections, transport, PING)
+    transport.streams[0].broken = True
+    exchange(connections, transport, PING)
+    assert [stream.closed for stream in transport.streams] == [True, False]
+    transport.streams[1].broken = True
     with pytest.raises(ConnectionFailed, match="gone"):
-        exchange(connections, network, DELETE)
-    assert network.streams[1].closed
+        exchange(connections, transport, DELETE)
+    assert transport.streams[1].closed
 
 
-def test_one_that_the_engine_has_closed_is_not_taken(network: FakeNetwork, connections: Connections) -> None:
-    exchange(connections, network, PING)
-    network.streams[0].ended = True
-    exchange(connections, network, DELETE)
-    assert [stream.closed for stream in network.streams] == [True, False]
+def test_one_that_the_engine_has_closed_is_not_taken(
+    transport: FakeTransport, connections: Connections
+) -> None:
+    exchange(connections, transport, PING)
+    transport.streams[0].ended = True
+    exchange(connections, transport, DELETE)
+    assert [stream.closed for stream in transport.streams] == [True, False]
 
 
-def test_an_engine_that_refuses_gets_no_more_wherever_it_does(network: FakeNetwork) -> None:
+def test_an_engine_that_refuses_gets_no_more_wherever_it_does(transport: FakeTransport) -> None:
     def post(stream: FakeStream) -> int:
         upload = WireRequest("POST", "/images/load", [("Host", "docker")], Pieces())
-        return run(Connection(stream).request(upload, Timer(Timeout(), network.now))).status
+        return run(Connection(stream).request(upload, Timer(Timeout(), transport.now))).status
 
     whole = FakeStream()
     assert post(whole) == 200

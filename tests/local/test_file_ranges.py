@@ -13,17 +13,18 @@ from pathlib import Path
 import pytest
 
 from dockerproto import UploadFailed
-from dockerproto.http.uploads import PIECE, SlicedUpload
+from dockerproto.http.uploads import CHUNK_LIMIT, SlicedUpload
 from dockerproto.transport.chunks import FileRange
-from dockerproto.transport.network import run
-from dockerproto_httpx.transport import BlockingNetwork
-from dockerproto_local.file_ranges import WINDOW, LocalFile, read_part
+from dockerproto.transport.runtime import run
+from dockerproto_local.blocking import BlockingTransport
+from dockerproto_local.file_ranges import WINDOW, LocalFile, read_range
+from dockerproto_local.local_host import LocalHost
 from tests.conftest import Connect
 from tests.testbed.scripted import ScriptedEngine, chunked
 
 LOAD = ("POST", "/images/load")
 LOADED = b'{"stream":"Loaded image: x:1\\n"}\r\n'
-DATA = bytes(range(251)) * (3 * PIECE // 251)
+DATA = bytes(range(251)) * (3 * CHUNK_LIMIT // 251)
 
 pytestmark = pytest.mark.anyio
 
@@ -52,14 +53,14 @@ async def test_a_file_of_several_windows_arrives(
         await docker.images.import_image(path, on_upload=told.append)
     got = engine.requests[-1]
     assert (got.length, got.sha256) == (len(data), sha256(data).hexdigest())
-    assert told == [*range(PIECE, len(data), PIECE), len(data)]
+    assert told == [*range(CHUNK_LIMIT, len(data), CHUNK_LIMIT), len(data)]
 
 
 async def test_what_is_appended_meanwhile_arrives_too(
     engine: ScriptedEngine, connect: Connect, path: Path
 ) -> None:
     def append(sent: int) -> None:
-        if sent == PIECE:
+        if sent == CHUNK_LIMIT:
             with path.open("ab") as file:
                 file.write(b"appended")
 
@@ -72,10 +73,10 @@ async def test_a_file_that_becomes_shorter_is_an_error(
     engine: ScriptedEngine, connect: Connect, path: Path
 ) -> None:
     def cut(_: int) -> None:
-        os.truncate(path, PIECE)
+        os.truncate(path, CHUNK_LIMIT)
 
     async with connect(engine.url) as docker:
-        with pytest.raises(UploadFailed, match="became shorter while it was uploaded"):
+        with pytest.raises(UploadFailed, match="became shorter during the upload"):
             await docker.images.import_image(path, on_upload=cut)
     assert not any(each.complete for each in engine.requests if each.path == LOAD[1])
 
@@ -121,32 +122,36 @@ async def test_a_disk_that_fails_is_an_error(
     monkeypatch.setattr(os, "sendfile", failing(errno.EIO))
     monkeypatch.setattr(os, "pread", failing(errno.EIO))
     async with connect(engine.url) as docker:
-        with pytest.raises(UploadFailed, match=r"cannot read what is to be uploaded: .*Input/output error"):
+        with pytest.raises(UploadFailed, match=r"cannot read the file to upload: .*Input/output error"):
             await docker.images.import_image(path)
 
 
 def test_a_part_is_read_whole_or_not_at_all(path: Path) -> None:
     with LocalFile(path) as file:
-        assert read_part(FileRange(file.fileno(), 5, 10)) == DATA[5:15]
+        assert read_range(FileRange(file.fileno(), 5, 10)) == DATA[5:15]
         with pytest.raises(UploadFailed, match=r"became shorter .*: 7 bytes are missing"):
-            read_part(FileRange(file.fileno(), len(DATA) - 3, 10))
+            read_range(FileRange(file.fileno(), len(DATA) - 3, 10))
 
 
 def test_a_file_is_read_on_after_its_parts(path: Path) -> None:
     with LocalFile(path) as file:
-        assert [part.size for part in file.parts()] == [len(DATA)]
+        assert [part.size for part in file.ranges()] == [len(DATA)]
         assert file.read() == b""
 
 
-class Plain(BlockingNetwork):
-    """A network that opens files as any transport may."""
+class PlainHost(LocalHost):
+    """A host that opens files without ranges."""
 
-    def open_file(self, path: str | os.PathLike[str]) -> FileIO:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # as a Network may
+    def open_file(self, path: str | os.PathLike[str], /) -> FileIO:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # as a Host may
         return FileIO(path)
 
 
+class PlainTransport(BlockingTransport):
+    host = PlainHost()
+
+
 def test_a_file_without_parts_is_read(path: Path) -> None:
-    upload, got = SlicedUpload(path, Plain()), bytearray()
+    upload, got = SlicedUpload(path, PlainTransport()), bytearray()
     while piece := run(upload.next()):
         assert not isinstance(piece, FileRange)
         got += piece

@@ -15,9 +15,8 @@ import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import TCP, TLS, ContextError, Endpoint, InvalidHost, UnixSocket
 from dockerproto.endpoint.contexts import meta_path, tls_path
-from dockerproto.transport.network import ByteStream
 from dockerproto_local import configure, find_endpoint, find_version
-from dockerproto_local.base_network import Dialled, LocalNetwork
+from dockerproto_local.local_host import LocalHost
 
 SOCKETS = [
     "system/docker.sock",
@@ -194,16 +193,8 @@ def test_a_version_is_insisted_on_by_the_program_then_the_environment() -> None:
         find_version("auto", {"DOCKER_API_VERSION": "new"})
 
 
-class Nowhere(LocalNetwork):
-    async def dial(self, address: Dialled, timeout: float | None) -> ByteStream:
-        raise NotImplementedError
-
-    def now(self) -> float:
-        raise NotImplementedError
-
-
 def test_a_file_is_opened_for_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
-    with Nowhere().open_file(str(path)) as file:
+    with LocalHost().open_file(str(path)) as file:
         assert file.read(3) == b"con"

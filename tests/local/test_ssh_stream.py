@@ -8,11 +8,12 @@ import tempfile
 import pytest
 
 from dockerproto.transport.chunks import Chunk
-from dockerproto.transport.network import run
+from dockerproto.transport.runtime import run
+from dockerproto.transport.streams import ByteStream
 from dockerproto_local.ssh import SSHStream
 
 
-class Failing:
+class Failing(ByteStream):
     """A byte stream that fails in one way."""
 
     def __init__(self, error: OSError) -> None:

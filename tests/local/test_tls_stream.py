@@ -9,11 +9,12 @@ import pytest
 import trustme
 
 from dockerproto.transport.chunks import Chunk, FileRange
-from dockerproto.transport.network import run
+from dockerproto.transport.runtime import run
+from dockerproto.transport.streams import ByteStream
 from dockerproto_local.tls import TLSStream
 
 
-class Peer:
+class Peer(ByteStream):
     """A byte stream whose other end speaks TLS, and says what the test says."""
 
     def __init__(self, context: ssl.SSLContext) -> None:

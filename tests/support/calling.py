@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from dockerproto.buildkit.grpc import GRPC, CallEnded, MessageReceived
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep, Services, Status
 from dockerproto.buildkit.session import ServedCall, Session
-from dockerproto.transport.network import run
+from dockerproto.transport.runtime import run
 from tests.testbed.steps import Exchange
 from tests.testbed.wire import Wire
 

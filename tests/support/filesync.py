@@ -14,7 +14,7 @@ from dockerproto.buildkit.handler import BlockingStep, Handler, Status, Step
 from dockerproto.buildkit.receiver import TreeReceiver
 from dockerproto.buildkit.selection import Selection
 from dockerproto.buildkit.sender import FileSender
-from dockerproto.transport.files import Destination, FileSystem
+from dockerproto.transport.host import Destination, FileSystem
 
 ALL = Selection()
 

@@ -8,14 +8,14 @@ import socket
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import DockerError
 from dockerproto_local import Options, configure, secure
-from dockerproto_local.base_network import Dialled, LocalNetwork
-from dockerproto_local.stream import SocketStream, connected_to
+from dockerproto_local.base_transport import DialTarget, LocalTransport
+from dockerproto_local.stream import SocketStream, connect_unix
 
 __all__ = ["Docker"]
 
@@ -32,17 +32,17 @@ class Docker(AsyncDocker):
 
     def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
         configuration = configure(url, options)
-        super().__init__(configuration, _AsyncioNetwork(secure(configuration.endpoint, options)))
+        super().__init__(configuration, _AsyncioTransport(secure(configuration.endpoint, options)))
 
 
-class _AsyncioNetwork(LocalNetwork):
-    async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
+class _AsyncioTransport(LocalTransport):
+    async def dial(self, target: DialTarget, timeout: float | None) -> _Stream:
         async with asyncio.timeout(timeout):
-            if isinstance(address, UnixSocket):
-                return _Stream(await connected_to(address.path, asyncio.sleep))
-            if isinstance(address, TCP):
-                return _Stream(await _connected_to_any(address))
-        return _Stream(address)
+            if isinstance(target, UnixSocket):
+                return _Stream(await connect_unix(target.path, asyncio.sleep))
+            if isinstance(target, TCP):
+                return _Stream(await _connect_tcp(target))
+        return _Stream(target)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
@@ -71,10 +71,10 @@ class _Lock:
 
 class _Task:
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._task: Final = asyncio.get_running_loop().create_task(coroutine)
+        self._task = asyncio.get_running_loop().create_task(coroutine)
 
     def cancel(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and its tasks with it
+        with suppress(RuntimeError):  # the loop is closed, and its tasks have ended
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def wait(self) -> None:
@@ -82,11 +82,11 @@ class _Task:
 
 
 class _Stream(SocketStream):
-    """A connection: from its first wait on the socket is watched, and what comes is received at once.
+    """A connection. From its first wait on, the loop watches the socket, and its callbacks move the data.
 
-    So the loop does not report it a second time before the one that waits can take it. What waits to be
-    sent is sent as there is room, until all is. A wait leaves its timer to the next one, which nearly always
-    ends later: most are over long before.
+    A callback receives at once, so the loop does not report the same bytes again before the waiting task
+    runs; another one sends as the socket has room, until all is sent. A wait keeps its timer for the next
+    wait, whose deadline nearly always is later: most waits end long before theirs.
     """
 
     _watching: asyncio.AbstractEventLoop | None = None
@@ -95,16 +95,16 @@ class _Stream(SocketStream):
     _timer: asyncio.TimerHandle | None = None
 
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
-        loop, patience = asyncio.get_running_loop(), math.inf if timeout is None else timeout
+        loop, limit = asyncio.get_running_loop(), math.inf if timeout is None else timeout
         self._waiter = loop.create_future()
         if self._watching is not loop:
-            self._forget_timer()
-            loop.add_reader(self.descriptor, self._report, loop)
+            self._cancel_timer()
+            loop.add_reader(self.descriptor, self._on_readable, loop)
             self._watching = loop
         if writing:
-            loop.add_writer(self.descriptor, self._flush, loop, patience)
-        self._deadline = loop.time() + patience
-        self._watch_the_clock(loop)
+            loop.add_writer(self.descriptor, self._on_writable, loop, limit)
+        self._deadline = loop.time() + limit
+        self._arm_timer(loop)
         try:
             await self._waiter
         finally:
@@ -122,12 +122,12 @@ class _Stream(SocketStream):
             super().close()
             return
         with suppress(OSError):
-            # The engine knows at once; the rest is the loop's, and of whatever thread this is.
+            # Shut down now so that the engine notices; the loop's thread cleans up, as this may be another.
             self.socket.shutdown(socket.SHUT_RDWR)
-        loop.call_soon_threadsafe(self._forget, loop)
+        loop.call_soon_threadsafe(self._release, loop)
 
-    def _report(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._arrived is not None:  # nobody has taken what came before
+    def _on_readable(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._arrived is not None:  # no task has taken the bytes before these
             loop.remove_reader(self.descriptor)
             self._watching = None
             return
@@ -136,61 +136,61 @@ class _Stream(SocketStream):
         except OSError as error:
             self._arrived = error
         if self._arrived is not None:
-            self._moved = 0  # the loop has its turn
+            self._moved = 0  # the loop has just had its turn
             self.interrupt()
 
-    def _flush(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
+    def _on_writable(self, loop: asyncio.AbstractEventLoop, limit: float) -> None:
         try:
             self._send()
         except BlockingIOError:
             return
-        except (OSError, DockerError):  # which the one that waits will meet again
+        except (OSError, DockerError):  # which the waiting task will raise
             self.interrupt()
-        self._deadline = loop.time() + patience
+        self._deadline = loop.time() + limit
         if not self._unsent:
             self.interrupt()
 
-    def _watch_the_clock(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _arm_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None and self._timer.when() > self._deadline:
-            self._forget_timer()
+            self._cancel_timer()
         if self._timer is None and self._deadline < math.inf:
-            self._timer = loop.call_at(self._deadline, self._expire, loop)
+            self._timer = loop.call_at(self._deadline, self._on_deadline, loop)
 
-    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _on_deadline(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         if loop.time() < self._deadline:
-            self._watch_the_clock(loop)
+            self._arm_timer(loop)
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(TimeoutError())
 
-    def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._forget_timer()
-        if self.socket.fileno() >= 0:  # else the descriptor may be another's already
+    def _release(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._cancel_timer()
+        if self.socket.fileno() >= 0:  # otherwise the descriptor may belong to another file
             loop.remove_reader(self.descriptor)
             loop.remove_writer(self.descriptor)
             self._watching = None
             super().close()
         self.interrupt()
 
-    def _forget_timer(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
-async def _connected_to_any(address: TCP) -> socket.socket:
-    """Connect to the first address of a name that takes the connection."""
-    failure = OSError(f"{address.name} has no address")
+async def _connect_tcp(address: TCP) -> socket.socket:
+    """Connect to the first address of a host name that accepts the connection."""
+    failure = OSError(f"host name {address.name} has no address")
     loop = asyncio.get_running_loop()
-    for family, _, _, _, found in await loop.getaddrinfo(address.name, address.port, type=socket.SOCK_STREAM):
+    for family, *_, resolved in await loop.getaddrinfo(address.name, address.port, type=socket.SOCK_STREAM):
         try:
-            return await _connected(family, found)
+            return await _connect(family, resolved)
         except OSError as error:
             failure = error
     raise failure
 
 
-async def _connected(family: int, address: tuple[object, ...]) -> socket.socket:
+async def _connect(family: int, address: tuple[object, ...]) -> socket.socket:
     connection = socket.socket(family)
     connection.setblocking(False)
     try:

@@ -23,9 +23,10 @@ from dockerproto.images import Images
 from dockerproto.operations.operation import Namespace, blocking
 from dockerproto.operations.system import login, version
 from dockerproto.timeouts import Timer
-from dockerproto.transport.network import run
-from dockerproto_httpx.transport import TIMER, BlockingNetwork, Body, Content, EngineTransport
+from dockerproto.transport.runtime import run
+from dockerproto_httpx.transport import TIMER, Body, Content, EngineTransport
 from dockerproto_local import Options, configure, secure
+from dockerproto_local.blocking import BlockingTransport
 
 __all__ = ["Docker", "EngineTransport"]
 
@@ -52,7 +53,7 @@ class Docker(AnyDocker, Namespace):
         tls = secure(endpoint, options)
         own = EngineTransport(endpoint.address, tls) if transport is None else transport
         sender = _Sender(own, f"http://{endpoint.address.host}")
-        super().__init__(Client(configuration, BlockingNetwork(tls), sender))
+        super().__init__(Client(configuration, BlockingTransport(tls), sender))
         self.images: Images = Images(self.client)
         """The images of the engine."""
 
@@ -77,13 +78,13 @@ class Docker(AnyDocker, Namespace):
 
 
 class _Sender:
-    """Exchanges messages through a transport of httpx."""
+    """Send requests through an httpx transport."""
 
     def __init__(self, transport: httpx.BaseTransport, base: str) -> None:
-        self._transport: Final = transport
-        self._base: Final = base
+        self._transport = transport
+        self._base = base
 
-    async def send(self, message: WireRequest, timer: Timer) -> _Answer:
+    async def send(self, message: WireRequest, timer: Timer) -> _Response:
         headers = [*message.headers]
         if message.upload is not None:
             headers.append(("Transfer-Encoding", "chunked"))
@@ -94,27 +95,27 @@ class _Sender:
             stream=Content(message.upload),
             extensions={"timeout": _limits(timer), TIMER: timer},
         )
-        with _edge():
-            return _Answer(self._transport.handle_request(request), timer)
+        with _convert_errors():
+            return _Response(self._transport.handle_request(request), timer)
 
     def close(self) -> None:
         self._transport.close()
 
 
-class _Answer:
-    """A response of httpx."""
+class _Response:
+    """An httpx response as the core's `Response`."""
 
     def __init__(self, response: httpx.Response, timer: Timer) -> None:
-        self._response: Final = response
-        self._timer: Final = timer
-        # The stream itself, as httpx refuses to iterate over a response that was made complete.
+        self._response = response
+        self._timer = timer
+        # The stream itself: httpx refuses to iterate over a response that was created with its content.
         stream = cast("httpx.SyncByteStream", response.stream)
-        self._receive: Final = stream.receive if isinstance(stream, Body) else _receiver(iter(stream))
+        self._receive = stream.receive if isinstance(stream, Body) else _receiver(iter(stream))
         self.head: Final = Head(response.status_code, dict(response.headers.items()))
 
     async def receive(self) -> bytes:
         self._timer.left("idle")
-        with _edge():
+        with _convert_errors():
             data = await self._receive()
             if not data:
                 self._response.close()
@@ -132,7 +133,7 @@ class _Answer:
 
 
 def _receiver(chunks: Iterator[bytes]) -> Callable[[], Coroutine[Any, Any, bytes]]:
-    """Return what receives the body that another transport hands out."""
+    """Return a function that receives the body of another httpx transport's response."""
 
     async def receive() -> bytes:
         return next(chunks, b"")
@@ -141,7 +142,7 @@ def _receiver(chunks: Iterator[bytes]) -> Callable[[], Coroutine[Any, Any, bytes
 
 
 def _limits(timer: Timer) -> dict[str, float | None]:
-    """Return limits as transports of httpx know them."""
+    """Return the limits in the form of httpx."""
     timeout = timer.timeout
     return {
         "connect": timeout.connect,
@@ -152,8 +153,8 @@ def _limits(timer: Timer) -> dict[str, float | None]:
 
 
 @contextmanager
-def _edge() -> Generator[None]:
-    """Turn the exceptions of httpx into the library's own."""
+def _convert_errors() -> Generator[None]:
+    """Convert the exceptions of httpx to the library's own."""
     try:
         yield
     except httpx.TimeoutException as error:

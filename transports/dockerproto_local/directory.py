@@ -8,7 +8,7 @@ import stat
 from typing import BinaryIO, Final
 
 from dockerproto.buildcontext.paths import in_order
-from dockerproto.transport.files import Node
+from dockerproto.transport.host import Node
 from dockerproto_local.walk import entry_from_stat
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

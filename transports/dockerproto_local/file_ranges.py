@@ -1,7 +1,7 @@
-"""Files that are uploaded: the system sends their bytes from where it has them.
+"""Files that are uploaded by sendfile(): the operating system sends the bytes without copying them here.
 
-Measured on 1 GiB over a unix socket, that takes 0.04 CPU seconds; to read it into a buffer of 4 MiB and send
-that takes 0.42.
+Measured on 1 GiB over a unix socket, that takes 0.04 CPU seconds; reading it into a buffer of 4 MiB and
+sending that takes 0.42.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from typing import Final
 from dockerproto.errors import UploadFailed
 from dockerproto.transport.chunks import FileRange
 
-_NOT_THIS_WAY: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EIO})
-"""What the system says of a file that it cannot send by itself, or not read, as is then told."""
+_SENDFILE_FAILS: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EIO})
+"""Errors of a file that sendfile() rejects or cannot read; reading the file then tells which."""
 WINDOW: Final = 8 * 2**20
-"""How much of a file one call of a worker thread loads, in bytes."""
-_MADV_POPULATE_READ: Final = 22  # of Linux from 5.14 on; the mmap module has no name for it
+"""Bytes of a file that one call in a worker thread loads from the disk."""
+_MADV_POPULATE_READ: Final = 22  # Linux 5.14 and later; the mmap module has no name for it
 
 
 class LocalFile(FileIO):
-    """A file that is open for reading, unbuffered, as it is read in large pieces."""
+    """A file that is open for reading, unbuffered, as it is read in large chunks."""
 
-    def parts(self) -> Generator[FileRange]:
-        """Yield the parts of a regular file, each once the disk has been read, and go to where they end.
+    def ranges(self) -> Generator[FileRange]:
+        """Yield the ranges of a regular file, each once it is in memory, and move to the end of the last.
 
-        Of anything else there are none. A file may have more to be read after them: it may grow, and
-        those of ``/proc`` do not tell their size.
+        Other files have none. More may be left to read after them: a file may grow, and files in ``/proc``
+        do not report their size.
         """
         file, at = self.fileno(), 0
         if stat.S_ISREG(os.fstat(file).st_mode):
@@ -45,42 +45,42 @@ class LocalFile(FileIO):
 
 
 def _load(file: int, offset: int, size: int) -> None:
-    """Have the system get a part from the disk; one that cannot be told to does it when the part is sent."""
+    """Load a range from the disk into memory; where that is unsupported, sendfile() will."""
     with suppress(OSError, ValueError), mmap.mmap(file, size, prot=mmap.PROT_READ, offset=offset) as mapped:
         mapped.madvise(_MADV_POPULATE_READ)
 
 
-def send_part(connection: socket.socket, part: FileRange) -> FileRange | memoryview:
-    """Send what a socket takes of a part of a file, and return what is left of it; raise OSError.
+def send_range(connection: socket.socket, chunk: FileRange) -> FileRange | memoryview:
+    """Send as much of a file range as the socket takes, and return the rest; raise OSError.
 
     Raises:
         UploadFailed: The file became shorter, or cannot be read.
     """
     try:
-        sent = os.sendfile(connection.fileno(), part.file, part.offset, part.size)
+        sent = os.sendfile(connection.fileno(), chunk.file, chunk.offset, chunk.size)
     except OSError as error:
-        if error.errno not in _NOT_THIS_WAY:
+        if error.errno not in _SENDFILE_FAILS:
             raise
-        return memoryview(read_part(part))
+        return memoryview(read_range(chunk))
     if not sent:
-        raise _shorter(part.size)
-    return part[sent:]
+        raise _truncated(chunk.size)
+    return chunk[sent:]
 
 
-def read_part(part: FileRange) -> bytes:
-    """Return the bytes of a part.
+def read_range(chunk: FileRange) -> bytes:
+    """Return the bytes of a file range.
 
     Raises:
         UploadFailed: The file became shorter, or cannot be read.
     """
     try:
-        data = os.pread(part.file, part.size, part.offset)
+        data = os.pread(chunk.file, chunk.size, chunk.offset)
     except OSError as error:
-        raise UploadFailed(0, f"cannot read what is to be uploaded: {error}") from error
-    if len(data) < part.size:
-        raise _shorter(part.size - len(data))
+        raise UploadFailed(0, f"cannot read the file to upload: {error}") from error
+    if len(data) < chunk.size:
+        raise _truncated(chunk.size - len(data))
     return data
 
 
-def _shorter(missing: int) -> UploadFailed:
-    return UploadFailed(0, f"a file became shorter while it was uploaded: {missing} bytes are missing")
+def _truncated(missing: int) -> UploadFailed:
+    return UploadFailed(0, f"the file became shorter during the upload: {missing} bytes are missing")

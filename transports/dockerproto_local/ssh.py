@@ -1,6 +1,6 @@
-"""An engine behind ssh: the system's ssh runs the docker command there, which carries the bytes.
+"""An engine behind ssh: the system's ssh runs the Docker CLI on the remote host, which relays the bytes.
 
-So the user's ssh configuration, keys and agent decide, as they do for the docker command.
+So the user's ssh configuration, keys and agent apply, as they do for the Docker CLI.
 """
 
 from __future__ import annotations
@@ -10,37 +10,37 @@ import subprocess
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import IO, Final
+from typing import IO
 
 from dockerproto.transport.chunks import Buffer, Chunk
-from dockerproto.transport.network import ByteStream
+from dockerproto.transport.streams import ByteStream
 
 
-class SSHStream:
-    """A connection over a process of ssh; what ssh complains of is in the errors."""
+class SSHStream(ByteStream):
+    """A connection over an ssh process; errors contain what ssh printed on standard error."""
 
-    def __init__(self, stream: ByteStream, process: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
-        self._stream: Final = stream
-        self._process: Final = process
-        self._complaints: Final = complaints
-        self._answered = False
+    def __init__(self, stream: ByteStream, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+        self._stream = stream
+        self._process = process
+        self._stderr = stderr
+        self._received = False
 
     async def send(self, data: Chunk, timeout: float | None) -> int:
-        """Send data; return how many bytes of it went out before something came in, all if nothing did."""
-        with self._failing():
+        """Send data and return how many bytes were sent: all, or those before something arrived."""
+        with self._convert_errors():
             return await self._stream.send(data, timeout)
 
     async def receive(self, timeout: float | None) -> Buffer:
-        """Return some bytes, none at the end; they are overwritten once anything is waited for."""
-        with self._failing():
+        """Return some bytes, empty at the end; valid until the next wait."""
+        with self._convert_errors():
             data = await self._stream.receive(timeout)
-        if not (data or self._answered):
+        if not (data or self._received):
             raise self._failure("ssh ended")
-        self._answered = True
+        self._received = True
         return data
 
     async def readable(self) -> bool:
-        """Whether `receive` would return at once."""
+        """Return True if `receive` would return or raise at once."""
         return await self._stream.readable()
 
     async def ready(self) -> None:
@@ -48,11 +48,11 @@ class SSHStream:
         await self._stream.ready()
 
     def wake(self) -> None:
-        """End the wait of `ready`, or the next one."""
+        """End the current wait in `ready`, or else the next one."""
         self._stream.wake()
 
     def hung_up(self) -> bool:
-        """Whether ssh has ended."""
+        """Return True if ssh has ended."""
         return self._stream.hung_up()
 
     def close(self) -> None:
@@ -60,10 +60,10 @@ class SSHStream:
         self._stream.close()
         self._process.kill()
         self._process.wait()
-        self._complaints.close()
+        self._stderr.close()
 
     @contextmanager
-    def _failing(self) -> Generator[None]:
+    def _convert_errors(self) -> Generator[None]:
         try:
             yield
         except TimeoutError:
@@ -72,29 +72,29 @@ class SSHStream:
             raise self._failure(error) from error
 
     def _failure(self, cause: object) -> ConnectionError:
-        if self._complaints.closed:
+        if self._stderr.closed:
             return ConnectionAbortedError(str(cause))
-        self._complaints.seek(0)
-        said = self._complaints.read().decode(errors="replace").strip()
-        return ConnectionError(said or str(cause))
+        self._stderr.seek(0)
+        text = self._stderr.read().decode(errors="replace").strip()
+        return ConnectionError(text or str(cause))
 
 
 def start_ssh(arguments: Sequence[str]) -> tuple[socket.socket, subprocess.Popen[bytes], IO[bytes]]:
-    """Start ssh; return a socket that is its input and output, the process, and what it complains of."""
+    """Start ssh; return a socket connected to its input and output, the process, and its standard error."""
     ours, theirs = socket.socketpair()
-    complaints = tempfile.TemporaryFile()  # noqa: SIM115  # the stream closes it
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115  # the stream closes it
     try:
-        process = subprocess.Popen(  # noqa: S603  # the arguments are checked where they are made
-            ["ssh", *arguments],  # noqa: S607  # the user's own ssh, wherever it is
+        process = subprocess.Popen(  # noqa: S603  # SSH.arguments validates them
+            ["ssh", *arguments],  # noqa: S607  # the ssh of the user's PATH
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
-            stderr=complaints,
-            start_new_session=True,  # an interrupt of the program is the program's to handle
+            stderr=stderr,
+            start_new_session=True,  # Ctrl-C reaches this program only
         )
     except BaseException:
         ours.close()
-        complaints.close()
+        stderr.close()
         raise
     finally:
         theirs.close()
-    return ours, process, complaints
+    return ours, process, stderr

@@ -1,60 +1,62 @@
-"""A connected socket that never blocks by itself: the transports differ only by how they wait for it.
+"""A connected non-blocking socket; the transports differ only in how they wait for it.
 
-What is there already is received without asking the event loop first, which is what makes large bodies
-fast; after a megabyte of that, the loop gets its turn nevertheless.
+Data that is there already is received without asking the event loop first, which makes large bodies fast;
+after a megabyte of that, the loop gets its turn.
 """
 
 from __future__ import annotations
 
 import select
 import socket
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
 from dockerproto.transport.chunks import Chunk, FileRange
-from dockerproto_local.file_ranges import send_part
+from dockerproto.transport.streams import ByteStream
+from dockerproto_local.file_ranges import send_range
 
 _SMALLEST: Final = 16 * 2**10
 _LARGEST: Final = 120 * 2**10
-"""How much is received at once: a body is made of blocks of this size, and those from 128 KiB on are mapped
-and unmapped by malloc each time, which doubled the CPU time of a download on asyncio."""
-_SENT_AHEAD: Final = 2**20
-"""What a unix socket is to hold, as far as the machine lets it: the more, the fewer waits in an upload."""
-_TURN: Final = 2**20
-"""How many bytes are moved before the event loop is given its turn."""
-_AGAIN: Final = 0.01
+"""Size of the receive buffer, and so of the chunks of a body. malloc maps and unmaps blocks from 128 KiB on
+each time, which doubled the CPU time of a download on asyncio."""
+_SEND_BUFFER: Final = 2**20
+"""Size of the kernel's send buffer of a unix socket, as far as the machine allows: a larger one means fewer
+waits in an upload."""
+_YIELD_AFTER: Final = 2**20
+"""Bytes to move before the event loop gets its turn."""
+_RETRY_SECONDS: Final = 0.01
 _NOTHING: Final = memoryview(b"")
 _HUNG_UP: Final = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # the last on Linux only
 
 
-class SocketStream(ABC):
+class SocketStream(ByteStream):
     """A connection over a socket of any kind."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        if connection.family == socket.AF_UNIX:  # TCP knows better itself
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD)
+        if connection.family == socket.AF_UNIX:  # TCP tunes its own buffers
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self.socket: Final = connection
-        """What carries the bytes."""
+        """The connected socket."""
         self.descriptor: Final = connection.fileno()
-        """Its number while it was open; another's may be the same later."""
-        self._poll: Final = select.poll()
+        """Descriptor of the socket while it was open; the system may reuse the number later."""
+        self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._moved = 0
-        self._asked = False
+        self._awaits_reply = False
         self._woken = False
         self._buffer = memoryview(bytearray(_SMALLEST))
         self._unsent: memoryview | FileRange = _NOTHING
-        """What is being sent, which who watches the socket may go on with."""
+        """The data being sent; a subclass that watches the socket may send more of it."""
         self._arrived: int | OSError | None = None
-        """What was received by who watches the socket: how much is in the buffer, or why nothing is."""
+        """Result of a receive by a subclass that watches the socket: bytes in the buffer, or the error."""
 
     async def send(self, data: Chunk, timeout: float | None) -> int:
-        """Send data; return how many bytes of it went out before something came in, all if nothing did."""
+        """Send data and return how many bytes were sent: all, or those before something arrived."""
         self._unsent = data if isinstance(data, FileRange) else memoryview(data)
-        self._asked = True
+        self._awaits_reply = True
         try:
             while self._unsent:
                 try:
@@ -68,14 +70,14 @@ class SocketStream(ABC):
             self._unsent = _NOTHING
 
     async def receive(self, timeout: float | None) -> memoryview:
-        """Return some bytes, none at the end, in a buffer that is used again when others come."""
-        if self._arrived is None and (self._asked or self._moved > _TURN):
-            await self._wait(timeout)  # what was asked just now is not answered yet
-        size = self._taken()
+        """Return some bytes, empty at the end, in a buffer that the next wait overwrites."""
+        if self._arrived is None and (self._awaits_reply or self._moved > _YIELD_AFTER):
+            await self._wait(timeout)  # the reply to a request just sent has not arrived yet
+        size = self._take()
         while size is None:
             await self._wait(timeout)
-            size = self._taken()
-        self._asked = False
+            size = self._take()
+        self._awaits_reply = False
         self._moved += size
         received = self._buffer[:size]
         if size == len(self._buffer) < _LARGEST:
@@ -83,32 +85,32 @@ class SocketStream(ABC):
         return received
 
     async def readable(self) -> bool:
-        """Whether `receive` would return at once: bytes, the end, or an error."""
+        """Return True if `receive` would return or raise at once."""
         if self._arrived is not None or self.socket.fileno() < 0:
             return True
-        found = bool(self._poll.poll(0))
-        self._asked = self._asked and not found
-        return found
+        readable = bool(self._poll.poll(0))
+        self._awaits_reply = self._awaits_reply and not readable
+        return readable
 
     async def ready(self) -> None:
-        """Wait until `receive` would return at once, or until `wake` is called; it may be for nothing."""
+        """Wait until `receive` would return at once or `wake` is called; a spurious return is possible."""
         if not (self._woken or await self.readable()):
             await self._wait(None)
         self._woken = False
 
     def wake(self) -> None:
-        """End the wait of `ready`, or the next one: by whatever runs beside it."""
+        """End the current wait in `ready`, or else the next one."""
         self._woken = True
         self.interrupt()
 
     def hung_up(self) -> bool:
-        """Whether the other side has closed the connection, or lost it, however much is still unread."""
-        poll = select.poll()  # of its own, as another thread may wait by the other one
+        """Return True if the peer has closed the connection, even if bytes are unread."""
+        poll = select.poll()  # not self._poll: another thread may be waiting in it
         poll.register(self.descriptor, _HUNG_UP)
         return any(events & _HUNG_UP for _, events in poll.poll(0))
 
     def close(self) -> None:
-        """Close the socket; who waits for it is woken."""
+        """Close the socket and wake any waiter."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
@@ -116,12 +118,12 @@ class SocketStream(ABC):
     def _send(self) -> None:
         data = self._unsent
         if isinstance(data, FileRange):
-            self._unsent = send_part(self.socket, data)
+            self._unsent = send_range(self.socket, data)
         else:
             self._unsent = data[self.socket.send(data) :]
 
-    def _taken(self) -> int | None:
-        """Return how many bytes are in the buffer now; None: none have come."""
+    def _take(self) -> int | None:
+        """Return the number of bytes received into the buffer, None if nothing has arrived."""
         arrived, self._arrived = self._arrived, None
         if isinstance(arrived, OSError):
             raise arrived
@@ -141,33 +143,33 @@ class SocketStream(ABC):
 
     @abstractmethod
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
-        """Wait until something can be received, or sent if `writing`; raise OSError or TimeoutError.
+        """Wait until the socket is readable, or writable if `writing`; raise OSError or TimeoutError.
 
-        It may end for nothing.
+        A spurious return is allowed.
         """
 
     @abstractmethod
     def interrupt(self) -> None:
-        """End the wait that is under way, if there is one."""
+        """End the current wait, if there is one."""
 
 
-async def connected_to(path: str, sleep: Callable[[float], Awaitable[None]]) -> socket.socket:
-    """Connect to a unix socket, and wait while too many others wait there.
+async def connect_unix(path: str, sleep: Callable[[float], Awaitable[None]]) -> socket.socket:
+    """Connect to a unix socket; while its queue of connections is full, retry.
 
-    The kernel says of those that nothing happened, which event loops take for a connection that is coming.
+    With a full queue the kernel reports EAGAIN, which event loops mistake for a connection in progress.
     """
     connection = socket.socket(socket.AF_UNIX)
     connection.setblocking(False)
     try:
-        while not _connects(connection, path):
-            await sleep(_AGAIN)
+        while not _try_connect(connection, path):
+            await sleep(_RETRY_SECONDS)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _connects(connection: socket.socket, path: str) -> bool:
+def _try_connect(connection: socket.socket, path: str) -> bool:
     try:
         connection.connect(path)
     except BlockingIOError:

@@ -24,7 +24,7 @@ from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.errors import UploadFailed
 from dockerproto.sources import Source
 from dockerproto.transport.file_tree import FileTree
-from dockerproto.transport.files import Opened
+from dockerproto.transport.host import FileReader
 
 CHUNK_SIZE: Final = 256 * 2**10
 """Bytes copied at once into a temporary file."""
@@ -119,7 +119,7 @@ class TarFiles(FileTree):
         if file.read(_BLOCK).strip(b"\0"):
             raise ValueError(f"damaged header at byte {archive.offset}")
 
-    def _open_member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Opened:
+    def _open_member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> FileReader:
         file = cast("IO[bytes]", archive.extractfile(member))  # a regular file has one
         return _Member(member.name, file, self._lock)
 

@@ -7,14 +7,14 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from typing import Any, Final, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import NotInstalled
 from dockerproto_local import Options, configure, secure
-from dockerproto_local.base_network import Dialled, LocalNetwork
-from dockerproto_local.stream import SocketStream, connected_to
+from dockerproto_local.base_transport import DialTarget, LocalTransport
+from dockerproto_local.stream import SocketStream, connect_unix
 
 try:
     import trio
@@ -36,18 +36,18 @@ class Docker(AsyncDocker):
 
     def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
         configuration = configure(url, options)
-        super().__init__(configuration, _TrioNetwork(secure(configuration.endpoint, options)))
+        super().__init__(configuration, _TrioTransport(secure(configuration.endpoint, options)))
 
 
-class _TrioNetwork(LocalNetwork):
-    async def dial(self, address: Dialled, timeout: float | None) -> _Stream:
-        with _edge(timeout):
-            if isinstance(address, UnixSocket):
-                return _Stream(await connected_to(address.path, trio.sleep))
-            if isinstance(address, TCP):
-                stream = await trio.open_tcp_stream(address.name, address.port)
+class _TrioTransport(LocalTransport):
+    async def dial(self, target: DialTarget, timeout: float | None) -> _Stream:
+        with _limit(timeout):
+            if isinstance(target, UnixSocket):
+                return _Stream(await connect_unix(target.path, trio.sleep))
+            if isinstance(target, TCP):
+                stream = await trio.open_tcp_stream(target.name, target.port)
                 return _Stream(socket.socket(fileno=stream.socket.detach()))
-        return _Stream(address)
+        return _Stream(target)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
@@ -64,10 +64,10 @@ class _TrioNetwork(LocalNetwork):
 
 class _Lock:
     def __init__(self) -> None:
-        self._lock: Final = trio.Lock()
+        self._lock = trio.Lock()
 
     async def acquire(self, timeout: float | None) -> None:
-        with _edge(timeout):
+        with _limit(timeout):
             await self._lock.acquire()
 
     def release(self) -> None:
@@ -75,12 +75,12 @@ class _Lock:
 
 
 class _Task:
-    """A system task: a stream need not be in an ``async with``, so there may be no nursery for it."""
+    """A system task: a stream used without ``async with`` offers no nursery."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._scope: Final = trio.CancelScope()
-        self._over: Final = trio.Event()
-        self._token: Final = trio.lowlevel.current_trio_token()
+        self._scope = trio.CancelScope()
+        self._ended = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
         trio.lowlevel.spawn_system_task(self._run, coroutine, context=copy_context())
 
     def cancel(self) -> None:
@@ -89,14 +89,14 @@ class _Task:
 
     async def wait(self) -> None:
         with trio.CancelScope(shield=True):
-            await self._over.wait()
+            await self._ended.wait()
 
     async def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             with self._scope:
                 await coroutine
         finally:
-            self._over.set()
+            self._ended.set()
 
 
 class _Stream(SocketStream):
@@ -105,25 +105,25 @@ class _Stream(SocketStream):
     _waiting: trio.CancelScope | None = None
 
     async def wait(self, timeout: float | None, *, writing: bool) -> None:
-        with _edge(timeout) as self._waiting:
+        with _limit(timeout) as self._waiting:
             if not writing:
                 await trio.lowlevel.wait_readable(self.socket)
                 return
             async with trio.open_nursery() as either:
                 for ready in (trio.lowlevel.wait_readable, trio.lowlevel.wait_writable):
-                    either.start_soon(self._cancel_after, ready, either.cancel_scope)
+                    either.start_soon(self._cancel_when, ready, either.cancel_scope)
 
     def interrupt(self) -> None:
         if self._waiting is not None:
-            self._waiting.cancel()  # one that was left is beyond it
+            self._waiting.cancel()  # a scope that has ended ignores it
 
     def close(self) -> None:
-        # A stream that is collected after the run is over is beyond trio, which then waits for nothing.
+        # After the end of trio.run(), when a stream may be collected, there is nobody to notify.
         with suppress(RuntimeError):
             trio.lowlevel.notify_closing(self.socket)
         super().close()
 
-    async def _cancel_after(
+    async def _cancel_when(
         self, ready: Callable[[socket.socket], Awaitable[None]], scope: trio.CancelScope
     ) -> None:
         with suppress(trio.ClosedResourceError):
@@ -132,10 +132,10 @@ class _Stream(SocketStream):
 
 
 @contextmanager
-def _edge(timeout: float | None) -> Generator[trio.CancelScope]:
-    """Limit a wait, and turn trio's exceptions into those that the core expects.
+def _limit(timeout: float | None) -> Generator[trio.CancelScope]:
+    """Limit a wait, and convert trio's exceptions to those the core expects.
 
-    What it yields can be cancelled, to end the wait before it is over: that is no error.
+    Cancelling the yielded scope ends the wait early, without an error.
     """
     try:
         with trio.CancelScope(relative_deadline=math.inf if timeout is None else timeout) as scope:

@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-from dockerproto.transport.network import run
+from dockerproto.transport.runtime import run
 
 
 async def answer(value: object) -> object:

@@ -1,0 +1,165 @@
+"""The machine as uploads, builds and sessions see it: files, environment variables, unique names.
+
+Its methods block and are called in worker threads, except `variable` and `unique`. Paths inside a
+`FileSystem` or a `Destination` are relative and clean, with "/" between names; the root is the empty path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from os import PathLike
+from typing import BinaryIO, Protocol
+
+from msgspec import Struct
+
+from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.plan import BuildContext, ContextSource
+from dockerproto.sources import Source
+from dockerproto.transport.chunks import File
+
+
+class FileReader(Protocol):
+    """A file that is open for reading."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, empty at the end. Raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class Node(Struct, frozen=True):
+    """An entry as the file system has it: not a hard link, but with an identity shared by all its names."""
+
+    entry: FileEntry
+    """Metadata of the entry; `FileEntry.hard` is False."""
+    identity: Hashable = None
+    """Value shared by all names of one file; None if it has only one name."""
+
+
+class FileSystem(Protocol):
+    """Files to send. One that has disappeared counts as one that never existed, except in `open`."""
+
+    def names(self, path: str, /) -> list[str]:
+        """Return the names in a directory, in the order of their bytes. Raises OSError."""
+        ...
+
+    def look(self, path: str, /) -> Node | None:
+        """Return the node at a path, None if there is none; symlinks are not followed. Raises OSError."""
+        ...
+
+    def open(self, path: str, /) -> FileReader:
+        """Open a regular file. Raises OSError."""
+        ...
+
+
+class TarFileSystem(FileSystem, Protocol):
+    """The files in a tar."""
+
+    def close(self) -> None:
+        """Close the tar."""
+        ...
+
+
+class FileWriter(Protocol):
+    """A file being written, which appears at its path only once it is complete. Its methods raise OSError."""
+
+    def write(self, data: bytes, /) -> None:
+        """Append data."""
+        ...
+
+    def commit(self) -> None:
+        """Move the complete file to its path."""
+        ...
+
+    def discard(self) -> None:
+        """Remove the incomplete file."""
+        ...
+
+
+class Destination(Protocol):
+    """A directory to write a tree to. Existing entries except directories are replaced. Raises OSError.
+
+    The caller has validated the entries; the destination must check that a path still leads inside.
+    """
+
+    def prepare(self) -> None:
+        """Create the root unless it exists."""
+        ...
+
+    def directory(self, entry: FileEntry, /) -> None:
+        """Create a writable directory unless it exists."""
+        ...
+
+    def symlink(self, entry: FileEntry, /) -> None:
+        """Create a symlink."""
+        ...
+
+    def create(self, entry: FileEntry, /) -> FileWriter:
+        """Begin to write a regular file."""
+        ...
+
+    def link(self, entry: FileEntry, /) -> None:
+        """Create a hard link to a file that was written before."""
+        ...
+
+    def settle(self, entry: FileEntry, /) -> None:
+        """Set the mode and time of a directory whose content is complete."""
+        ...
+
+    def close(self) -> None:
+        """Close the destination."""
+        ...
+
+
+class Host(Protocol):
+    """The machine that the program runs on."""
+
+    def variable(self, name: str, /) -> str | None:
+        """Return an environment variable, None if it is not set."""
+        ...
+
+    def unique(self) -> str:
+        """Return a unique text of letters and digits."""
+        ...
+
+    def open_file(self, path: str | PathLike[str], /) -> File:
+        """Open a file to upload. Raises OSError.
+
+        If the file `SupportsFileRanges`, its ranges are passed to `ByteStream.send`.
+        """
+        ...
+
+    def open_context(self, context: BuildContext, /) -> ContextSource:
+        """Find the Dockerfile and ignore file of a build context; return what can be sent of it."""
+        ...
+
+    def directory(self, path: str, /) -> FileSystem:
+        """Return the files in a directory. Raises OSError if it is not a directory."""
+        ...
+
+    def tar(self, source: Source, /) -> TarFileSystem:
+        """Return the files in a tar; raise UploadFailed."""
+        ...
+
+    def read(self, path: str, size: int, /) -> bytes:
+        """Return at most `size` bytes of a file; a leading ``~`` is a home directory. Raises OSError."""
+        ...
+
+    def spool(self) -> BinaryIO:
+        """Return a private temporary file, deleted when it is closed. Raises OSError."""
+        ...
+
+    def output_directory(self, path: str, /) -> Destination:
+        """Return a directory to write a tree to."""
+        ...
+
+    def output_file(self, path: str, /) -> FileWriter:
+        """Begin to write a file. Raises OSError."""
+        ...
+
+    def identity(self, path: str, /) -> str:
+        """Return an identifier of this directory on this machine for this user, the same every time."""
+        ...

@@ -1,0 +1,84 @@
+"""The runtime as the core sees it: worker threads, locks, tasks and a clock.
+
+The methods are coroutines. On asyncio and trio they wait; those of a blocking transport block instead and
+never wait, so `run` can drive the same core without an event loop.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from dockerproto.errors import UnsupportedTransport
+
+T = TypeVar("T")
+
+
+class Lock(Protocol):
+    """A lock between tasks, or between threads."""
+
+    async def acquire(self, timeout: float | None) -> None:
+        """Acquire the lock; raise TimeoutError."""
+        ...
+
+    def release(self) -> None:
+        """Release the lock."""
+        ...
+
+
+class Task(Protocol):
+    """A coroutine that runs concurrently: a task of the event loop, or a thread."""
+
+    def cancel(self) -> None:
+        """Cancel the coroutine at its next wait; do nothing for a thread. May be called from any thread."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until the coroutine has ended, even if the waiting task is cancelled."""
+        ...
+
+
+class Runtime(ABC):
+    """An event loop, or the threads of a blocking program."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Call a blocking function in a worker thread; on cancellation, abandon it there."""
+
+    @abstractmethod
+    def lock(self) -> Lock:
+        """Return a new lock."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """Return the time of a monotonic clock, in seconds."""
+
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> Task:  # noqa: ARG002  # an interface
+        """Run a coroutine concurrently, in a task or a thread; only sessions need it.
+
+        Args:
+            coroutine: Never raises.
+            leave: True if `Task.wait` must not wait for a thread, which cannot be cancelled.
+        """
+        coroutine.close()
+        raise UnsupportedTransport(0, f"{type(self).__name__} has no method start(), which sessions need")
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of the core on a blocking transport, where nothing ever waits.
+
+    >>> async def answer() -> int:
+    ...     return 42
+    >>> run(answer())
+    42
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    raise RuntimeError("a blocking transport waited for an event loop")

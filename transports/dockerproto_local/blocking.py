@@ -1,0 +1,121 @@
+"""The transport of blocking programs: the calling thread waits, and sessions run in threads of their own."""
+
+from __future__ import annotations
+
+import math
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+from dockerproto.endpoint.addresses import TCP
+from dockerproto.transport.runtime import run
+from dockerproto_local.base_transport import DialTarget, LocalTransport
+from dockerproto_local.stream import SocketStream, connect_unix
+
+T = TypeVar("T")
+
+_POLL_INTERVAL_MS: Final = 1000
+"""Longest single poll: a Ctrl-C that arrives just before a poll does not interrupt it."""
+_WAKEUP_BYTES: Final = 4096
+
+
+class BlockingTransport(LocalTransport):
+    """A transport whose coroutines block instead of waiting for an event loop."""
+
+    async def dial(self, target: DialTarget, timeout: float | None) -> _Stream:
+        """Connect; raise OSError or TimeoutError."""
+        if isinstance(target, TCP):
+            return _Stream(socket.create_connection((target.name, target.port), timeout))
+        if isinstance(target, socket.socket):
+            return _Stream(target)
+        deadline = math.inf if timeout is None else self.now() + timeout
+
+        async def sleep(seconds: float) -> None:
+            if self.now() >= deadline:
+                raise TimeoutError("timed out")
+            time.sleep(seconds)  # noqa: ASYNC251  # there is no event loop
+
+        return _Stream(await connect_unix(target.path, sleep))
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Call a blocking function in this thread."""
+        return function()
+
+    def lock(self) -> _Lock:
+        """Return a new lock between threads."""
+        return _Lock()
+
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:
+        """Run a coroutine in a thread."""
+        return _Task(coroutine, leave=leave)
+
+    def now(self) -> float:
+        """Return the time of the monotonic clock, in seconds."""
+        return time.monotonic()
+
+
+class _Lock:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    async def acquire(self, timeout: float | None) -> None:
+        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+class _Task(threading.Thread):
+    """A thread. It ends once its connection is closed, or is not waited for if it is to be left."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> None:
+        name = f"dockerproto {'lookup' if leave else 'session'}"
+        super().__init__(target=run, args=(coroutine,), name=name, daemon=True)
+        self._leave = leave
+        self.start()
+
+    def cancel(self) -> None:
+        pass
+
+    async def wait(self) -> None:
+        if not self._leave:
+            self.join()
+
+
+class _Stream(SocketStream):
+    """A connection. That of a session has a socket pair, by which other threads wake its waits."""
+
+    _wakeup: tuple[socket.socket, ...] = ()
+
+    async def ready(self) -> None:
+        self._wakeup = self._wakeup or socket.socketpair()
+        await super().ready()
+
+    async def wait(self, timeout: float | None, *, writing: bool) -> None:
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
+        wakeup = self._wakeup[0].fileno() if self._wakeup else -1
+        if wakeup >= 0:  # another thread may have closed it
+            poll.register(wakeup, select.POLLIN)
+        left = math.inf if timeout is None else timeout * 1000
+        while not poll.poll(math.ceil(min(left, _POLL_INTERVAL_MS))):
+            left -= _POLL_INTERVAL_MS
+            if left <= 0:
+                raise TimeoutError("timed out")
+        if wakeup >= 0:
+            with suppress(OSError):  # it is closed, or empty as the connection was readable
+                self._wakeup[0].recv(_WAKEUP_BYTES, socket.MSG_DONTWAIT)
+
+    def interrupt(self) -> None:
+        with suppress(OSError, IndexError):  # closed; or full, which wakes as well; or nobody waits
+            self._wakeup[1].send(b"!", socket.MSG_DONTWAIT)
+
+    def close(self) -> None:
+        super().close()
+        for each in self._wakeup:
+            each.close()
