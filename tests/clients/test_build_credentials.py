@@ -282,7 +282,7 @@ class TestLookingFor:
             await built(tmp_path / "nothing")
         with pytest.raises(UploadFailed, match="it does not rewind"):
             await built(Stuck(TAR))
-        with pytest.raises(TypeError, match="yields bytes, not str"):
+        with pytest.raises(TypeError, match="must yield bytes, not str"):
             await built(io.StringIO("FROM a\n"))
         assert not [each for each in scripted.requests if each.path.endswith("/build")]
 
