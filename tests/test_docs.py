@@ -20,6 +20,7 @@ import importlib
 import inspect
 import json
 import re
+import runpy
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import ServerError, UnsupportedEngine
+from dockerproto.transport.runtime import run
 from tests.engines.differences import Difference
 from tests.support.facade import Transport
 from tests.testbed.private import PrivateEngine
@@ -154,6 +156,41 @@ def test_all_python_is_run() -> None:
 def test_programs(snippet: Snippet, host: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(snippet.compiled(host), {"__name__": "__main__"})
     assert capsys.readouterr().out
+
+
+QUICKSTART: Final = [
+    each for each in PROGRAMS if each.page.name == "quickstart.md" and "asyncio" in each.code
+]
+
+
+@pytest.fixture
+def own_transport() -> dict[str, Any]:
+    """Run the transport of docs/write-your-own-transport.md and return its names."""
+    return runpy.run_path(str(ROOT / "docs/examples/socket_transport.py"))
+
+
+@pytest.mark.parametrize("snippet", QUICKSTART, ids=str)
+def test_a_transport_of_ones_own_runs_the_quickstart(
+    snippet: Snippet,
+    own_transport: dict[str, Any],
+    host: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dockerproto_asyncio, "Docker", own_transport["Docker"])
+    exec(snippet.compiled(host), {"__name__": "__main__"})
+    assert capsys.readouterr().out
+
+
+@pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine)
+def test_a_transport_of_ones_own_serves_sessions(own_transport: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nCOPY Dockerfile /\n")
+
+    async def build() -> None:
+        async with own_transport["Docker"]() as docker:
+            assert await docker.images.build(path=tmp_path, builder="buildkit", tag="app")
+
+    run(build())
 
 
 @pytest.mark.parametrize("page", _fragments("python fragment"))

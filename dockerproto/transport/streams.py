@@ -11,8 +11,8 @@ from dockerproto.transport.chunks import Buffer, Chunk
 class ByteStream(ABC):
     """A connection.
 
-    Its methods raise OSError when the connection fails, and TimeoutError when a wait exceeds `timeout`
-    seconds; None means no limit.
+    Its methods raise OSError when the connection fails, and TimeoutError when a wait takes longer than
+    ``timeout`` seconds; None means no limit.
     """
 
     __slots__ = ()

@@ -18,7 +18,7 @@ class Connector(ABC):
 
     @abstractmethod
     async def connect(self, address: Address, timeout: float | None) -> ByteStream:
-        """Connect within `timeout` seconds; raise OSError or TimeoutError."""
+        """Connect within ``timeout`` seconds; raise OSError or TimeoutError."""
 
 
 class Transport(Connector, Runtime):

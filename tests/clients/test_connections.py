@@ -301,7 +301,7 @@ class TestUploads:
             with pytest.raises(UploadFailed, match=r"nothing\.tar") as raised:
                 await docker.images.import_image(tmp_path / "nothing.tar")
             assert isinstance(raised.value.__cause__, FileNotFoundError)
-            with pytest.raises(TypeError, match="yields bytes, not str"):
+            with pytest.raises(TypeError, match="must yield bytes, not str"):
                 await docker.images.import_image(io.StringIO("text"))
             for wrong in (7, None, object()):
                 with pytest.raises(TypeError):

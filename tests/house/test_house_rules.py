@@ -40,6 +40,7 @@ Definition: TypeAlias = FunctionDef | ast.ClassDef
 
 LONGEST_FUNCTION = 30
 LONGEST_MODULE = 450
+LONGEST_EXAMPLE = 80
 LONGEST_PACKAGE = {"dockerproto_asyncio": 150, "dockerproto_trio": 150, "dockerproto_httpx": 250}
 
 
@@ -276,6 +277,10 @@ def lines_of_code(path: Path) -> set[int]:
     lines = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
     texts = (node for node in ast.walk(parse(path)) if isinstance(node, ast.Expr) and _is_text(node))
     return lines - {line for node in texts for line in range(node.lineno, (node.end_lineno or 0) + 1)}
+
+
+def test_the_transport_of_the_docs_is_short() -> None:
+    assert len((ROOT / "docs/examples/socket_transport.py").read_text().splitlines()) <= LONGEST_EXAMPLE
 
 
 def test_asyncio_and_trio_are_built_alike() -> None:

@@ -45,33 +45,41 @@ class BlockingTransport(LocalTransport):
         """Call a blocking function in this thread."""
         return function()
 
-    def lock(self) -> _Lock:
+    def lock(self) -> ThreadLock:
         """Return a new lock between threads."""
-        return _Lock()
+        return ThreadLock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> ThreadTask:
         """Run a coroutine in a thread."""
-        return _Task(coroutine, leave=leave)
+        return ThreadTask(coroutine, leave=leave)
 
     def now(self) -> float:
         """Return the time of the monotonic clock, in seconds."""
         return time.monotonic()
 
 
-class _Lock:
+class ThreadLock:
+    """A lock between threads; see `dockerproto.transport.runtime.Lock`."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     async def acquire(self, timeout: float | None) -> None:
+        """Acquire the lock; raise TimeoutError."""
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
             raise TimeoutError
 
     def release(self) -> None:
+        """Release the lock."""
         self._lock.release()
 
 
-class _Task(threading.Thread):
-    """A thread. It ends once its connection is closed, or is not waited for if it is to be left."""
+class ThreadTask(threading.Thread):
+    """A thread that runs a coroutine; see `dockerproto.transport.runtime.Task`.
+
+    It ends once its connection is closed. One that may wait for something else as well is started with
+    `leave`, and `wait` then returns at once.
+    """
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> None:
         name = f"dockerproto {'lookup' if leave else 'session'}"
@@ -80,9 +88,10 @@ class _Task(threading.Thread):
         self.start()
 
     def cancel(self) -> None:
-        pass
+        """Do nothing: a thread cannot be cancelled."""
 
     async def wait(self) -> None:
+        """Wait until the thread has ended, unless it was started with `leave`."""
         if not self._leave:
             self.join()
 
