@@ -7,8 +7,8 @@ that the three share are here. `__all__` is the public interface, together with 
 
 from typing import TYPE_CHECKING
 
+from dockerproto.agent import __version__ as __version__
 from dockerproto.buildcontext.plan import Compression
-from dockerproto.client import Ping
 from dockerproto.credentials.credentials import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.credentials.source import CredentialsLike, CredentialsSource, CredentialsStore
 from dockerproto.endpoint.addresses import SSH, TCP, TLS, Address, Endpoint, NamedPipe, UnixSocket
@@ -88,14 +88,13 @@ from dockerproto.operations.streams import (
 from dockerproto.references import Reference, parse_reference
 from dockerproto.request.attachments import Output, Secret, SecretLike, Tar
 from dockerproto.request.filters import Filters, FilterValue
+from dockerproto.request.ping import Ping
 from dockerproto.sources import AsyncSource, Readable, Source
 from dockerproto.timeouts import DEFAULT, Default, Timeout, TimeoutLike
 from dockerproto.versions import Version
 
 if TYPE_CHECKING:
     from dockerproto.docker import AsyncDocker
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ANONYMOUS",

@@ -13,6 +13,8 @@ from dockerproto.client import Configuration
 from dockerproto.endpoint.addresses import Endpoint, UnixSocket
 from dockerproto.http.http11 import WireRequest
 from dockerproto.redacted import Redacted
+from dockerproto.request.build import ClassicBuild
+from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 
 SECRET = "hunter2"
@@ -26,7 +28,9 @@ VALUES = [
         proxies={"HTTP_PROXY": SECRET},
     ),
     WireRequest("GET", "/", [("X-Registry-Auth", SECRET)]),
-    Request(method="POST", path="/build", buildargs={"KEY": SECRET}, auth=Credentials(password=SECRET)),
+    Request(method="POST", path="/x", headers=(("X-Key", SECRET),), auth=Credentials(password=SECRET)),
+    ClassicBuild(query=(), body=SECRET.encode(), buildargs={"KEY": SECRET}),
+    Parameter("buildargs", SECRET, for_podman=SECRET, secret=True),
     GetSecretResponse(data=SECRET.encode()),
     CredentialsResponse(username=SECRET, secret=SECRET),
 ]

@@ -1,10 +1,10 @@
-"""The session of a build, beside it: what moves its bytes, and what binds the two together.
+"""The coordinator of a BuildKit build: its request and its session, bound together.
 
-The build's answer and the session are two connections. Whichever ends, the other is closed: an engine that
-has lost a session may never end its answer, and a session without its build is of no use to anybody.
+The response of the build and the session are two connections. When one ends, the other is closed: an engine
+that has lost its session may never end the response, and a session without its build is of no use.
 
-One task moves the bytes of the session, and nothing else: what a call has to wait for, is done beside it. So
-the engine's question whether the session is alive is answered whatever a lookup or a disk is waiting for.
+One task moves the bytes of the session and nothing else; the steps of calls run beside it. So the engine's
+health checks are answered, whatever a credentials lookup or a disk is waiting for.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
-
-from msgspec.structs import replace
+from typing import Any
 
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep
 from dockerproto.buildkit.provisioning import SessionServices, prepare_services
 from dockerproto.buildkit.session import ServedCall, Session
-from dockerproto.client import Client, Response
+from dockerproto.credentials.source import CredentialsLookup
+from dockerproto.engine import Engine
 from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion
-from dockerproto.http.connection import Connection
-from dockerproto.http.connection import HTTPResponse as PlainAnswer
+from dockerproto.http.connection import Connection, Connections, HTTPResponse
 from dockerproto.http.http11 import SWITCHED, Head, WireRequest
+from dockerproto.http.interfaces import Response
 from dockerproto.messages.decoding import ErrorBody
-from dockerproto.request.attachments import BuildAttachments
+from dockerproto.request.build import BuildKitBuild
+from dockerproto.request.dialect import Dialect
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
@@ -33,86 +33,92 @@ from dockerproto.transport.runtime import Task
 from dockerproto.transport.streams import ByteStream
 
 
-async def open_in_session(
-    client: Client, request: Request, offer: BuildAttachments, timer: Timer
+async def build_in_session(
+    engine: Engine,
+    credentials: CredentialsLookup,
+    build: BuildKitBuild,
+    dialect: Dialect,
+    timer: Timer,
 ) -> Response:
-    """Open a session, then send the request of a build in it, and return its answer.
+    """Open a session, send the request of a build in it, and return its response.
 
     Raises:
-        DockerError: Either cannot be sent; what is offered cannot be read; the engine has no sessions.
+        DockerError: The request or the handshake cannot be sent; an attachment cannot be read; the engine has
+            no sessions.
     """
-    await client.message(request, None, timer)  # what the engine does not have is refused before all else
-    offered = await prepare_services(client, request, offer)
-    name = client.network.need_host("a build with BuildKit").unique()
+    engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
+    services = await prepare_services(engine.network, credentials, build)
+    name = engine.network.need_host("a build with BuildKit").unique()
     try:
-        connection = await _upgraded(client, _handshake(name, offered), timer)
+        connection = await _open_session(engine, _handshake(name, services), dialect, timer)
     except BaseException:
-        offered.close()
+        services.close()
         raise
-    attendance = BuildSession(offered, client, connection)
+    session = BuildSession(services, engine, connection)
     try:
-        return await client.exchange(_within(request, name, offered), timer, attendance.send)
+        request = build.request(*_binding(name, services))
+        return await engine.exchange(request, None, dialect, timer, session.send)
     except BaseException as error:
-        attendance.close()
-        await attendance.wait()
-        if isinstance(error, DockerError) and attendance.failure is not None:
-            raise attendance.failure from attendance.failure.__cause__
+        session.close()
+        await session.wait()
+        if isinstance(error, DockerError) and session.failure is not None:
+            raise session.failure from session.failure.__cause__
         raise
 
 
 class BuildSession:
-    """A session that is open, beside the exchange of its build."""
+    """An open session, beside the exchange of its build."""
 
-    def __init__(self, offered: SessionServices, client: Client, connection: Connection) -> None:
-        self._offered: Final = offered
-        self._session: Final = Session(offered.services)
-        self._network: Final = client.network
-        self._connections: Final = client.connections
-        self._connection: Final = connection
+    def __init__(self, services: SessionServices, engine: Engine, connection: Connection) -> None:
+        self._services = services
+        self._session = Session(services.services)
+        self._network = engine.network
+        self._connections = engine.connections
+        self._connection = connection
         self._build: Connection | None = None
         self._closed = False
-        self._steps: Final = dict[ServedCall, Task]()
-        """What is being done outside for the calls."""
-        self._outcomes: Final = deque[tuple[ServedCall, Callable[[], None]]]()
-        """What came of it, to be handed in."""
-        self._disk: Final = client.network.lock()
-        """Whose turn it is to block a worker thread."""
+        self._steps = dict[ServedCall, Task]()
+        """Running step of each call."""
+        self._outcomes = deque[tuple[ServedCall, Callable[[], None]]]()
+        """Outcomes of steps, to be passed to the session."""
+        self._disk = engine.network.lock()
+        """Lock that lets one step at a time block a worker thread."""
         self._failure: DockerError | None = None
-        self._task: Final = client.network.start(self._serve())
+        self._task = engine.network.start(self._serve())
 
     @property
     def failure(self) -> DockerError | None:
-        """Why the session broke, if it did."""
-        self._look()
+        """Error with which the session broke, if it did."""
+        self._check_connection()
         return self._failure
 
     @property
     def cause(self) -> Exception | None:
-        """What went wrong first while the engine was served."""
+        """First failure while the engine was served."""
         return self._session.failure or self._failure
 
-    async def send(self, message: WireRequest, timer: Timer) -> Response:
-        """Send the request of the build, and return its answer."""
+    async def send(self, message: WireRequest, timer: Timer) -> SessionResponse:
+        """Send the request of the build on a connection of its own, and return the response."""
         self._build = connection = await self._connections.open(timer)
         if self._closed:
             connection.close()
         head = await connection.request(message, timer)
-        return SessionResponse(PlainAnswer(connection, head, timer, self._connections), self)
+        return SessionResponse(HTTPResponse(connection, head, timer, self._connections), self)
 
     def end(self) -> None:
-        """Close the session: the build is over, and its connection is not in use any more."""
+        """Close the session at the end of the build, whose connection is free again."""
         self._build = None
         self.close()
 
     def close(self) -> None:
-        """Close both connections at once, at which the engine stops, after a look whether it has left."""
-        self._look()
+        """Close both connections at once, which stops the engine; first note whether the engine has left."""
+        self._check_connection()
         self._closed = True
         self._drop()
         self._task.cancel()
 
     async def wait(self) -> None:
-        """Wait until nothing of it runs any more."""
+        """Wait until all tasks of the session are over."""
         await self._task.wait()
         for step in list(self._steps.values()):
             await step.wait()
@@ -121,19 +127,19 @@ class BuildSession:
         """Serve the engine until either side closes the connection."""
         try:
             await self._pump()
-        except Exception as error:  # noqa: BLE001  # the build's answer is where it can be raised
-            if not (self._closed and isinstance(error, OSError)):  # as it would be, closed here
+        except Exception as error:  # noqa: BLE001  # raised by the response of the build
+            if not (self._closed and isinstance(error, OSError)):  # expected after a close on this side
                 self._fail(error)
         finally:
             for step in self._steps.values():
                 step.cancel()
             self._session.close()
-            self._offered.close()
+            self._services.close()
             self._closed = True
             self._drop()
 
-    def _look(self) -> None:
-        """Take note that the engine has closed the session, even if nobody has read as far as that."""
+    def _check_connection(self) -> None:
+        """Fail if the engine has closed the session, however much of what it sent is unread."""
         if not self._closed and self._connection.lost:
             self._fail(_lost())
 
@@ -148,48 +154,49 @@ class BuildSession:
             self._connections.drop(self._build)
 
     async def _pump(self) -> None:
+        """Move bytes and steps; each turn ends when the connection is readable or a step is over."""
         stream, data = self._connection.switched()
         while True:
             self._session.feed(data)
             while (step := self._session.advance()) is not None:
-                self._begin(stream, *step)
+                self._start(stream, *step)
             await self._send(stream, self._session.data_to_send())
             await stream.ready()
-            data = await _received(stream) if await stream.readable() else b""
-            await self._hand_in()
+            data = await _receive(stream) if await stream.readable() else b""
+            await self._collect()
 
     async def _send(self, stream: ByteStream, data: bytes) -> None:
-        """Send data; what comes while it cannot go out is read, as the engine may wait for that."""
+        """Send data; while it cannot go out, receive, as the engine may be waiting for that."""
         while data:
             data = data[await stream.send(data, None) :]
             if data:
-                self._session.feed(await _received(stream))
+                self._session.feed(await _receive(stream))
 
-    def _begin(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
-        """Have a step done beside the session; what waits is left to itself, if it has to be."""
-        doing = self._do(stream, call, step)
-        self._steps[call] = self._network.start(doing, leave=isinstance(step, AsyncStep))
+    def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
+        """Start a step beside the session; one that may wait for long is not waited for at the end."""
+        running = self._run(stream, call, step)
+        self._steps[call] = self._network.start(running, leave=isinstance(step, AsyncStep))
 
-    async def _do(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
+    async def _run(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         try:
-            result = await (step.run() if isinstance(step, AsyncStep) else self._work(call, step))
-        except Exception as error:  # noqa: BLE001  # any ends the call, and tells the engine why
+            result = await (step.run() if isinstance(step, AsyncStep) else self._block(call, step))
+        except Exception as error:  # noqa: BLE001  # any error ends the call, and is reported to the engine
             outcome = partial(self._session.fail, call, error)
         else:
             outcome = partial(self._session.done, call, step, result)
         self._outcomes.append((call, outcome))
         stream.wake()
 
-    async def _work(self, call: ServedCall, step: BlockingStep) -> Any:
-        """Do a step that blocks, when those before it are done."""
+    async def _block(self, call: ServedCall, step: BlockingStep) -> Any:
+        """Run a blocking step in a worker thread, after those before it."""
         await self._disk.acquire(None)
         try:
             return await self._network.in_thread(partial(call.run, step))
         finally:
             self._disk.release()
 
-    async def _hand_in(self) -> None:
-        """Hand in what came of the steps that are over."""
+    async def _collect(self) -> None:
+        """Pass the outcomes of steps that are over to the session."""
         while self._outcomes:
             call, outcome = self._outcomes.popleft()
             await self._steps.pop(call).wait()
@@ -197,42 +204,45 @@ class BuildSession:
 
 
 class SessionResponse:
-    """The answer to a build, whose session ends with it."""
+    """The response to a build, at whose end the session is closed."""
 
-    def __init__(self, answer: Response, attendance: BuildSession) -> None:
-        self._answer: Final = answer
-        self._attendance: Final = attendance
-        self.head: Final[Head] = answer.head
+    def __init__(self, response: HTTPResponse, session: BuildSession) -> None:
+        self._response = response
+        self._session = session
+        self.head: Head = response.head
+        """Status and headers."""
+        self.reused: bool = response.reused
+        """True if an earlier request used the connection."""
 
     @property
     def cause(self) -> Exception | None:
-        """What went wrong first while the engine was served."""
-        return self._attendance.cause
+        """First failure while the engine was served."""
+        return self._session.cause
 
     async def receive(self) -> bytes:
         """Return the next bytes of the body, b"" at its end."""
         try:
-            data = await self._answer.receive()
+            data = await self._response.receive()
         except DockerError:
-            if (failure := self._attendance.failure) is not None:
+            if (failure := self._session.failure) is not None:
                 raise failure from failure.__cause__
             raise
         if not data:
-            self._attendance.end()
-            await self._attendance.wait()
+            self._session.end()
+            await self._session.wait()
         return data
 
     def close(self) -> None:
-        """Close both connections at once, unless the answer was read to its end."""
-        self._answer.close()
-        self._attendance.close()
+        """Close both connections at once, unless the body was read to its end."""
+        self._response.close()
+        self._session.close()
 
     async def settle(self) -> None:
-        """Wait until nothing of the session runs any more."""
-        await self._attendance.wait()
+        """Wait until all tasks of the session are over."""
+        await self._session.wait()
 
 
-async def _received(stream: ByteStream) -> bytes:
+async def _receive(stream: ByteStream) -> bytes:
     data = await stream.receive(None)
     if not data:
         raise _lost()
@@ -243,18 +253,16 @@ def _lost() -> ConnectionResetError:
     return ConnectionResetError("the engine closed the connection")
 
 
-def _within(request: Request, name: str, offered: SessionServices) -> Request:
-    """Return the request of a build in a session, which may have the context."""
-    query = (
-        *request.query,
+def _binding(name: str, services: SessionServices) -> tuple[Parameter, ...]:
+    """Return the parameters that bind a build to its session, which may serve the context."""
+    return (
         Parameter("session", name),
-        Parameter("remote", "client-session" if offered.in_session else None),
-        Parameter("dockerfile", offered.dockerfile),
+        Parameter("remote", "client-session" if services.in_session else None),
+        Parameter("dockerfile", services.dockerfile),
     )
-    return replace(request, query=query, context=None, body=None, headers=(), auths={})
 
 
-def _handshake(name: str, offered: SessionServices) -> Request:
+def _handshake(name: str, services: SessionServices) -> Request:
     return Request(
         method="POST",
         path="/session",
@@ -263,33 +271,41 @@ def _handshake(name: str, offered: SessionServices) -> Request:
             ("Upgrade", "h2c"),
             ("X-Docker-Expose-Session-Uuid", name),
             ("X-Docker-Expose-Session-Name", "dockerproto"),
-            ("X-Docker-Expose-Session-Sharedkey", offered.shared_key),
-            *(("X-Docker-Expose-Session-Grpc-Method", method) for method in offered.services),
+            ("X-Docker-Expose-Session-Sharedkey", services.shared_key),
+            *(("X-Docker-Expose-Session-Grpc-Method", method) for method in services.services),
         ),
     )
 
 
-async def _upgraded(client: Client, request: Request, timer: Timer) -> Connection:
-    """Return a connection that was turned over to the engine's calls."""
-    connection = await client.connections.open(timer)
+async def _open_session(engine: Engine, handshake: Request, dialect: Dialect, timer: Timer) -> Connection:
+    """Return a connection that is switched to the engine's calls."""
+    send = partial(_send_on_own_connection, engine.connections)
+    response = await engine.exchange(handshake, None, dialect, timer, send)
+    if response.head.status != SWITCHED:
+        await _raise_refusal(response)
+    return response.connection
+
+
+async def _send_on_own_connection(
+    connections: Connections, message: WireRequest, timer: Timer
+) -> HTTPResponse:
+    connection = await connections.open(timer)
     try:
-        head = await connection.request(await client.message(request, None, timer), timer)
+        head = await connection.request(message, timer)
     except BaseException:
-        client.connections.drop(connection)
+        connections.drop(connection)
         raise
-    if head.status != SWITCHED:
-        await _refused(PlainAnswer(connection, head, timer, client.connections))
-    return connection
+    return HTTPResponse(connection, head, timer, connections)
 
 
-async def _refused(answer: Response) -> None:
-    decoder = ErrorBody(answer.head.status)
+async def _raise_refusal(response: Response) -> None:
+    body = ErrorBody(response.head.status)
     try:
-        while data := await answer.receive():
-            decoder.feed(data)
-        decoder.feed(b"")
+        while data := await response.receive():
+            body.feed(data)
+        body.feed(b"")
     except NotFound as error:
         message = f"this engine has no sessions, which builds with BuildKit need: {error.message}"
         raise UnsupportedVersion(error.status, message) from error
     finally:
-        answer.close()
+        response.close()

@@ -1,4 +1,4 @@
-"""What a build offers, made ready to be served: what has to be read for it is read before all else."""
+"""The services of a session, prepared from a build's attachments before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final, Protocol, TypeVar
 from msgspec import Struct
 
 from dockerproto.buildcontext.plan import BuildContext
-from dockerproto.buildkit.handler import Handler, HandlerFactory, Services
+from dockerproto.buildkit.handler import Handler, Services
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.sender import file_sync
 from dockerproto.buildkit.services import auth, health, secrets
 from dockerproto.buildkit.ssh import ssh
-from dockerproto.client import Client
 from dockerproto.credentials.credentials import Credentials
+from dockerproto.credentials.source import CredentialsLookup
 from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.errors import UploadFailed
 from dockerproto.request.attachments import (
@@ -28,7 +28,7 @@ from dockerproto.request.attachments import (
     Tar,
     check_secret,
 )
-from dockerproto.request.request import Request
+from dockerproto.request.build import BuildKitBuild
 from dockerproto.sources import AsyncSource
 from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.host import FileSystem, Host, TarFileSystem
@@ -42,70 +42,83 @@ _TIME_BYTES: Final = 7
 
 
 class Closable(Protocol):
-    """What holds something until it is closed."""
+    """A holder of a resource."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the resource."""
 
 
 class SessionServices(Struct, frozen=True):
-    """What is served in a session."""
+    """The services of a session."""
 
     services: Services
-    """The services."""
+    """Factories of handlers, by method."""
     shared_key: str
-    """What stands for the context: of two builds that have it in common, the second sends what changed.
+    """Key of the build context: of two builds with the same key, the second sends only what changed.
 
-    What changed is told by size and time, so nothing that is not the same directory may have the same key.
+    Changes are detected by size and time, so only the same directory may have the same key.
     """
     dockerfile: str | None = None
-    """The path of the Dockerfile, if the context has told it."""
+    """Path of the Dockerfile, if the directory determines it."""
     in_session: bool = False
-    """Whether the context is in the session."""
-    opened: tuple[Closable, ...] = ()
-    """What is to be closed afterwards."""
+    """True if the session serves the build context."""
+    resources: tuple[Closable, ...] = ()
+    """Resources that are closed with the session."""
 
     def close(self) -> None:
-        """Let go of what was opened."""
-        for each in self.opened:
+        """Release all resources."""
+        for each in self.resources:
             each.close()
 
 
-async def prepare_services(client: Client, request: Request, offer: BuildAttachments) -> SessionServices:
-    """Return what is served in the session of a build.
+async def prepare_services(
+    network: Transport, credentials: CredentialsLookup, build: BuildKitBuild
+) -> SessionServices:
+    """Return the services of the session of a build.
 
     Raises:
-        UploadFailed: A secret, an ssh agent, or the context cannot be had.
+        UploadFailed: A secret, an ssh agent or the build context is missing or unreadable.
         ValueError: A secret is too long.
     """
-    network = client.network
     host = network.need_host("a build with BuildKit")
-    values = {name: await _secret(name, secret, network) for name, secret in offer.secrets.items()}
-    sockets = {name: await _socket(name, path, network) for name, path in offer.ssh.items()}
-    services: dict[str, HandlerFactory] = {
+    services = await _attached_services(network, host, credentials, build)
+    body = build.body
+    if isinstance(body, BuildContext):
+        return await _with_directory(services, body, network, host)
+    if body is None:
+        return SessionServices(services, host.unique())
+    archive, resources = await _open_archive(body, network, host)
+    services = {**services, **file_sync({"context": archive, "dockerfile": archive})}
+    return SessionServices(services, host.unique(), resources=resources, in_session=True)
+
+
+async def _attached_services(
+    network: Transport, host: Host, credentials: CredentialsLookup, build: BuildKitBuild
+) -> Services:
+    attachments = build.attachments
+    values = {
+        name: await _read_secret(name, each, network, host) for name, each in attachments.secrets.items()
+    }
+    sockets = {name: await _check_agent(name, path, network) for name, path in attachments.ssh.items()}
+    find = _caching(credentials, build.auths)
+    return {
         **health(),
-        **({} if offer.anonymous else auth(_finder(client, request.auths), _key(host))),
+        **({} if attachments.anonymous else auth(find, _key(host))),
         **secrets({name: value for name, value in values.items() if value is not None}),
         **(ssh(sockets, network) if sockets else {}),
-        **_output(offer, host),
+        **_output(attachments, host),
     }
-    if request.context is not None:
-        return await _with_directory(services, request.context, network, host)
-    if request.body is None:
-        return SessionServices(services, host.unique())
-    archive, opened = await _archive(request.body, network, host)
-    services.update(file_sync({"context": archive, "dockerfile": archive}))
-    return SessionServices(services, host.unique(), opened=opened, in_session=True)
 
 
-def _finder(
-    client: Client, given: Mapping[str, Credentials]
+def _caching(
+    credentials: CredentialsLookup, given: Mapping[str, Credentials]
 ) -> Callable[[str], Awaitable[Credentials | None]]:
+    """Return a lookup that remembers its results, and starts with the credentials of the program."""
     found: dict[str, Credentials | None] = {**given}
 
     async def find(registry: str) -> Credentials | None:
         if registry not in found:  # engines ask several times
-            found[registry] = await client.credentials.find(registry)
+            found[registry] = await credentials.find(registry)
         return found[registry]
 
     return find
@@ -115,8 +128,8 @@ def _key(host: Host) -> bytes:
     return sha256(host.unique().encode()).digest()
 
 
-def _output(offer: BuildAttachments, host: Host) -> Services:
-    output = offer.output
+def _output(attachments: BuildAttachments, host: Host) -> Services:
+    output = attachments.output
     if output is None:
         return {}
 
@@ -131,11 +144,11 @@ def _output(offer: BuildAttachments, host: Host) -> Services:
 async def _with_directory(
     services: Services, context: BuildContext, network: Runtime, host: Host
 ) -> SessionServices:
-    """Return what is served with a directory as the context; the engine reads its ignore file itself."""
+    """Return the services with a directory as the context; the engine itself reads the ignore file."""
     source = await network.in_thread(partial(host.open_context, context))
     path, plan = context.directory, source.plan
     files: FileSystem = FileTree() if path is None else host.directory(path)
-    # The Dockerfile is elsewhere, if it has to be added.
+    # Added files replace a Dockerfile that is outside the directory.
     added = {entry.path: content for entry, content in plan.generated}
     dockerfile = FileTree.of(added, mtime=_time_of(added)) if added else files
     return SessionServices(
@@ -147,23 +160,23 @@ async def _with_directory(
 
 
 def _time_of(files: Mapping[str, bytes]) -> int:
-    """Return a time that is another one if the contents are: the engine tells changes by it."""
+    """Return a modification time that depends on the contents, as the engine detects changes by it."""
     digest = sha256(b"".join(sha256(content).digest() for content in files.values()))
     return int.from_bytes(digest.digest()[:_TIME_BYTES])
 
 
-async def _archive(
+async def _open_archive(
     source: AsyncSource, network: Runtime, host: Host
 ) -> tuple[TarFileSystem, tuple[Closable, ...]]:
-    """Return the files in a tar, and what is to be closed afterwards."""
+    """Return the files in a tar, and the resources to close afterwards."""
     if not isinstance(source, AsyncIterable):
         archive = await network.in_thread(partial(host.tar, source))
         return archive, (archive,)
-    # Members are asked for in any order, so all of it has to be there.
-    spool = await _reading(network, "the context", host.spool)
+    # The engine asks for members in any order, so the whole tar is spooled.
+    spool = await _read(network, "the context", host.spool)
     try:
-        async for piece in source:
-            await _reading(network, "the context", partial(spool.write, piece))
+        async for chunk in source:
+            await _read(network, "the context", partial(spool.write, chunk))
         spool.seek(0)
         archive = await network.in_thread(partial(host.tar, spool))
     except BaseException:
@@ -172,18 +185,18 @@ async def _archive(
     return archive, (archive, spool)
 
 
-async def _secret(name: str, secret: Secret, network: Transport) -> bytes | None:
+async def _read_secret(name: str, secret: Secret, network: Transport, host: Host) -> bytes | None:
     if secret.variable is not None:
-        found = network.variable(secret.variable)
-        return None if found is None else check_secret(name, found.encode(errors="surrogateescape"))
+        value = network.variable(secret.variable)
+        return None if value is None else check_secret(name, value.encode(errors="surrogateescape"))
     if secret.path is not None:
-        read = partial(network.need_host("a secret in a file").read, secret.path, SECRET_LIMIT + 1)
-        return check_secret(name, await _reading(network, f"secret {name!r}", read))
+        read = partial(host.read, secret.path, SECRET_LIMIT + 1)
+        return check_secret(name, await _read(network, f"secret {name!r}", read))
     return secret.value
 
 
-async def _socket(name: str, path: str | None, network: Transport) -> str:
-    """Return the path of an agent's socket, after a look whether somebody listens there."""
+async def _check_agent(name: str, path: str | None, network: Transport) -> str:
+    """Return the socket path of an ssh agent; raise UploadFailed unless the agent accepts connections."""
     path = path or network.variable(AGENT_VARIABLE)
     if not path:
         raise UploadFailed(0, f"ssh agent {name!r}: {AGENT_VARIABLE} is not set")
@@ -195,8 +208,8 @@ async def _socket(name: str, path: str | None, network: Transport) -> str:
     return path
 
 
-async def _reading(network: Runtime, what: str, function: Callable[[], T]) -> T:
-    """Call in a worker thread what reads something that is offered."""
+async def _read(network: Runtime, what: str, function: Callable[[], T]) -> T:
+    """Call a function that reads an attachment in a worker thread."""
     try:
         return await network.in_thread(function)
     except OSError as error:

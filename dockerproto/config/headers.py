@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
+from dockerproto.agent import AGENT
 from dockerproto.arguments import strings_by_name
 from dockerproto.config.gojson import GoObject, read_go_object, typed
 from dockerproto.errors import InvalidHeader
-from dockerproto.http.http11 import AGENT
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values."""
@@ -31,8 +31,8 @@ _OURS: Final = frozenset({"connection", "content-length", "host", "trailer", "tr
 def joined(own: Iterable[tuple[str, str]], users: Headers) -> list[tuple[str, str]]:
     """Return the headers of a request: its own before those that are for every request.
 
-    >>> joined([("Host", "docker")], (("host", "evil"), ("X-Team", "blue")))
-    [('Host', 'docker'), ('X-Team', 'blue'), ('User-Agent', 'dockerproto')]
+    >>> joined([("Host", "docker")], (("host", "evil"), ("X-Team", "blue")))  # doctest: +ELLIPSIS
+    [('Host', 'docker'), ('X-Team', 'blue'), ('User-Agent', 'dockerproto/...')]
     """
     headers = [*own]
     taken = {name.lower() for name, _ in headers}

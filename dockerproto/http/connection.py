@@ -12,6 +12,7 @@ from typing import Final
 from dockerproto.endpoint.addresses import Address
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated
 from dockerproto.http.http11 import Exchange, Head, Upload, WireRequest
+from dockerproto.http.log import LOG
 from dockerproto.http.pool import Pool
 from dockerproto.timeouts import Phase, Timer
 from dockerproto.transport.chunks import Buffer, Chunk, FileRange
@@ -30,11 +31,13 @@ class Connection:
         self._exchange: Final = Exchange()
         self._head: Head | None = None
         self._ahead = 0
+        self._requests = 0
         self._closed = False
 
     async def request(self, message: WireRequest, timer: Timer) -> Head:
         """Send a request, and return the head of its answer."""
         self._ahead = 0
+        self._requests += 1
         try:
             await self._send(self._exchange.start(message), timer)
             if message.upload is not None:
@@ -64,6 +67,11 @@ class Connection:
     def untouched(self) -> bool:
         """Whether no byte of an answer to the last request has come."""
         return self._exchange.untouched
+
+    @property
+    def reused(self) -> bool:
+        """True if the connection had another request before the last one."""
+        return self._requests > 1
 
     @property
     def finished(self) -> bool:
@@ -135,30 +143,36 @@ class HTTPResponse:
     """An answer whose head has arrived."""
 
     def __init__(self, connection: Connection, head: Head, timer: Timer, owner: Connections) -> None:
-        self._connection: Final = connection
+        self.connection: Final = connection
+        """Connection that it arrives on."""
         self._owner: Final = owner
         self._timer: Final = timer
         self._done = False
         self.head: Head = head
         """Status and headers."""
 
+    @property
+    def reused(self) -> bool:
+        """True if an earlier request used the connection, False for a new one."""
+        return self.connection.reused
+
     async def receive(self) -> bytes:
         """Return the next bytes of the body, b"" at its end; not to be called after that."""
         try:
-            data = await self._connection.receive(self._timer)
+            data = await self.connection.receive(self._timer)
         except BaseException:
             self.close()
             raise
         if not data:
             self._done = True
-            self._owner.give(self._connection)
+            self._owner.give(self.connection)
         return data
 
     def close(self) -> None:
         """Close the connection at once, unless the answer was read to its end."""
         if not self._done:
             self._done = True
-            self._owner.drop(self._connection)
+            self._owner.drop(self.connection)
 
     async def settle(self) -> None:
         """Do nothing: nothing was started for it."""
@@ -190,6 +204,8 @@ class Connections:
             except ConnectionFailed:
                 if not (message.repeatable and idle.untouched):
                     raise
+                path, _, _ = message.target.partition("?")
+                LOG.debug("%s %s: sent again, as the kept connection was closed", message.method, path)
         return await self._exchange(await self._connect(timer), message, timer)
 
     async def open(self, timer: Timer) -> Connection:

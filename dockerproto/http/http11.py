@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import h11
 from msgspec import Struct
 
+from dockerproto.agent import AGENT
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 from dockerproto.http.chunked import Chunks
 from dockerproto.redacted import Redacted
@@ -32,8 +33,6 @@ _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 """What ends a head, for h11."""
 _REFUSAL: Final = 300
 _END: Final = h11.EndOfMessage()
-AGENT: Final = ("User-Agent", "dockerproto")
-"""The header that says who asks."""
 _IN_CHUNKS: Final = ("Transfer-Encoding", "chunked")
 _NOTHING: Final = ("Content-Length", "0")
 

@@ -27,6 +27,7 @@ from dockerproto.request.attachments import (
     read_secrets,
     read_ssh,
 )
+from dockerproto.request.build import ClassicBuild
 from dockerproto.request.parameters import (
     NotOnPodman,
     Parameter,
@@ -38,7 +39,7 @@ from dockerproto.request.parameters import (
     text,
     texts,
 )
-from dockerproto.request.request import Request, upload_request
+from dockerproto.request.request import TAR
 from dockerproto.sources import AsyncSource, uploadable
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
@@ -266,14 +267,14 @@ def build(
         _ulimits(ulimits),
         flag("squash", squash, since=Version(1, 25)),
     )
-    request = upload_request(
-        "/build", query, body, timeout, *_encoding(encoding, fileobj), on_upload=on_upload
-    )
     arguments = strings_by_name("buildargs", {} if buildargs is None else buildargs, optional=True)
-    recipe = DockerfileSpec(fspath(path_dockerfile or DOCKERFILE), arguments)
-    authorised = replace(_authorised(request, auth, recipe), buildargs=arguments)
-    made = for_builder(builder, authorised, _offer(secrets, ssh, output, auth))
-    return progress(made, stream, BuildReducer, BuildMessages)
+    headers = _headers(body, encoding, fileobj)
+    classic = ClassicBuild(
+        query=query, body=body, buildargs=arguments, timeout=timeout, headers=headers, on_upload=on_upload
+    )
+    classic = _authorised(classic, auth, path_dockerfile or DOCKERFILE)
+    attachments = _attachments(secrets, ssh, output, auth)
+    return progress(for_builder(builder, classic, attachments), stream, BuildReducer, BuildMessages)
 
 
 def _body(
@@ -299,7 +300,7 @@ def _dockerfile(body: AsyncSource | BuildContext | None, path: str | PathLike[st
     return text("dockerfile", fspath(sent) if isinstance(sent, PathLike) else sent, "path_dockerfile")
 
 
-def _offer(
+def _attachments(
     secrets: Mapping[str, SecretLike] | None,
     ssh: Mapping[str, str | PathLike[str] | None] | None,
     output: Output | None,
@@ -313,12 +314,12 @@ def _offer(
     )
 
 
-def _authorised(request: Request, auth: AuthsLike | None, recipe: DockerfileSpec) -> Request:
+def _authorised(build: ClassicBuild, auth: AuthsLike | None, path: str | PathLike[str]) -> ClassicBuild:
     if auth == ANONYMOUS:
-        return request
+        return build
     auths = read_auths({} if auth is None else auth)
-    ours = request.body is not None or request.context is not None
-    return replace(request, auths=auths, recipe=recipe if ours else None)
+    spec = None if build.body is None else DockerfileSpec(fspath(path), build.buildargs)
+    return replace(build, auths=auths, dockerfile=spec)
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -331,7 +332,10 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
 
 def _remote(remote: str | None) -> Parameter:
     parameter = text("remote", remote)
-    return parameter if remote is None else replace(parameter, for_podman=NotOnPodman("fetch contexts"))
+    if remote is None:
+        return parameter
+    # URLs may have passwords or tokens in them.
+    return replace(parameter, for_podman=NotOnPodman("fetch contexts"), secret=True)
 
 
 def _extra_hosts(hosts: tuple[str, ...]) -> Parameter:
@@ -376,7 +380,11 @@ def _list(values: Iterable[object]) -> str | None:
     return json_text(listed) if listed else None
 
 
-def _encoding(encoding: str | None, fileobj: AsyncSource | None) -> tuple[tuple[str, str], ...]:
+def _headers(
+    body: AsyncSource | BuildContext | None, encoding: str | None, fileobj: AsyncSource | None
+) -> tuple[tuple[str, str], ...]:
     if encoding is not None and fileobj is None:
-        raise ValueError("encoding is that of fileobj, which is not given")
-    return tuple(("Content-Encoding", each) for each in strings("encoding", encoding))
+        raise ValueError("encoding needs fileobj")
+    if body is None:
+        return ()
+    return (TAR, *(("Content-Encoding", each) for each in strings("encoding", encoding)))

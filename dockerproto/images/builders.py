@@ -8,9 +8,10 @@ from typing import Final, Literal, TypeAlias
 from msgspec.structs import replace
 
 from dockerproto.arguments import json_text
+from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.request.attachments import BuildAttachments, Tar
+from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild
 from dockerproto.request.parameters import NotOnPodman, Parameter
-from dockerproto.request.request import Request
 from dockerproto.versions import Version
 
 Builder: TypeAlias = Literal["classic", "buildkit"]
@@ -38,33 +39,34 @@ _LATER: Final[Mapping[str, Version]] = {"shmsize": Version(1, 42), "ulimits": Ve
 _EXPORTERS: Final = {True: "tar", False: "local"}
 
 
-def for_builder(builder: Builder | None, request: Request, offer: BuildAttachments) -> Request:
-    """Return the request of a build as its builder takes it; without one, as the client may choose.
+def for_builder(builder: Builder | None, build: ClassicBuild, attachments: BuildAttachments) -> AnyBuild:
+    """Return the build for its builder; without a builder, for every one that can do it.
 
     Raises:
-        ValueError: There is no such builder, or it would ignore an argument.
+        ValueError: The builder is unknown, or would ignore an argument.
     """
     if builder not in ("classic", "buildkit", None):
-        raise ValueError(f"builder is 'classic' or 'buildkit', not {builder!r}")
-    asked = offer.asked
-    if builder == "classic" and asked:
-        raise ValueError(f"{asked} is for BuildKit, not for the classic builder")
-    if builder == "buildkit" or (builder is None and asked):
-        if refusal := _refusal(request):
+        raise ValueError(f"builder must be 'classic' or 'buildkit', not {builder!r}")
+    argument = attachments.buildkit_argument
+    if builder == "classic":
+        if argument is not None:
+            raise ValueError(f"{argument} is for BuildKit, not for the classic builder")
+        return build
+    refusal = _refusal(build)
+    if builder == "buildkit" or argument is not None:
+        if refusal is not None:
             raise ValueError(refusal)
-        return _for_buildkit(request, offer)
-    if builder is None and not _refusal(request):
-        return replace(request, for_buildkit=_for_buildkit(request, offer))
-    return request
+        return _for_buildkit(build, attachments)
+    return EitherBuild(build, _for_buildkit(build, attachments)) if refusal is None else build
 
 
-def _refusal(request: Request) -> str | None:
-    """Return why BuildKit does not take a request, None if it does."""
-    if request.on_upload is not None:
+def _refusal(build: ClassicBuild) -> str | None:
+    """Return why BuildKit cannot do a build; None if it can."""
+    if build.on_upload is not None:
         return "on_upload is not for BuildKit: it asks for the files that it needs"
-    if request.context is not None and request.context.compression is not None:
+    if isinstance(build.body, BuildContext) and build.body.compression is not None:
         return "compression is not for BuildKit: it asks for the files that it needs"
-    return next(filter(None, map(_not_taken, request.query)), None)
+    return next(filter(None, map(_not_taken, build.query)), None)
 
 
 def _not_taken(parameter: Parameter) -> str | None:
@@ -77,17 +79,23 @@ def _not_taken(parameter: Parameter) -> str | None:
     return None
 
 
-def _for_buildkit(request: Request, offer: BuildAttachments) -> Request:
+def _for_buildkit(build: ClassicBuild, attachments: BuildAttachments) -> BuildKitBuild:
     query = (
-        *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in request.query),
+        *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in build.query),
         Parameter("version", "2", _SINCE, for_podman=NotOnPodman("have BuildKit")),
-        Parameter("outputs", _outputs(offer), Version(1, 40)),
+        Parameter("outputs", _outputs(attachments), Version(1, 40)),
     )
-    context = None if request.context is None else replace(request.context, classic=False)
-    return replace(request, query=query, context=context, offer=offer)
+    return BuildKitBuild(
+        query=query,
+        body=replace(build.body, classic=False) if isinstance(build.body, BuildContext) else build.body,
+        buildargs=build.buildargs,
+        auths=build.auths,
+        timeout=build.timeout,
+        attachments=attachments,
+    )
 
 
-def _outputs(offer: BuildAttachments) -> str | None:
-    if offer.output is None:
+def _outputs(attachments: BuildAttachments) -> str | None:
+    if attachments.output is None:
         return None
-    return json_text([{"Type": _EXPORTERS[isinstance(offer.output, Tar)], "Attrs": {}}])
+    return json_text([{"Type": _EXPORTERS[isinstance(attachments.output, Tar)], "Attrs": {}}])

@@ -183,7 +183,7 @@ def import_filesystem(
     """
     url = source if isinstance(source, str) and "://" in source else None
     query = (
-        Parameter("fromSrc", url or "-"),
+        Parameter("fromSrc", url or "-", secret=url is not None),  # URLs may have passwords in them
         text("repo", _new_name(repo, tag)),
         text("message", message),
         texts("changes", changes),

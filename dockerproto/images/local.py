@@ -116,9 +116,7 @@ def inspect(
         text("platform", platform_json(platform), since=Version(1, 49)),
         flag("manifests", manifests, since=Version(1, 48)),
     )
-    return json_object(
-        Request(method="GET", path=f"/images/{path_of(name)}/json", query=query, timeout=timeout)
-    )
+    return json_object(_inspection(name, query, timeout))
 
 
 def get(name: str) -> Call[ImageInspect]:
@@ -132,7 +130,11 @@ def exists(name: str, *, timeout: TimeoutLike = DEFAULT) -> Call[bool]:
 
     Any other failure than its absence raises.
     """
-    return existence(inspect(name, timeout=timeout).items.request)
+    return existence(_inspection(name, (), timeout))
+
+
+def _inspection(name: str, query: tuple[Parameter, ...], timeout: TimeoutLike) -> Request:
+    return Request(method="GET", path=f"/images/{path_of(name)}/json", query=query, timeout=timeout)
 
 
 def history(

@@ -1,9 +1,9 @@
 """An operation as data, and its projection into methods of either kind of client.
 
-An operation knows its request, how to read the answer and, in its type, what each kind of client
-hands back: ``Call[T]`` is a coroutine of T on an async client and a plain T on a blocking one,
+An operation has its request, decoders for the response and, in its type, the result on each kind of
+client: ``Call[T]`` is a coroutine of T on an async client and a plain T on a blocking one,
 ``Reported[R]`` an ``AsyncProgress[R]`` or a ``Progress[R]``, ``Downloaded`` an ``AsyncDownload`` or a
-``Download``. So every operation is written once, and the facades have its exact types.
+``Download``. So every operation is written once, and the namespaces have its exact types.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import AsyncIterable, Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -21,8 +21,12 @@ from dockerproto.messages.decoding import Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.operations.streams import AsyncDownload, AsyncProgress, Download, Progress
+from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
 from dockerproto.transport.runtime import run
+
+AnyRequest: TypeAlias = Request | AnyBuild
+"""A request, as operations describe it."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,7 +36,7 @@ Blocking_co = TypeVar("Blocking_co", covariant=True)
 
 
 class Operation(Struct, Generic[Async_co, Blocking_co], frozen=True):
-    """What to send, how to read the answer, and what a client hands back."""
+    """A request, with the result that either kind of client returns for it."""
 
     @abstractmethod
     def on_async(self, client: Client) -> Async_co:
@@ -46,44 +50,44 @@ class Operation(Struct, Generic[Async_co, Blocking_co], frozen=True):
 
 
 class Whole(Struct, Generic[T], frozen=True):
-    """An answer that is read to its end, of whose items a `Call` makes its result."""
+    """A response that is read to its end; a `Call` makes its result of the items."""
 
     request: Request
-    """What to send."""
+    """Request to send."""
     decoders: Decoders[T]
-    """How to read the answer, by status."""
+    """Decoders of the response, by status."""
 
     async def rest(self, client: Client) -> list[T]:
         """Send the request, and return the items."""
-        answer = await client.open(self.request)
+        response = await client.open(self.request)
         items: list[T] = []
         try:
-            decoder = decoder_for(answer.head.status, self.decoders, client.configuration.message_limit)
-            while data := await answer.receive():
+            decoder = decoder_for(response.head.status, self.decoders, client.configuration.message_limit)
+            while data := await response.receive():
                 items.extend(decoder.feed(data))
             items.extend(decoder.feed(b""))
         except BaseException:
-            answer.close()
+            response.close()
             raise
         return items
 
 
 class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
-    """An operation that tells its progress, and has a result at its end."""
+    """An operation that reports its progress, and has a result at its end."""
 
-    request: Request
-    """What to send."""
+    request: AnyRequest
+    """Request to send."""
     decoders: Decoders[Message]
-    """How to read the answer, by status."""
-    fold: Callable[[], Reducer[R]]
-    """What makes the result of its messages, made anew for each stream."""
+    """Decoders of the response, by status."""
+    reducer: Callable[[], Reducer[R]]
+    """Factory of the reducer that makes the result of the messages; each stream has its own."""
 
     def on_async(self, client: Client) -> AsyncProgress[R]:
-        """Return a stream that sends the request when it is entered or asked for an item."""
-        return AsyncProgress(client, self.request, self.decoders, self.fold())
+        """Return a stream; entering it, or asking it for an item, sends the request."""
+        return AsyncProgress(client, self.request, self.decoders, self.reducer())
 
     def on_blocking(self, client: Client) -> Progress[R]:
-        """Return a stream that sends the request when it is entered or asked for an item."""
+        """Return a stream; entering it, or asking it for an item, sends the request."""
         _check_blocking(self.request)
         return Progress(self.on_async(client))
 
@@ -93,36 +97,36 @@ class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
 
 
 class Downloaded(Operation[AsyncDownload, Download], frozen=True):
-    """An operation that answers with an archive."""
+    """An operation whose response is an archive."""
 
-    request: Request
-    """What to send."""
+    request: AnyRequest
+    """Request to send."""
     decoders: Decoders[bytes]
-    """How to read the answer, by status."""
+    """Decoders of the response, by status."""
 
     def on_async(self, client: Client) -> AsyncDownload:
-        """Return a download that sends the request when it is entered or read."""
+        """Return a download; entering or reading it sends the request."""
         return AsyncDownload(client, self.request, self.decoders)
 
     def on_blocking(self, client: Client) -> Download:
-        """Return a download that sends the request when it is entered or read."""
+        """Return a download; entering or reading it sends the request."""
         return Download(self.on_async(client))
 
 
 class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
-    """An operation that is over when it returns."""
+    """An operation whose response is read before it returns."""
 
     items: Whole[Any] | Reported[Any]
-    """The items of the answer."""
+    """Items of the response."""
     finish: Callable[[list[Any]], T]
-    """What makes the result of them."""
+    """Function that makes the result of the items."""
 
     async def on_async(self, client: Client) -> T:
-        """Send the request and read the whole answer."""
+        """Send the request, and read the whole response."""
         return self.finish(await self.items.rest(client))
 
     def on_blocking(self, client: Client) -> T:
-        """Send the request and read the whole answer."""
+        """Send the request, and read the whole response."""
         _check_blocking(self.items.request)
         return run(self.on_async(client))
 
@@ -132,7 +136,10 @@ class AsyncNamespace:
 
     def __init__(self, client: Client) -> None:
         self.client: Client = client
-        """What they run on."""
+        """The underlying client."""
+
+    def __repr__(self) -> str:
+        return _describe(self)
 
 
 class Namespace:
@@ -140,13 +147,16 @@ class Namespace:
 
     def __init__(self, client: Client) -> None:
         self.client: Client = client
-        """What they run on."""
+        """The underlying client."""
+
+    def __repr__(self) -> str:
+        return _describe(self)
 
 
 def asynchronous(
     build: Callable[P, Operation[Async_co, Any]],
 ) -> Callable[Concatenate[AsyncNamespace, P], Async_co]:
-    """Make a method of async clients of a function that builds an operation."""
+    """Return a method of async clients for a function that builds an operation."""
 
     @wraps(build)
     def method(self: AsyncNamespace, /, *args: P.args, **kwargs: P.kwargs) -> Async_co:
@@ -158,7 +168,7 @@ def asynchronous(
 def blocking(
     build: Callable[P, Operation[Any, Blocking_co]],
 ) -> Callable[Concatenate[Namespace, P], Blocking_co]:
-    """Make a method of blocking clients of a function that builds an operation."""
+    """Return a method of blocking clients for a function that builds an operation."""
 
     @wraps(build)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Blocking_co:
@@ -167,13 +177,18 @@ def blocking(
     return _with_self(method)
 
 
-def _check_blocking(request: Request) -> None:
+def _describe(namespace: AsyncNamespace | Namespace) -> str:
+    address = namespace.client.configuration.endpoint.address
+    return f"<{type(namespace).__name__} of Docker at {address}>"
+
+
+def _check_blocking(request: AnyRequest) -> None:
     if isinstance(request.body, AsyncIterable):
-        raise TypeError("an async iterable cannot be uploaded by a blocking client")
+        raise TypeError("a blocking client cannot upload an async iterable")
 
 
 def _with_self(method: Callable[P, T]) -> Callable[P, T]:
-    """Give help() and Sphinx a signature that starts with self."""
+    """Return the method with a signature that starts with self, for help() and Sphinx."""
     signature = inspect.signature(method)
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     vars(method)["__signature__"] = signature.replace(parameters=[self, *signature.parameters.values()])

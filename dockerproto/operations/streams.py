@@ -1,8 +1,8 @@
-"""Streams: items of an answer as they come; the only loop of the library.
+"""Streams: items of a response as they arrive; the only receiving loop of the library.
 
-`Stream` is `AsyncStream` on a blocking transport, driven without an event loop: see `network`. Both
-are objects, not generators: they are closed by ``close``, at the end of a ``with``, at the end of the
-answer or by whatever goes wrong, and closing never waits.
+`Stream` is an `AsyncStream` on a blocking transport, driven without an event loop: see `network`. Both
+are objects, not generators: ``close``, the end of a ``with``, the end of the response or any error closes
+them, and closing never waits.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import warnings
 from collections.abc import Iterator
 from itertools import chain
 from types import TracebackType
-from typing import ClassVar, Final, Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
-from dockerproto.client import Client, Response
+from dockerproto.client import Client
 from dockerproto.errors import ClientClosed, DockerError
+from dockerproto.http.interfaces import Response
 from dockerproto.messages.decoding import Decoder, Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Collector, Reducer
 from dockerproto.operations.tail import Tail
+from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
 from dockerproto.transport.runtime import run
 
@@ -27,26 +29,26 @@ R = TypeVar("R")
 
 
 class AsyncStream(Generic[T]):
-    """Items as they come, on an async client: ``async with`` it, ``async for`` over it.
+    """Items as they arrive, on an async client: use it with ``async with``, iterate with ``async for``.
 
-    The request is sent when the ``async with`` is entered, or at the first item without one. A stream
-    that is left early is closed, at which the engine stops.
+    Entering the ``async with`` sends the request; without one, the first item does. Leaving a stream early
+    closes it, which stops the engine.
     """
 
-    kept: ClassVar[int] = 1000
-    """How many items are kept for the exception that may come; of long ones fewer."""
+    kept_count: ClassVar[int] = 1000
+    """Number of items kept for a later exception; fewer if they are long."""
 
-    def __init__(self, client: Client, request: Request, decoders: Decoders[T]) -> None:
-        self._client: Final = client
-        self._request: Final = request
-        self._decoders: Final = decoders
-        self._answer: Response | None = None
+    def __init__(self, client: Client, request: Request | AnyBuild, decoders: Decoders[T]) -> None:
+        self._client = client
+        self._request = request
+        self._decoders = decoders
+        self._response: Response | None = None
         self._decoder: Decoder[T] | None = None
         self.ready: Iterator[T] = iter(())
-        """Items that are here already: to take one neither waits nor fails."""
+        """Items that are decoded already: taking one neither waits nor fails."""
         self._items: Iterator[T] = iter(())
-        self._block: list[T] = []
-        self._last: Final = Tail[T](self.kept)
+        self._taken_items: list[T] = []
+        self._tail = Tail[T](self.kept_count)
         self._reading = False
         self._ended = False
 
@@ -62,7 +64,7 @@ class AsyncStream(Generic[T]):
         try:
             while True:
                 for item in self._items:
-                    self._block.append(item)
+                    self._taken_items.append(item)
                     return item
                 if self._ended:
                     raise StopAsyncIteration
@@ -70,11 +72,11 @@ class AsyncStream(Generic[T]):
                 for item in self.ready:
                     return item
         except DockerError as error:
-            await self._fail(error, self._last.items())
+            await self._fail(error, self._tail.items())
             raise
 
     async def rest(self) -> list[T]:
-        """Return all items that are left, in a list; an exception has those that came before it."""
+        """Return all remaining items in a list; an exception carries those before it."""
         items = list(self.ready)
         try:
             items.extend(self._items)
@@ -88,23 +90,23 @@ class AsyncStream(Generic[T]):
         return items
 
     async def close(self) -> None:
-        """Close the stream, at which the engine stops what it was doing; again does nothing.
+        """Close the stream, which stops the engine; closing again has no effect.
 
-        The engine is not waited for; the session of a build is, which ends at once.
+        This waits for the session of a build, which ends at once, but never for the engine.
         """
         self.abort()
-        if self._answer is not None:
-            await self._answer.settle()
+        if self._response is not None:
+            await self._response.settle()
 
     def abort(self) -> None:
         """Close the stream without waiting for anything."""
         self._ended = True
         self.ready = self._items = iter(())
-        if self._answer is not None:
-            self._answer.close()
+        if self._response is not None:
+            self._response.close()
 
     async def __aenter__(self) -> Self:
-        if self._answer is None and not self._ended:
+        if self._response is None and not self._ended:
             await self._read()
         return self
 
@@ -114,15 +116,15 @@ class AsyncStream(Generic[T]):
         await self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_ended", True) or self._answer is None:
+        if getattr(self, "_ended", True) or self._response is None:
             return
         self.abort()
         warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1, source=self)
 
     async def _read(self) -> None:
-        """Send the request, or read on; whatever goes wrong closes the stream."""
+        """Send the request, or read on; any error closes the stream."""
         if self._reading:
-            raise ClientClosed(0, "two at once read one stream")
+            raise ClientClosed(0, "this stream is already being read by another task")
         self._reading = True
         try:
             await self._step()
@@ -133,60 +135,64 @@ class AsyncStream(Generic[T]):
             self._reading = False
 
     async def _step(self) -> None:
-        if self._answer is None or self._decoder is None:
-            self._answer = await self._client.open(self._request)
-            status, limit = self._answer.head.status, self._client.configuration.message_limit
+        if self._response is None or self._decoder is None:
+            self._response = await self._client.open(self._request)
+            status, limit = self._response.head.status, self._client.configuration.message_limit
             self._decoder = decoder_for(status, self._decoders, limit)
             if status in self._decoders:
                 return
-        data = await self._answer.receive()
-        while data and self._answer.head.status not in self._decoders:
+        data = await self._response.receive()
+        while data and self._response.head.status not in self._decoders:
             self._decoder.feed(data)
-            data = await self._answer.receive()
+            data = await self._response.receive()
         self._ended = not data
         items = self._decoder.feed(data)
         if isinstance(items, list | tuple):
             self.ready = iter(items)
         else:
             self._items, items = iter(items), []
-            self._block = items
-        if self.kept:
-            self._last.begin(items, len(data))
+            self._taken_items = items
+        if self.kept_count:
+            self._tail.begin(items, len(data))
 
-    async def _fail(self, error: DockerError, before: list[T]) -> None:
+    async def _fail(self, error: DockerError, previous: list[T]) -> None:
         await self.close()
-        if self._answer is not None and error.__cause__ is None:
-            error.__cause__ = self._answer.cause
-        if self.kept:
-            error.messages = before
+        if self._response is not None and error.__cause__ is None:
+            error.__cause__ = self._response.cause
+        if self.kept_count:
+            error.messages = previous
 
 
 class AsyncProgress(AsyncStream[Message], Generic[R]):
-    """The messages of an operation as they come, on an async client, and its result at the end."""
+    """Messages of an operation as they arrive, on an async client, and its result at the end."""
 
     def __init__(
-        self, client: Client, request: Request, decoders: Decoders[Message], fold: Reducer[R]
+        self,
+        client: Client,
+        request: Request | AnyBuild,
+        decoders: Decoders[Message],
+        reducer: Reducer[R],
     ) -> None:
-        self._folding: Final = Collector(fold)
-        super().__init__(client, request, self._folding.watched(decoders))
+        self._collector = Collector(reducer)
+        super().__init__(client, request, self._collector.watched(decoders))
 
     @property
     def result(self) -> R:
-        """What came of the operation, once all messages are read.
+        """Result of the operation, once all messages are read.
 
         Raises:
-            NotFinished: They are not, or the operation failed.
+            NotFinished: Messages are left, or the operation failed.
         """
-        return self._folding.result()
+        return self._collector.result()
 
 
 class AsyncDownload(AsyncStream[bytes]):
-    """The bytes of an archive, on an async client: iterate over it, or `read` it."""
+    """Bytes of an archive, on an async client: iterate over it, or `read` it."""
 
-    kept = 0
+    kept_count = 0
 
     async def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes, b"" at the end; all that are left if it is negative."""
+        """Return at most `size` bytes, b"" at the end; all remaining bytes if it is negative."""
         if size < 0:
             return b"".join(await self.rest())
         async for data in self:
@@ -200,14 +206,14 @@ class AsyncDownload(AsyncStream[bytes]):
 
 
 class Stream(Generic[T]):
-    """Items as they come, on a blocking client: ``with`` it, ``for`` over it.
+    """Items as they arrive, on a blocking client: use it with ``with``, iterate with ``for``.
 
-    The request is sent when the ``with`` is entered, or at the first item without one. A stream that
-    is left early is closed, at which the engine stops.
+    Entering the ``with`` sends the request; without one, the first item does. Leaving a stream early
+    closes it, which stops the engine.
     """
 
     def __init__(self, stream: AsyncStream[T]) -> None:
-        self._stream: Final = stream
+        self._stream = stream
 
     def __repr__(self) -> str:
         return repr(self._stream).replace("Async", "", 1)
@@ -224,11 +230,11 @@ class Stream(Generic[T]):
             raise StopIteration from None
 
     def rest(self) -> list[T]:
-        """Return all items that are left, in a list; an exception has those that came before it."""
+        """Return all remaining items in a list; an exception carries those before it."""
         return run(self._stream.rest())
 
     def close(self) -> None:
-        """Close the stream, at which the engine stops what it was doing; again does nothing."""
+        """Close the stream, which stops the engine; closing again has no effect."""
         run(self._stream.close())
 
     def __enter__(self) -> Self:
@@ -242,32 +248,32 @@ class Stream(Generic[T]):
 
 
 class Progress(Stream[Message], Generic[R]):
-    """The messages of an operation as they come, on a blocking client, and its result at the end."""
+    """Messages of an operation as they arrive, on a blocking client, and its result at the end."""
 
     def __init__(self, stream: AsyncProgress[R]) -> None:
         super().__init__(stream)
-        self._progress: Final = stream
+        self._progress = stream
 
     @property
     def result(self) -> R:
-        """What came of the operation, once all messages are read.
+        """Result of the operation, once all messages are read.
 
         Raises:
-            NotFinished: They are not, or the operation failed.
+            NotFinished: Messages are left, or the operation failed.
         """
         return self._progress.result
 
 
 class Download(Stream[bytes]):
-    """The bytes of an archive, on a blocking client: iterate over it, or `read` it as a file.
+    """Bytes of an archive, on a blocking client: iterate over it, or `read` it like a file.
 
     ``tarfile.open(fileobj=download, mode="r|")`` and ``shutil.copyfileobj(download, file)`` work.
     """
 
     def __init__(self, stream: AsyncDownload) -> None:
         super().__init__(stream)
-        self._download: Final = stream
+        self._download = stream
 
     def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes, b"" at the end; all that are left if it is negative."""
+        """Return at most `size` bytes, b"" at the end; all remaining bytes if it is negative."""
         return run(self._download.read(size))

@@ -1,4 +1,4 @@
-"""Operations of the engine itself: its version, and logins, which the client remembers."""
+"""Operations that are not about images: the version of the engine, and logins, which the client remembers."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from dockerproto.transport.runtime import run
 
 
 class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
-    """A login: a request, and what the client does with its answer."""
+    """A login: credentials that the engine verifies and the client then remembers."""
 
     registry: str
-    """Where."""
+    """Registry."""
     credentials: Credentials
-    """Whose."""
+    """Credentials to verify."""
     store: bool
-    """Whether they are stored for other programs too."""
+    """True if other programs may use them too."""
     timeout: TimeoutLike
     """Limits of the request."""
 
     async def on_async(self, client: Client) -> str:
-        """Verify the credentials, remember them as long as the client lives, and return what is said."""
+        """Verify the credentials, remember them while the client lives, and return the engine's text."""
         if self.store:
             client.credentials.storing()
-        answer = await verify(self.credentials, self.timeout).on_async(client)
-        token = answer.get("IdentityToken")
+        response = await verify(self.credentials, self.timeout).on_async(client)
+        token = response.get("IdentityToken")
         credentials = self.credentials
-        if isinstance(token, str) and token:  # in place of the password, from registries that give one
+        if isinstance(token, str) and token:  # some registries give a token in place of the password
             credentials = replace(credentials, password="", identitytoken=token)
         client.credentials.remember(self.registry, credentials)
         if self.store:
             await client.credentials.store(self.registry, credentials)
-        return str(answer.get("Status", ""))
+        return str(response.get("Status", ""))
 
     def on_blocking(self, client: Client) -> str:
-        """Do the same."""
+        """Do the same on a blocking client."""
         return run(self.on_async(client))
 
 
@@ -57,20 +57,20 @@ def login(
     store: bool = False,
     timeout: TimeoutLike = DEFAULT,
 ) -> Login:
-    """Verify credentials at a registry, use them from now on, and return what the engine says.
+    """Verify credentials at a registry, use them from now on, and return the engine's text.
 
     Args:
-        registry: ``docker.io`` for Docker Hub, else ``host[:port]``.
+        registry: ``docker.io`` for Docker Hub, otherwise ``host[:port]``.
         username: Name of the user.
         password: Password or access token.
-        store: Store them for other programs too, as the docker command does: with the helper that
-            config.json names, else in config.json itself. By default only this client knows them.
+        store: Store them for other programs too, as the Docker CLI does: with the credential helper that
+            config.json names, otherwise in config.json itself. By default only this client uses them.
         timeout: Limits of this call.
 
     Raises:
-        CredentialsError: They are right, but cannot be stored.
-        Unauthorized: They are wrong.
-        ValueError: `registry` is none; or `store`, and the source of this client does not store.
+        CredentialsError: The credentials are valid, but cannot be stored.
+        Unauthorized: The credentials are invalid.
+        ValueError: `registry` is invalid; or the credentials source of this client cannot `store`.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
     """
@@ -80,7 +80,7 @@ def login(
 
 
 def verify(credentials: Credentials, timeout: TimeoutLike) -> Call[dict[str, Any]]:
-    """Have the engine try credentials: it answers with a text and perhaps a token, and keeps nothing.
+    """Return an operation that verifies credentials: its result has a text and perhaps a token.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
     """
@@ -96,7 +96,7 @@ def verify(credentials: Credentials, timeout: TimeoutLike) -> Call[dict[str, Any
 
 
 def version() -> Call[EngineVersion]:
-    """Return what the engine says of itself.
+    """Return the versions of the engine and of its components.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemVersion.
     """

@@ -1,4 +1,4 @@
-"""The last items of a stream, for the exception that may come."""
+"""The last items of a stream, kept for an exception that may follow."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 BYTES: Final = 4 * 2**20
-"""In how many bytes of a body the items came that are kept, at most, but for those of its last piece."""
+"""Keep items from at most this many bytes of the body; the newest chunk is always kept whole."""
 
 
 class Tail(Generic[T]):
-    """The items of the last pieces of a body: bounded in number, and in what they take.
+    """Items of the last chunks of a body, bounded in number and in memory.
 
-    >>> last = Tail[str](most=3)
-    >>> for piece in (["a", "b"], ["c"], ["d"]):
-    ...     last.begin(piece, size=10)
-    >>> last.items()
+    >>> tail = Tail[str](most=3)
+    >>> for items in (["a", "b"], ["c"], ["d"]):
+    ...     tail.begin(items, size=10)
+    >>> tail.items()
     ['b', 'c', 'd']
     """
 
     def __init__(self, most: int) -> None:
-        self._most: Final = most
-        self._pieces: Final = deque[tuple[Sequence[T], int]]()
+        self._most = most
+        self._chunks = deque[tuple[Sequence[T], int]]()
         self._before = 0
-        """How many items there are before the last piece, to which more may come."""
+        """Number of items before the last chunk, to which more may be appended."""
         self._size = 0
 
     def begin(self, items: Sequence[T], size: int) -> None:
-        """Add the items of the next piece, of so many bytes; to a list more may be appended later."""
-        pieces = self._pieces
+        """Add the items of the next chunk, of so many bytes; more may be appended to a list later."""
+        chunks = self._chunks
         self._size += size
-        if pieces and not pieces[-1][0]:  # a part of what is complete only now
-            size += pieces.pop()[1]
-        elif pieces:
-            self._before += len(pieces[-1][0])
-        pieces.append((items, size))
-        while len(pieces) > 1 and (self._size > BYTES or self._before - len(pieces[0][0]) >= self._most):
-            old, size = pieces.popleft()
+        if chunks and not chunks[-1][0]:  # it was the first part of an item
+            size += chunks.pop()[1]
+        elif chunks:
+            self._before += len(chunks[-1][0])
+        chunks.append((items, size))
+        while len(chunks) > 1 and (self._size > BYTES or self._before - len(chunks[0][0]) >= self._most):
+            old, size = chunks.popleft()
             self._before -= len(old)
             self._size -= size
 
     def items(self) -> list[T]:
         """Return the items, the oldest first."""
-        return [*chain.from_iterable(items for items, _ in self._pieces)][-self._most :]
+        return [*chain.from_iterable(items for items, _ in self._chunks)][-self._most :]

@@ -1,4 +1,7 @@
-"""What a build offers to the engine in its session, as data: nothing is read before it is sent."""
+"""Attachments of a build: secrets, ssh agents and outputs that its session serves, as data.
+
+Nothing is read before the build begins.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from dockerproto.errors import BadRequest
 from dockerproto.redacted import Redacted
 
 SECRET_LIMIT: Final = 500 * 2**10
-"""The longest secret in bytes, the same as the docker command's."""
+"""Limit of a secret in bytes, the same as the Docker CLI's."""
 BUILDKIT_VARIABLE: Final = "DOCKER_BUILDKIT"
-"""The variable that chooses the builder, for the docker command too."""
+"""Environment variable that chooses the builder, as for the Docker CLI."""
 AGENT_VARIABLE: Final = "SSH_AUTH_SOCK"
-"""The variable that tells where the ssh agent of the environment listens."""
+"""Environment variable that has the socket path of the user's ssh agent."""
 
 
 class Secret(Redacted, frozen=True, kw_only=True):
-    """A secret of a build; its value is in no repr.
+    """A build secret; its repr() leaves out the value.
 
     >>> Secret.from_env("TOKEN")
     Secret(variable='TOKEN', path=None)
@@ -29,54 +32,53 @@ class Secret(Redacted, frozen=True, kw_only=True):
     _hidden = ("value",)
 
     value: bytes | None = None
-    """The secret itself."""
+    """Secret itself."""
     variable: str | None = None
-    """The environment variable that has it; one that is not set is no secret."""
+    """Environment variable that has it; if that is unset, the secret does not exist."""
     path: str | None = None
-    """The file that has it."""
+    """Path of the file that has it."""
 
     @classmethod
     def from_env(cls, variable: str) -> Self:
-        """Return the secret that an environment variable has when the build begins."""
+        """Return a secret that is read from an environment variable when the build begins."""
         return cls(variable=variable)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the secret that a file has when the build begins; ``~`` is a home directory."""
+        """Return a secret that is read from a file when the build begins; ``~`` is the home directory."""
         return cls(path=os.fspath(path))
 
 
 SecretLike: TypeAlias = Secret | bytes | os.PathLike[str]
-"""A `Secret`; bytes, the secret itself; or the path of a file, as an object: a str could be either."""
+"""A `Secret`; bytes, the secret itself; or the path object of a file: a str would be ambiguous."""
 
 
 class Tar(Struct, frozen=True):
-    """An output that is one file, a tar; as an output, a path alone is that of a directory."""
+    """An output in one tar file; a plain path as an output is that of a directory."""
 
     path: str | os.PathLike[str]
-    """The file, which is replaced when all of the tar is there."""
+    """Path of the file, which is replaced when the tar is complete."""
 
 
 Output: TypeAlias = str | os.PathLike[str] | Tar
-"""Where what a build has made is written to: a directory, or a `Tar`."""
+"""Destination of a build's result: the path of a directory, or a `Tar`."""
 
 
 class BuildAttachments(Struct, frozen=True, kw_only=True):
-    """What the engine may ask for while it builds, beside the context, which is in the request."""
+    """Everything that the engine may ask for during a build, except the build context."""
 
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
-    """Secrets by id."""
+    """Secrets by mount id."""
     ssh: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
-    """Sockets of ssh agents by id; None is that of the environment."""
+    """SSH agent socket paths by mount id; None means ``$SSH_AUTH_SOCK``."""
     output: Output | None = None
-    """Where the output is written to; None: it is an image, in the engine."""
-
+    """Destination of the result; None: an image in the engine."""
     anonymous: bool = False
-    """Whether no credentials of registries are looked up."""
+    """True if no registry credentials are looked up."""
 
     @property
-    def asked(self) -> str | None:
-        """The argument that asks for BuildKit, if there is one."""
+    def buildkit_argument(self) -> str | None:
+        """First argument of the build that needs BuildKit, if any."""
         return next((name for name in ("secrets", "ssh", "output") if getattr(self, name)), None)
 
 
@@ -86,26 +88,26 @@ _BOOLEANS: Final = {
 }
 
 
-def wants_buildkit(said: str) -> bool:
-    """Read the variable that chooses the builder.
+def parse_buildkit_variable(value: str) -> bool:
+    """Return True if the variable chooses BuildKit.
 
     Raises:
-        BadRequest: It is no boolean, as the docker command knows them.
+        BadRequest: The value is not a boolean by the Docker CLI's rules.
     """
-    if said not in _BOOLEANS:
-        raise BadRequest(0, f"{BUILDKIT_VARIABLE} is 1 or 0, not {said!r}")
-    return _BOOLEANS[said]
+    if value not in _BOOLEANS:
+        raise BadRequest(0, f"{BUILDKIT_VARIABLE} must be 1 or 0, not {value!r}")
+    return _BOOLEANS[value]
 
 
 def read_secrets(secrets: Mapping[str, SecretLike] | None) -> dict[str, Secret]:
-    """Read secrets in any of their forms.
+    """Return secrets of any form as `Secret` objects.
 
     Raises:
-        TypeError: One is of no such form.
-        ValueError: One is too long.
+        TypeError: A secret has another form.
+        ValueError: A secret is too long.
     """
     if not isinstance(secrets, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"secrets is a mapping, not {type(secrets).__name__}")
+        raise TypeError(f"secrets must be a mapping, not {type(secrets).__name__}")
     return {name: _secret(name, secret) for name, secret in (secrets or {}).items()}
 
 
@@ -117,21 +119,21 @@ def check_secret(name: str, value: bytes) -> bytes:
 
 
 def read_ssh(ssh: Mapping[str, str | os.PathLike[str] | None] | None) -> dict[str, str | None]:
-    """Read the sockets of ssh agents by id.
+    """Return the socket paths of ssh agents by mount id.
 
     Raises:
-        TypeError: They are no such mapping.
+        TypeError: `ssh` is not a mapping to paths or None.
     """
     if not isinstance(ssh, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"ssh is a mapping from ids to sockets, not {type(ssh).__name__}")
+        raise TypeError(f"ssh must be a mapping from ids to sockets, not {type(ssh).__name__}")
     return {name: _agent(name, path) for name, path in (ssh or {}).items()}
 
 
 def read_output(output: Output | None) -> Output | None:
-    """Return where an output is written to; raise TypeError for what is no such place."""
+    """Return a destination; raise TypeError for anything else."""
     if output is None or isinstance(output, str | os.PathLike | Tar):  # pyright: ignore[reportUnnecessaryIsInstance]
         return output
-    raise TypeError(f"output is the path of a directory or a Tar, not {type(output).__name__}")
+    raise TypeError(f"output must be the path of a directory or a Tar, not {type(output).__name__}")
 
 
 def _agent(name: str, path: str | os.PathLike[str] | None) -> str | None:
@@ -139,7 +141,7 @@ def _agent(name: str, path: str | os.PathLike[str] | None) -> str | None:
         return os.fspath(path)
     if path is None:
         return None
-    raise TypeError(f"ssh[{name!r}] is a path or None, not {type(path).__name__}")
+    raise TypeError(f"ssh[{name!r}] must be a path or None, not {type(path).__name__}")
 
 
 def _secret(name: str, secret: SecretLike) -> Secret:
@@ -149,4 +151,6 @@ def _secret(name: str, secret: SecretLike) -> Secret:
         return Secret(value=check_secret(name, secret))
     if isinstance(secret, os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         return Secret.from_file(secret)
-    raise TypeError(f"secrets[{name!r}] is a Secret, bytes or a path object, not {type(secret).__name__}")
+    raise TypeError(
+        f"secrets[{name!r}] must be a Secret, bytes or a path object, not {type(secret).__name__}"
+    )

@@ -1,6 +1,6 @@
-"""Filters: from what is comfortable in Python to the one shape that every engine reads.
+"""Filters: convenient Python values, encoded in the one form that every engine understands.
 
-That shape is a JSON object of lists of strings, booleans being ``"true"`` and ``"false"``.
+That form is a JSON object of lists of strings; booleans are ``"true"`` and ``"false"``.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ import msgspec
 FilterValue: TypeAlias = str | bool | int
 """One value of a filter."""
 Filters: TypeAlias = Mapping[str, FilterValue | Iterable[FilterValue]]
-"""Filters by name: one value or several, ``{"dangling": True, "label": ["a", "b=c"]}``."""
+"""Filters by name, each with one value or several: ``{"dangling": True, "label": ["a", "b=c"]}``."""
 
 
 def encode_filters(filters: Filters | str | None) -> str | None:
-    """Return filters as the engine reads them; None if there are none.
+    """Return filters as the engine expects them; None without filters.
 
     >>> encode_filters({"dangling": True, "label": ("a", "b=c"), "inuse": []})
     '{"dangling":["true"],"label":["a","b=c"],"inuse":[]}'
 
     Raises:
-        TypeError: A value is of another type.
-        ValueError: A text is no JSON object.
+        TypeError: A value has another type.
+        ValueError: A string is not a JSON object.
     """
     if filters is None:
         return None
     if isinstance(filters, str):
         return _deprecated(filters)
     if not isinstance(filters, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"filters are a mapping, not {type(filters).__name__}")
+        raise TypeError(f"filters must be a mapping, not {type(filters).__name__}")
     if not filters:
         return None
     return msgspec.json.encode({name: _values(name, value) for name, value in filters.items()}).decode()
 
 
 def combined(encoded: str) -> str | None:
-    """Return the name of a filter that has several values, of filters that are encoded; None if none has.
+    """Return the name of an encoded filter that has several values; None without such a filter.
 
-    A filter and its negation are one: ``label`` and ``label!``.
+    A filter and its negation count as one: ``label`` and ``label!``.
     """
-    given: set[str] = set()
+    seen: set[str] = set()
     for name, values in msgspec.json.decode(encoded, type=dict[str, object]).items():
-        filtered = name.removesuffix("!")
+        positive = name.removesuffix("!")
         several = isinstance(values, Sized) and not isinstance(values, str) and len(values) > 1
-        if several or filtered in given:
-            return filtered
-        given.add(filtered)
+        if several or positive in seen:
+            return positive
+        seen.add(positive)
     return None
 
 
@@ -58,7 +58,9 @@ def _values(name: str, value: FilterValue | Iterable[FilterValue]) -> list[str]:
         return [_text(name, value)]
     several: object = value
     if isinstance(several, Mapping | bytes) or not isinstance(several, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"filter {name!r} is a str, bool, int or several of them, not {type(value).__name__}")
+        raise TypeError(
+            f"filter {name!r} must be a str, bool, int or several of them, not {type(value).__name__}"
+        )
     return [_text(name, each) for each in value]
 
 
@@ -67,14 +69,14 @@ def _text(name: str, value: FilterValue) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         return str(value)
-    raise TypeError(f"a value of filter {name!r} is a str, bool or int, not {type(value).__name__}")
+    raise TypeError(f"a value of filter {name!r} must be a str, bool or int, not {type(value).__name__}")
 
 
 def _deprecated(text: str) -> str | None:
     # Levels: here, encode_filters, the operation, its projection, the caller.
-    warnings.warn("filters as JSON text are deprecated, pass a mapping", DeprecationWarning, stacklevel=5)
+    warnings.warn("filters as a JSON string are deprecated; pass a mapping", DeprecationWarning, stacklevel=5)
     try:
         msgspec.json.decode(text or "{}", type=dict[str, object])
     except msgspec.DecodeError as error:
-        raise ValueError(f"filters are no JSON object: {error}") from None
+        raise ValueError(f"filters must be a JSON object: {error}") from None
     return text or None

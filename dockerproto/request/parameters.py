@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from dockerproto.arguments import json_text, strings, strings_by_name
 from dockerproto.errors import UnsupportedEngine
+from dockerproto.redacted import Redacted
 from dockerproto.versions import OLDEST, Version, require
 
 _PLATFORM: Final = re.compile(
@@ -20,68 +21,85 @@ _PLATFORM: Final = re.compile(
 
 
 Environment: TypeAlias = Callable[[str], str | None]
-"""What returns a variable of the environment, None if there is none."""
-
-
-_EMPTY: Final[Environment] = dict[str, str]().get
-
+"""Function that returns an environment variable, None if it is unset."""
+NO_VARIABLES: Final[Environment] = dict[str, str]().get
+"""Empty environment."""
+REDACTED: Final = "redacted"
+"""Text in a log in place of a secret value."""
 
 Value: TypeAlias = str | int | bool | Sequence[str] | None
 
 
 class NotOnPodman(Struct, frozen=True):
-    """In place of a value: a Podman would ignore the parameter, or its absence."""
+    """Marker in place of a value: Podman would ignore the parameter, or its absence."""
 
     what: str
-    """What it does not do."""
+    """Missing ability, as in "Podman does not ..."."""
 
 
-class Parameter(Struct, frozen=True):
-    """A parameter of the query."""
+class Parameter(Redacted, frozen=True):
+    """A query parameter.
+
+    >>> Parameter("keep-storage", 5).pairs(Version(1, 41))
+    [('keep-storage', '5')]
+    """
 
     name: str
-    """Its name on the wire."""
+    """Name on the wire."""
     value: Value
-    """None, False and () are not sent: every engine takes them for absent; several values are repeated."""
+    """Value; None, False and () are not sent, as every engine takes them for absent; several are repeated."""
     since: Version = OLDEST
-    """The API version that brought it."""
+    """API version that introduced the parameter."""
     formerly: str | None = None
-    """The name that it had before that."""
+    """Name on the wire before that version."""
     for_podman: Value | NotOnPodman | msgspec.UnsetType = msgspec.UNSET
-    """Its value for a Podman, if that wants another."""
+    """Value for Podman, where it wants another."""
     variable: str | None = None
-    """The variable of the environment that has its value where the program gives none."""
+    """Environment variable that has the value, if the program gives none."""
+    secret: bool = False
+    """True if the value may be secret: it is in no repr and in no log."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        hidden = ("value", "for_podman") if self.secret else ()
+        return [pair for pair in super().__rich_repr__() if pair[0] not in hidden]
 
     @property
     def differs(self) -> bool:
-        """Whether a Podman is told something else than a Docker."""
+        """True if Podman wants another value than Docker."""
         if self.for_podman is msgspec.UNSET or self.for_podman == self.value:
             return False
         return _is_sent(self.value) or _is_sent(self.for_podman)
 
     def pairs(
-        self, spoken: Version, *, podman: bool = False, environment: Environment = _EMPTY
+        self, version: Version, *, podman: bool = False, environment: Environment = NO_VARIABLES
     ) -> Sequence[tuple[str, str]]:
-        """Return it as it goes over the wire: its name with each of its values.
+        """Return the parameter as it goes over the wire: its name with each of its values.
 
         Raises:
-            UnsupportedEngine: A Podman does not do it.
-            UnsupportedVersion: It does not exist in the version that is spoken.
+            UnsupportedEngine: Podman does not do it.
+            UnsupportedVersion: The API version does not have it.
         """
-        sent = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
-        if sent is None and self.variable is not None:
-            sent = environment(self.variable) or None
-        if isinstance(sent, NotOnPodman):
-            raise UnsupportedEngine(0, f"a Podman does not {sent.what}")
-        if not _is_sent(sent):
+        value = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
+        if value is None and self.variable is not None:
+            value = environment(self.variable) or None
+        if isinstance(value, NotOnPodman):
+            raise UnsupportedEngine(0, f"Podman does not {value.what}")
+        if not _is_sent(value):
             return ()
         name = self.name
-        if spoken < self.since and self.formerly is not None:
+        if version < self.since and self.formerly is not None:
             name = self.formerly
         else:
-            require(self.since, f"parameter {self.name!r}", spoken)
-        values = (sent,) if isinstance(sent, str | int) else sent or ()
-        return [(name, "1" if value is True else str(value)) for value in values]
+            require(self.since, f"parameter {self.name!r}", version)
+        values = (value,) if isinstance(value, str | int) else value or ()
+        return [(name, "1" if each is True else str(each)) for each in values]
+
+    def redacted(self) -> Self:
+        """Return the parameter for a log: without its value, if that may be secret."""
+        if not self.secret:
+            return self
+        podman = REDACTED if isinstance(self.for_podman, str) else self.for_podman
+        return replace(self, value=REDACTED if _is_sent(self.value) else None, for_podman=podman)
 
 
 def _is_sent(value: object) -> bool:
@@ -89,14 +107,14 @@ def _is_sent(value: object) -> bool:
 
 
 def flag(name: str, value: bool, argument: str = "", *, since: Version = OLDEST) -> Parameter:
-    """Return a parameter that is on or off; `argument` is its name in Python, if that is another."""
+    """Return a parameter that is on or off; `argument` is its name in Python, where that differs."""
     if not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"{argument or name} is a bool, not {type(value).__name__}")
+        raise TypeError(f"{argument or name} must be a bool, not {type(value).__name__}")
     return Parameter(name, value, since)
 
 
 def switch(name: str, value: bool) -> Parameter:
-    """Return a parameter that is on or off and always sent: engines take its absence for on."""
+    """Return a parameter that is on or off and always sent, as its absence means on."""
     return Parameter(name, str(int(flag(name, value).value is True)))
 
 
@@ -108,28 +126,28 @@ def number(
     since: Version = OLDEST,
     formerly: str | None = None,
 ) -> Parameter:
-    """Return a parameter that is a whole number, or not sent."""
+    """Return a parameter that is an integer, or not sent."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{argument or name} is an int, not {type(value).__name__}")
+        raise TypeError(f"{argument or name} must be an int, not {type(value).__name__}")
     return Parameter(name, value, since, formerly)
 
 
 def text(name: str, value: str | None, argument: str = "", *, since: Version = OLDEST) -> Parameter:
-    """Return a parameter that is a text, or not sent."""
+    """Return a parameter that is a string, or not sent."""
     if value is not None and not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{argument or name} is a str, not {type(value).__name__}")
+        raise TypeError(f"{argument or name} must be a str, not {type(value).__name__}")
     return Parameter(name, value, since)
 
 
 def texts(
     name: str, values: str | Iterable[str] | None, argument: str = "", *, since: Version = OLDEST
 ) -> Parameter:
-    """Return a parameter that is repeated for each of several texts."""
+    """Return a parameter that is repeated for each of several strings."""
     return Parameter(name, strings(argument or name, values), since)
 
 
 def any_parameter(name: str, value: object) -> Parameter:
-    """Return a parameter that is passed through: str and int as they are, bool as 1 or 0, others as JSON."""
+    """Return a parameter of any value: str and int as they are, bool as 1 or 0, others as JSON."""
     if value is None or isinstance(value, str):
         return Parameter(name, value)
     if isinstance(value, int):
@@ -138,27 +156,27 @@ def any_parameter(name: str, value: object) -> Parameter:
 
 
 def default_platform(platform: str | None) -> Parameter:
-    """Return the parameter of a platform; ``DOCKER_DEFAULT_PLATFORM`` says it where the program does not."""
+    """Return the platform parameter; by default its value is that of ``DOCKER_DEFAULT_PLATFORM``."""
     return replace(text("platform", platform, since=Version(1, 32)), variable="DOCKER_DEFAULT_PLATFORM")
 
 
 def platform_json(platform: str | None) -> str | None:
-    """Return a platform, ``os/arch[/variant]``, as the JSON that most endpoints want.
+    """Return a platform, ``os/arch[/variant]``, as the JSON that most endpoints expect.
 
     >>> platform_json("linux/arm64/v8")
     '{"os":"linux","architecture":"arm64","variant":"v8"}'
 
     Raises:
-        ValueError: It is of another form.
+        ValueError: The platform has another form.
     """
     if platform is None:
         return None
     match = _PLATFORM.fullmatch(platform)
     if match is None:
-        raise ValueError(f"a platform is os/arch or os/arch/variant, not {platform!r}")
+        raise ValueError(f"platform must be os/arch or os/arch/variant, not {platform!r}")
     return json_text({name: part for name, part in match.groupdict().items() if part})
 
 
 def mapping_json(argument: str, values: Mapping[str, str] | None) -> str | None:
-    """Return a mapping of strings as JSON, None if there is none."""
+    """Return a mapping of strings as JSON; None for None."""
     return None if values is None else json_text(strings_by_name(argument, values))

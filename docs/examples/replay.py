@@ -9,14 +9,14 @@ r"""A transport that replays responses: an engine for tests, without an engine.
 {'Id': 'sha256'}
 >>> Images(docker.client).list(all=True)
 []
->>> print(replay.sent.decode())
+>>> print(replay.sent.decode())  # doctest: +ELLIPSIS
 GET /v1.41/images/busybox/json HTTP/1.1
 Host: docker
-User-Agent: dockerproto
+User-Agent: dockerproto/...
 <BLANKLINE>
 GET /v1.41/images/json?all=1 HTTP/1.1
 Host: docker
-User-Agent: dockerproto
+User-Agent: dockerproto/...
 <BLANKLINE>
 <BLANKLINE>
 """

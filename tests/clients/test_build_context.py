@@ -19,7 +19,7 @@ from dockerproto.images.build import build
 from dockerproto_local.build_context import open_context
 from tests.conftest import Connect
 from tests.engines.differences import Difference
-from tests.images.test_operations import request_of
+from tests.images.test_operations import body_of
 from tests.testbed.private import PrivateEngine
 from tests.testbed.scripted import ReadSome, ScriptedEngine, UntilClosed, chunked, wait_until
 
@@ -401,13 +401,10 @@ def found(messages: list[Any]) -> list[str]:
 
 
 def test_a_request_shows_its_context() -> None:
-    request = request_of(build(path=Path("dir"), dockerfile=b"FROM hidden"))
-    assert request.context == BuildContext(directory="dir", content=b"FROM hidden")
-    assert "hidden" not in repr(request)
-    assert request.body is None
-    assert request_of(build(path="d", builder="buildkit")).context == BuildContext(
-        directory="d", classic=False
-    )
+    operation = build(path=Path("dir"), dockerfile=b"FROM hidden")
+    assert body_of(operation) == BuildContext(directory="dir", content=b"FROM hidden")
+    assert "hidden" not in repr(operation)
+    assert body_of(build(path="d", builder="buildkit")) == BuildContext(directory="d", classic=False)
 
 
 @pytest.mark.parametrize("argument", ["path", "dockerfile", "path_dockerfile"])

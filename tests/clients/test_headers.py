@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dockerproto import InvalidHeader
+from dockerproto import InvalidHeader, __version__
 from dockerproto.config.headers import Headers, checked_headers, read_headers, read_variable
 from dockerproto_local import configure, find_headers
 from tests.conftest import Connect
@@ -122,7 +122,7 @@ async def test_every_request_has_them_but_its_own_win(scripted: ScriptedEngine, 
     assert {each["x-team"] for each in (ping, listed, asked)} == {"blue"}
     assert ping["x-registry-auth"] == listed["x-registry-auth"] == "mine"
     assert asked["x-registry-auth"] not in {"mine", ""}
-    assert {each["user-agent"] for each in (ping, listed, asked)} == {"dockerproto"}
+    assert {each["user-agent"] for each in (ping, listed, asked)} == {f"dockerproto/{__version__}"}
 
 
 @pytest.mark.anyio

@@ -186,7 +186,7 @@ class TestVersion:
             with pytest.raises(UnsupportedEngine) as raised:
                 await docker.images.distribution("busybox")
             assert raised.value.status == 404
-            assert raised.value.message == "a Podman does not serve GET /v1.41/distribution/busybox/json"
+            assert raised.value.message == "Podman does not serve GET /v1.41/distribution/busybox/json"
             with pytest.raises(NotFound):
                 await docker.images.inspect("absent")
 

@@ -173,7 +173,7 @@ class TestWhatCannotBeHad:
     ) -> None:
         monkeypatch.setenv("DOCKER_BUILDKIT", "maybe")
         async with connect(scripted.url) as docker:
-            with pytest.raises(BadRequest, match="DOCKER_BUILDKIT is 1 or 0, not 'maybe'"):
+            with pytest.raises(BadRequest, match="DOCKER_BUILDKIT must be 1 or 0, not 'maybe'"):
                 await docker.images.build(fileobj=b"")
 
 

@@ -143,7 +143,7 @@ async def test_an_engine_that_has_no_buildkit_says_so(docker: Any, engine: Priva
         return
     error = await failing(docker, "FROM busybox\n", "buildkit")
     assert isinstance(error, UnsupportedEngine)
-    assert error.message == "a Podman does not have BuildKit"
+    assert error.message == "Podman does not have BuildKit"
 
 
 async def test_a_podman_is_known_by_a_client_with_a_version_of_its_own(

@@ -141,7 +141,7 @@ class TestBuild:
     async def test_a_remote_context_that_is_not_there(self, docker: Any, engine: PrivateEngine) -> None:
         expected: tuple[type[DockerError], str] = (ServerError, "connection refused")
         if Difference.REMOTE_IGNORED.on(engine):
-            expected = (UnsupportedEngine, "^a Podman does not fetch contexts$")
+            expected = (UnsupportedEngine, "^Podman does not fetch contexts$")
         with pytest.raises(expected[0], match=expected[1]):
             await docker.images.build(remote=f"http://127.0.0.1:{free_port()}/context.tar")
 
@@ -171,7 +171,7 @@ class TestStore:
             assert set(image["RepoTags"]) == names
         assert await images.list(filters={"label": "absent"}) == []
         if Difference.FILTERS_OF_ONE_VALUE.on(engine):
-            with pytest.raises(UnsupportedEngine, match="a Podman does not combine values of the filter"):
+            with pytest.raises(UnsupportedEngine, match="Podman does not combine values of the filter"):
                 await images.list(filters={"label": ["absent", "also=absent"]})
         else:
             assert await images.list(filters={"label": ["absent", "also=absent"]}) == []
@@ -253,7 +253,7 @@ class TestStore:
         pruned = docker.images.prune(filters={"label": ["a=1", "b=2"]})
         left = {"a=1", "b=2"}
         if Difference.FILTERS_OF_ONE_VALUE.on(engine):
-            with pytest.raises(UnsupportedEngine, match="a Podman does not combine values of the filter"):
+            with pytest.raises(UnsupportedEngine, match="Podman does not combine values of the filter"):
                 await pruned
             left = {*ids}
         else:

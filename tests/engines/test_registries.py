@@ -81,7 +81,7 @@ class TestRegistries:
             assert set(digests(await docker.images.push(repository, tag=asked))) == {name}
         if Difference.ONE_TAG_AT_A_TIME.on(engine):
             for verb in ("push", "pull"):
-                with pytest.raises(UnsupportedEngine, match=f"^a Podman does not {verb} all tags at once$"):
+                with pytest.raises(UnsupportedEngine, match=f"^Podman does not {verb} all tags at once$"):
                     await getattr(docker.images, verb)(repository, tag="")
             tags = {"latest", "a"}
         else:

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockerproto.agent import AGENT
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 from dockerproto.http.http11 import HEAD_LIMIT, Exchange, Head, WireRequest
 from dockerproto.transport.chunks import Buffer
 from tests.support.feeding import any_cuts, bytewise, cut_at, cuts
 
-HOST = [("Host", "docker"), ("User-Agent", "dockerproto")]
+HOST = [("Host", "docker"), AGENT]
 CLOSED = "the engine closed the connection before its answer was complete"
 UNTOLD = "the connection ended, and nothing tells whether the answer did"
 
@@ -268,7 +269,7 @@ def test_a_head_without_end_is_refused_before_it_ends() -> None:
     ],
 )
 def test_what_is_sent(message: WireRequest, sent: bytes) -> None:
-    assert Exchange().start(message) == sent
+    assert Exchange().start(message) == sent.replace(b"dockerproto", AGENT[1].encode())
 
 
 @pytest.mark.parametrize("make", [bytes, bytearray, memoryview])

@@ -17,7 +17,7 @@ from dockerproto.images.build import build
 from dockerproto.operations.operation import Call, Reported
 from dockerproto.timeouts import DEFAULT
 from dockerproto.versions import NEWEST, Version
-from tests.images.test_operations import request_of
+from tests.images.test_operations import body_of, request_of
 
 TAR = ("Content-Type", "application/x-tar")
 
@@ -37,14 +37,15 @@ def test_a_build_of_an_archive(version: Version) -> None:
     request = request_of(build(fileobj=fileobj))
     assert (request.method, request.target(version)) == ("POST", f"/v{version}/build?rm=1")
     assert request.all_headers() == [TAR]
-    assert request.body is fileobj
+    assert body_of(build(fileobj=fileobj)) is fileobj
     assert (request.long, request.timeout, request.auth) == (True, DEFAULT, None)
 
 
 def test_a_build_of_a_url() -> None:
-    request = request_of(build(remote="https://h/a.git#main:dir"))
+    operation = build(remote="https://h/a.git#main:dir")
+    request = request_of(operation)
     assert request.target(NEWEST) == "/v1.55/build?remote=https%3A%2F%2Fh%2Fa.git%23main%3Adir&rm=1"
-    assert (request.all_headers(), request.body) == ([], None)
+    assert (request.all_headers(), body_of(operation)) == ([], None)
 
 
 def test_an_encoding_is_a_header() -> None:

@@ -11,8 +11,9 @@ import pytest
 from dockerproto import ANONYMOUS, Secret, Tar, UnsupportedEngine, UnsupportedVersion
 from dockerproto.images.build import build
 from dockerproto.request.attachments import BuildAttachments
+from dockerproto.request.build import BuildKitBuild, ClassicBuild, EitherBuild
 from dockerproto.versions import NEWEST, Version
-from tests.images.test_operations import request_of
+from tests.images.test_operations import described_by, request_of
 
 
 def query_of(version: Version = NEWEST, /, *, podman: bool = False, **arguments: Any) -> dict[str, str]:
@@ -24,13 +25,15 @@ def query_of(version: Version = NEWEST, /, *, podman: bool = False, **arguments:
 def test_the_classic_builder_is_asked_for() -> None:
     assert query_of() == query_of(builder="classic") == {"rm": "1"}
     assert query_of(podman=True, builder="classic") == {"rm": "1"}
-    assert request_of(build(fileobj=b"", builder="classic")).for_buildkit is None
+    assert isinstance(described_by(build(fileobj=b"", builder="classic")), ClassicBuild)
 
 
 def test_without_a_builder_the_client_may_choose_if_both_would_do() -> None:
-    request = request_of(build(fileobj=b"", tag="a:1"))
-    assert request.for_buildkit == request_of(build(fileobj=b"", tag="a:1", builder="buildkit"))
-    assert request_of(build(fileobj=b"", memory=5)).for_buildkit is None
+    request = described_by(build(fileobj=b"", tag="a:1"))
+    assert isinstance(request, EitherBuild)
+    assert request.buildkit == described_by(build(fileobj=b"", tag="a:1", builder="buildkit"))
+    assert request.classic == described_by(build(fileobj=b"", tag="a:1", builder="classic"))
+    assert isinstance(described_by(build(fileobj=b"", memory=5)), ClassicBuild)
 
 
 def test_without_a_builder_what_is_for_buildkit_is_built_by_it() -> None:
@@ -44,12 +47,12 @@ def test_without_a_builder_what_is_for_buildkit_is_built_by_it() -> None:
 def built(**arguments: Any) -> str:
     """Return which builder is asked for, or may be chosen."""
     untyped: Any = build
-    request = request_of(untyped(**{"fileobj": b"", **arguments}))
-    if request.for_buildkit is not None:
-        assert request.offer is None
-        assert request.for_buildkit.offer in (BuildAttachments(), BuildAttachments(anonymous=True))
+    request = described_by(untyped(**{"fileobj": b"", **arguments}))
+    if isinstance(request, EitherBuild):
+        assert request.buildkit.attachments in (BuildAttachments(), BuildAttachments(anonymous=True))
         return "either"
-    return "classic" if request.offer is None else "buildkit"
+    assert isinstance(request, ClassicBuild | BuildKitBuild)
+    return "classic" if isinstance(request, ClassicBuild) else "buildkit"
 
 
 @pytest.mark.parametrize(
@@ -96,14 +99,14 @@ def test_what_goes_with_no_builder_is_refused(arguments: dict[str, Any], message
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"secrets": [b""]}, "secrets is a mapping, not list"),
+        ({"secrets": [b""]}, "secrets must be a mapping, not list"),
         (
             {"secrets": {"a": "path or value?"}},
-            r"secrets\['a'\] is a Secret, bytes or a path object, not str",
+            r"secrets\['a'\] must be a Secret, bytes or a path object, not str",
         ),
-        ({"ssh": "socket"}, "ssh is a mapping from ids to sockets, not str"),
-        ({"ssh": {"a": 1}}, r"ssh\['a'\] is a path or None, not int"),
-        ({"output": b"dist"}, "output is the path of a directory or a Tar, not bytes"),
+        ({"ssh": "socket"}, "ssh must be a mapping from ids to sockets, not str"),
+        ({"ssh": {"a": 1}}, r"ssh\['a'\] must be a path or None, not int"),
+        ({"output": b"dist"}, "output must be the path of a directory or a Tar, not bytes"),
     ],
 )
 def test_what_is_offered_has_types(arguments: dict[str, Any], message: str) -> None:
@@ -136,13 +139,13 @@ def test_an_engine_may_be_too_old_for_buildkit() -> None:
 
 
 def test_a_podman_has_no_buildkit() -> None:
-    with pytest.raises(UnsupportedEngine, match=r"^a Podman does not have BuildKit$"):
+    with pytest.raises(UnsupportedEngine, match=r"^Podman does not have BuildKit$"):
         query_of(podman=True, builder="buildkit")
 
 
 @pytest.mark.parametrize("builder", ["Buildkit", "", 2])
 def test_there_are_no_other_builders(builder: Any) -> None:
-    with pytest.raises(ValueError, match=r"^builder is 'classic' or 'buildkit', not "):
+    with pytest.raises(ValueError, match=r"^builder must be 'classic' or 'buildkit', not "):
         build(fileobj=b"", builder=builder)
 
 

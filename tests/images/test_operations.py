@@ -17,9 +17,10 @@ from dockerproto.images.local import list as list_images
 from dockerproto.images.pull_push import pull, push
 from dockerproto.images.registry import distribution, search
 from dockerproto.messages.decoding import Archive, Messages
-from dockerproto.operations.operation import Call, Downloaded, Reported
+from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported
 from dockerproto.operations.replies import json_list, json_object
 from dockerproto.operations.system import version
+from dockerproto.request.build import EitherBuild
 from dockerproto.request.request import Request
 from dockerproto.timeouts import DEFAULT, Timeout
 from dockerproto.versions import NEWEST, Version
@@ -44,9 +45,22 @@ def me_at(address: str) -> tuple[str, str]:
     return "X-Registry-Auth", credentials.header()
 
 
-def request_of(operation: Operation) -> Request:
-    """Return what an operation sends."""
+def described_by(operation: Operation) -> AnyRequest:
+    """Return the request of an operation; of a build, for one builder or for either."""
     return operation.items.request if isinstance(operation, Call) else operation.request
+
+
+def request_of(operation: Operation) -> Request:
+    """Return the request that an operation sends, in the form for the classic builder where there is one."""
+    request = described_by(operation)
+    if isinstance(request, EitherBuild):
+        request = request.classic
+    return request if isinstance(request, Request) else request.request()
+
+
+def body_of(operation: Operation) -> Any:
+    """Return the body that an operation uploads."""
+    return described_by(operation).body
 
 
 # Operation, request line without the version, headers.
@@ -414,7 +428,7 @@ def test_an_answer_that_is_no_object(value: object) -> None:
     operation = json_object(Request(method="GET", path="/x"))
     with pytest.raises(ProtocolViolated) as caught:
         operation.finish([value])
-    assert caught.value.message == f"the answer is no JSON object: {value!r}"
+    assert caught.value.message == f"the response must be a JSON object, not {value!r}"
 
 
 @pytest.mark.parametrize("value", [{}, "x", 5, False], ids=repr)
@@ -422,7 +436,7 @@ def test_an_answer_that_is_no_list(value: object) -> None:
     operation = json_list(Request(method="GET", path="/x"))
     with pytest.raises(ProtocolViolated) as caught:
         operation.finish([value])
-    assert caught.value.message == f"the answer is no JSON array: {value!r}"
+    assert caught.value.message == f"the response must be a JSON array, not {value!r}"
 
 
 @pytest.mark.parametrize("value", NO_OBJECTS, ids=repr)
@@ -430,11 +444,11 @@ def test_an_answer_that_is_a_list_of_something_else(value: object) -> None:
     operation = json_list(Request(method="GET", path="/x"))
     with pytest.raises(ProtocolViolated) as caught:
         operation.finish([[{}, value]])
-    assert caught.value.message == f"the answer is no JSON object: {value!r}"
+    assert caught.value.message == f"the response must be a JSON object, not {value!r}"
 
 
 def test_an_answer_is_quoted_in_part() -> None:
     operation = json_object(Request(method="GET", path="/x"))
     with pytest.raises(ProtocolViolated) as caught:
         operation.finish([json.loads(json.dumps(["x" * 1000]))])
-    assert len(caught.value.message) == len("the answer is no JSON object: ") + 200
+    assert len(caught.value.message) == len("the response must be a JSON object, not ") + 200

@@ -114,11 +114,11 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     "search": (lambda: search(""), "a search needs a term"),
     "platform": (
         lambda: push("a", platform="linux"),
-        "a platform is os/arch or os/arch/variant, not 'linux'",
+        "platform must be os/arch or os/arch/variant, not 'linux'",
     ),
     "platforms": (
         lambda: delete("a", platforms=[LINUX, "arm"]),
-        "a platform is os/arch or os/arch/variant, not 'arm'",
+        "platform must be os/arch or os/arch/variant, not 'arm'",
     ),
     "auth": (
         lambda: pull("a", auth={"password": "x"}),
@@ -155,11 +155,11 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "build path encoding": (
         lambda: build(path=".", encoding="gzip"),
-        "encoding is that of fileobj, which is not given",
+        "encoding needs fileobj",
     ),
     "build encoding": (
         lambda: build(remote="http://h", encoding="gzip"),
-        "encoding is that of fileobj, which is not given",
+        "encoding needs fileobj",
     ),
     "build digest": (
         lambda: build(fileobj=b"", tag=["a", f"b@{DIGEST}"]),

@@ -35,10 +35,10 @@ def test_as_many_are_kept_as_may_be(pieces: list[tuple[int, int, int]], most: in
     assert last.items() == all_items[max(len(all_items) - kept, len(all_items) - most, 0) :]
 
 
-def test_pieces_without_items_are_kept_as_one() -> None:
+def test_chunks_without_items_are_kept_as_one() -> None:
     last = Tail[str](most=10)
     for _ in range(1000):
         last.begin([], 1)
     last.begin(["x"], 1)
     assert last.items() == ["x"]
-    assert len(last._pieces) == 1  # pyright: ignore[reportPrivateUsage]
+    assert len(last._chunks) == 1  # pyright: ignore[reportPrivateUsage]

@@ -102,21 +102,23 @@ def test_the_shape_is_always_lists_of_texts(filters: dict[str, list[bool | int |
 
 @pytest.mark.parametrize("filters", [5, True, ["dangling"], {"dangling"}, b"{}", 1.5], ids=repr)
 def test_filters_that_are_none(filters: Any) -> None:
-    with pytest.raises(TypeError, match=f"^filters are a mapping, not {type(filters).__name__}$"):
+    with pytest.raises(TypeError, match=f"^filters must be a mapping, not {type(filters).__name__}$"):
         encode_filters(filters)
 
 
 @pytest.mark.parametrize("value", [None, 1.5, b"x", {"a": True}, object()], ids=lambda v: type(v).__name__)
 def test_a_value_that_is_none(value: Any) -> None:
     kind = type(value).__name__
-    with pytest.raises(TypeError, match=f"^filter 'x' is a str, bool, int or several of them, not {kind}$"):
+    with pytest.raises(
+        TypeError, match=f"^filter 'x' must be a str, bool, int or several of them, not {kind}$"
+    ):
         encode_filters({"x": value})
 
 
 @pytest.mark.parametrize("value", [None, 1.5, b"x", ["a"], {"a": True}], ids=lambda v: type(v).__name__)
 def test_one_of_several_values_that_is_none(value: Any) -> None:
     with pytest.raises(
-        TypeError, match=f"^a value of filter 'x' is a str, bool or int, not {type(value).__name__}$"
+        TypeError, match=f"^a value of filter 'x' must be a str, bool or int, not {type(value).__name__}$"
     ):
         encode_filters({"x": ["a", value]})
 
@@ -154,7 +156,7 @@ def test_a_text_is_deprecated_where_it_was_written(listed: Callable[[Any], None]
         warnings.simplefilter("always")
         listed(text)
     assert [(each.category, each.filename) for each in caught] == [(DeprecationWarning, __file__)]
-    assert str(caught[0].message) == "filters as JSON text are deprecated, pass a mapping"
+    assert str(caught[0].message) == "filters as a JSON string are deprecated; pass a mapping"
 
 
 @FACADES
@@ -183,5 +185,5 @@ def test_a_text_is_passed_through(text: str, encoded: str | None) -> None:
 @pytest.mark.filterwarnings("ignore:filters as JSON text:DeprecationWarning")
 @pytest.mark.parametrize("text", ["dangling=true", "[]", '"x"', "5", "{", "{'a': 1}", "null", " "])
 def test_a_text_that_is_no_object(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^filters are no JSON object: "):
+    with pytest.raises(ValueError, match=r"^filters must be a JSON object: "):
         encode_filters(text)

@@ -183,7 +183,7 @@ def test_flags() -> None:
 @pytest.mark.parametrize("value", [None, 0, 1, "1", "true", b"", []], ids=repr)
 @pytest.mark.parametrize("make", [flag, switch])
 def test_a_flag_that_is_none(make: Callable[[str, Any], Parameter], value: Any) -> None:
-    with pytest.raises(TypeError, match=f"^rm is a bool, not {type(value).__name__}$"):
+    with pytest.raises(TypeError, match=f"^rm must be a bool, not {type(value).__name__}$"):
         make("rm", value)
 
 
@@ -195,7 +195,7 @@ def test_numbers(value: int | None) -> None:
 
 @pytest.mark.parametrize("value", [True, False, 1.0, "1", b"1", [1]], ids=repr)
 def test_a_number_that_is_none(value: Any) -> None:
-    with pytest.raises(TypeError, match=f"^memory is an int, not {type(value).__name__}$"):
+    with pytest.raises(TypeError, match=f"^memory must be an int, not {type(value).__name__}$"):
         number("memory", value)
 
 
@@ -206,7 +206,7 @@ def test_texts_alone(value: str | None) -> None:
 
 @pytest.mark.parametrize("value", [5, True, b"x", ["x"], PurePosixPath("x")], ids=repr)
 def test_a_text_that_is_none(value: Any) -> None:
-    with pytest.raises(TypeError, match=f"^target is a str, not {type(value).__name__}$"):
+    with pytest.raises(TypeError, match=f"^target must be a str, not {type(value).__name__}$"):
         text("target", value)
 
 
@@ -245,9 +245,9 @@ def test_one_of_several_texts_that_is_none(values: Any) -> None:
 
 
 WRONG_KIND: list[tuple[Callable[..., Parameter], str]] = [
-    (flag, "shared_size is a bool, not object"),
-    (number, "shared_size is an int, not object"),
-    (text, "shared_size is a str, not object"),
+    (flag, "shared_size must be a bool, not object"),
+    (number, "shared_size must be an int, not object"),
+    (text, "shared_size must be a str, not object"),
     (texts, "shared_size is a str or several, not object"),
 ]
 
@@ -308,7 +308,7 @@ def test_platforms(platform: str | None, encoded: str | None) -> None:
     ids=repr,
 )
 def test_platforms_that_are_none(platform: str) -> None:
-    with pytest.raises(ValueError, match=r"^a platform is os/arch or os/arch/variant, not ") as caught:
+    with pytest.raises(ValueError, match=r"^platform must be os/arch or os/arch/variant, not ") as caught:
         platform_json(platform)
     assert str(caught.value).endswith(repr(platform))
 

@@ -14,7 +14,7 @@ try:
 except ModuleNotFoundError as error:
     raise NotInstalled(0, "dockerproto_httpx needs httpx: pip install 'dockerproto[httpx]'") from error
 
-from dockerproto.client import Client, Ping
+from dockerproto.client import Client
 from dockerproto.credentials.source import check_blocking
 from dockerproto.docker import AnyDocker
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
@@ -22,6 +22,7 @@ from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
 from dockerproto.operations.operation import Namespace, blocking
 from dockerproto.operations.system import login, version
+from dockerproto.request.ping import Ping
 from dockerproto.timeouts import Timer
 from dockerproto.transport.runtime import run
 from dockerproto_httpx.transport import TIMER, Body, Content, EngineTransport
@@ -105,6 +106,8 @@ class _Sender:
 class _Response:
     """An httpx response as the core's `Response`."""
 
+    cause = None
+
     def __init__(self, response: httpx.Response, timer: Timer) -> None:
         self._response = response
         self._timer = timer
@@ -112,6 +115,7 @@ class _Response:
         stream = cast("httpx.SyncByteStream", response.stream)
         self._receive = stream.receive if isinstance(stream, Body) else _receiver(iter(stream))
         self.head: Final = Head(response.status_code, dict(response.headers.items()))
+        self.reused: Final = stream.reused if isinstance(stream, Body) else None
 
     async def receive(self) -> bytes:
         self._timer.left("idle")
@@ -126,10 +130,6 @@ class _Response:
 
     async def settle(self) -> None:
         pass
-
-    @property
-    def cause(self) -> None:
-        return None
 
 
 def _receiver(chunks: Iterator[bytes]) -> Callable[[], Coroutine[Any, Any, bytes]]:

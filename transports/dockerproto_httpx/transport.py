@@ -62,6 +62,8 @@ class Body(httpx.SyncByteStream):
         self._response = response
         self.receive: Final = response.receive
         """Receive the next bytes, empty at the end."""
+        self.reused: Final = response.reused
+        """True if an earlier request used the connection, False for a new one."""
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body in chunks."""

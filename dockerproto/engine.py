@@ -1,0 +1,173 @@
+"""The engine, for requests that are ready: negotiation, recognizing Podman, framing, the exchange, ping.
+
+A request is written in a `Dialect`, which `Engine.negotiate` returns. So nothing is sent in an API version
+that the engine may not have, and nothing that Podman reads differently before Podman is recognized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeVar
+
+from msgspec.structs import replace
+
+from dockerproto.config.headers import Headers, joined
+from dockerproto.endpoint.addresses import Address
+from dockerproto.errors import UnsupportedEngine
+from dockerproto.http.connection import Connections
+from dockerproto.http.http11 import Upload, WireRequest
+from dockerproto.http.interfaces import RequestSender, Response
+from dockerproto.http.log import DEBUG, LOG, log_exchange
+from dockerproto.http.uploads import SlicedUpload
+from dockerproto.messages.decoding import ErrorBody
+from dockerproto.request.dialect import Dialect, SupportsDialects
+from dockerproto.request.ping import PING, PODMAN, Ping
+from dockerproto.request.request import Request
+from dockerproto.timeouts import Timer
+from dockerproto.transport.transport import Transport
+from dockerproto.versions import OLDEST, Version, negotiate
+
+R = TypeVar("R", bound=Response)
+
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+
+
+class Engine:
+    """One engine, and the dialect of the API that it speaks."""
+
+    def __init__(
+        self,
+        address: Address,
+        network: Transport,
+        sender: RequestSender,
+        *,
+        version: Version | None = None,
+        headers: Headers = (),
+        negotiation_limit: float | None = None,
+    ) -> None:
+        self.network = network
+        """Runtime that the transport provides."""
+        self.connections = sender if isinstance(sender, Connections) else Connections(network, address)
+        """Connections of sessions and their builds, which no HTTP library can carry."""
+        self._sender = sender
+        self._prefix = address.prefix
+        self._host = ("Host", address.host)
+        self._custom_headers = headers
+        self._usual_headers = joined((self._host,), headers)
+        self._negotiation_limit = negotiation_limit
+        self._negotiation = network.lock()
+        self._dialect = None if version is None else Dialect(version)
+        self._ping: Ping | None = None
+
+    @property
+    def version(self) -> Version | None:
+        """API version in use; None: not negotiated yet."""
+        return None if self._dialect is None else self._dialect.version
+
+    async def negotiate(self, request: SupportsDialects, timer: Timer) -> Dialect:
+        """Return the dialect to write a request in; ping the engine if that is unknown."""
+        dialect = self._dialect
+        if dialect is None or (dialect.podman is None and request.differs):
+            ping = await self.introduce(timer)
+            podman = ping.podman is not None
+            dialect = self._dialect = Dialect(self.version or negotiate(ping.api_version), podman)
+        return dialect
+
+    async def introduce(self, timer: Timer) -> Ping:
+        """Return the engine's facts about itself; of many first calls at once, one pings it."""
+        if timer.timeout.total is None:
+            timer = Timer(replace(timer.timeout, total=self._negotiation_limit), self.network.now)
+        try:
+            await self._negotiation.acquire(timer.left("idle"))
+        except TimeoutError as error:
+            raise timer.passed("idle") from error
+        try:
+            self._ping = self._ping or await self.ping(timer)
+        finally:
+            self._negotiation.release()
+        return self._ping
+
+    async def ping(self, timer: Timer) -> Ping:
+        """Ping the engine.
+
+        Raises:
+            DockerError: The engine does not respond, or reports an error.
+        """
+        response = await self.exchange(PING, None, Dialect(OLDEST), timer, self._sender.send)
+        body = ErrorBody(response.head.status)
+        while data := await response.receive():
+            body.feed(data)
+        if response.head.status != _OK:
+            body.feed(b"")
+        return Ping.of(response.head.headers)
+
+    async def send(self, request: Request, dialect: Dialect, timer: Timer) -> Response:
+        """Send a request with its body, and return the response as soon as its head has arrived."""
+        if request.body is None:
+            return await self.exchange(request, None, dialect, timer, self._sender.send)
+        upload = SlicedUpload(request.body, self.network, request.on_upload)
+        try:
+            return await self.upload(request, upload, dialect, timer)
+        finally:
+            await upload.close()
+
+    async def upload(
+        self, request: Request, upload: SlicedUpload, dialect: Dialect, timer: Timer
+    ) -> Response:
+        """Send a request with an upload as its body; the caller closes the upload."""
+        await upload.prepare()
+        return await self.exchange(request, upload, dialect, timer, self._sender.send)
+
+    async def exchange(
+        self,
+        request: Request,
+        upload: Upload | None,
+        dialect: Dialect,
+        timer: Timer,
+        send: Callable[[WireRequest, Timer], Awaitable[R]],
+    ) -> R:
+        """Write a request in a dialect, send it by the given means, and return its response.
+
+        Raises:
+            UnsupportedEngine: Podman does not serve the operation, or would ignore a part of it.
+            UnsupportedVersion: The API version does not have the operation or a parameter.
+        """
+        message = self.frame(request, upload, dialect)
+        if LOG.isEnabledFor(DEBUG):
+            line = f"{request.method} {self._target(request, dialect, redact=True)}"
+            response = await log_exchange(line, partial(send, message, timer), self.network.now)
+        else:
+            response = await send(message, timer)
+        self._recognize(message, response)
+        return response
+
+    def frame(self, request: Request, upload: Upload | None, dialect: Dialect) -> WireRequest:
+        """Return a request as it goes over the wire. Raises as `exchange`."""
+        own = request.all_headers()
+        headers = joined((self._host, *own), self._custom_headers) if own else self._usual_headers
+        return WireRequest(request.method, self._prefix + self._target(request, dialect), headers, upload)
+
+    def close(self) -> None:
+        """Close all connections; closing again has no effect."""
+        self._sender.close()
+        self.connections.close()
+
+    def _target(self, request: Request, dialect: Dialect, *, redact: bool = False) -> str:
+        podman, variable = dialect.podman is True, self.network.variable
+        return request.target(dialect.version, podman=podman, environment=variable, redact=redact)
+
+    def _recognize(self, message: WireRequest, response: Response) -> None:
+        """Learn from a response whether this is Podman; raise UnsupportedEngine for what Podman lacks."""
+        dialect, head = self._dialect, response.head
+        if dialect is None:
+            return
+        if "api-version" in head.headers:  # absent from the responses of a proxy, and of Podman's router
+            podman = PODMAN in head.headers
+            if dialect.podman is not podman:
+                self._dialect = Dialect(dialect.version, podman)
+        elif dialect.podman and head.status == _NOT_FOUND:
+            response.close()
+            path, _, _ = message.target.partition("?")
+            raise UnsupportedEngine(_NOT_FOUND, f"Podman does not serve {message.method} {path}")

@@ -1,0 +1,140 @@
+"""Builds, as data: for the classic builder, for BuildKit, or for whichever of them the client chooses.
+
+A build becomes a `Request` by its `request` method, once the client has what it adds: build arguments of
+proxies, and for the classic builder the path of the Dockerfile in the context and credentials of registries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Self, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from dockerproto.arguments import json_text
+from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
+from dockerproto.buildcontext.plan import BuildContext
+from dockerproto.credentials.credentials import Credentials, registry_config
+from dockerproto.redacted import Redacted
+from dockerproto.request.attachments import BuildAttachments
+from dockerproto.request.parameters import Parameter
+from dockerproto.request.request import Request
+from dockerproto.sources import AsyncSource
+from dockerproto.timeouts import DEFAULT, TimeoutLike
+
+
+class Build(Redacted, frozen=True, kw_only=True):
+    """The part of a build that is the same for both builders."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("body", "buildargs")
+
+    method: ClassVar[str] = "POST"
+    path: ClassVar[str] = "/build"
+    long: ClassVar[bool] = True
+
+    query: tuple[Parameter, ...]
+    """Query parameters, except the build arguments."""
+    body: AsyncSource | BuildContext | None
+    """Build context: a tar, or a directory; None: the engine fetches it."""
+    buildargs: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    """Build arguments; None leaves the Dockerfile's default alone."""
+    auths: Mapping[str, Credentials] = field(default_factory=dict[str, Credentials])
+    """Credentials by registry, from the program."""
+    timeout: TimeoutLike = DEFAULT
+    """Limits from the program."""
+
+    @property
+    def differs(self) -> bool:
+        """True if Podman wants another form than Docker."""
+        return any(each.differs for each in self._parameters())
+
+    def with_defaults(self, buildargs: Mapping[str, str]) -> Self:
+        """Return the build with these build arguments too, unless it sets them itself."""
+        return replace(self, buildargs={**buildargs, **self.buildargs}) if buildargs else self
+
+    def _parameters(self, *query: Parameter) -> tuple[Parameter, ...]:
+        arguments = (_build_args(self.buildargs),) if self.buildargs else ()
+        return (*self.query, *query, *arguments)
+
+
+class ClassicBuild(Build, frozen=True, kw_only=True):
+    """A build for the classic builder, to which the context is uploaded."""
+
+    _hidden = ("body", "buildargs", "on_upload")
+
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers of the upload."""
+    dockerfile: DockerfileSpec | None = None
+    """Dockerfile in the context, for whose registries the client looks up credentials; None: no lookup."""
+    on_upload: Callable[[int], None] | None = None
+    """Function that is called with the number of bytes sent so far, after each chunk of the context."""
+
+    def with_dockerfile(self, path: str) -> Self:
+        """Return the build with the path of the Dockerfile, known when its directory has been looked at."""
+        named = () if path == DOCKERFILE else (Parameter("dockerfile", path),)
+        spec = None if self.dockerfile is None else replace(self.dockerfile, path=path)
+        return replace(self, query=(*self.query, *named), dockerfile=spec)
+
+    def request(self, auths: Mapping[str, Credentials] | None = None) -> Request:
+        """Return the request, without its body; by default with no more credentials than the program's."""
+        auths = self.auths if auths is None else auths
+        config = (("X-Registry-Config", registry_config(auths)),) if auths else ()
+        return Request(
+            method=self.method,
+            path=self.path,
+            query=self._parameters(),
+            headers=(*self.headers, *config),
+            timeout=self.timeout,
+            long=True,
+        )
+
+
+class BuildKitBuild(Build, frozen=True, kw_only=True):
+    """A build for BuildKit, which asks for the context and the credentials in a session."""
+
+    attachments: BuildAttachments
+    """The other things that the session serves."""
+
+    def request(self, *session: Parameter) -> Request:
+        """Return the request, with parameters that bind it to its session."""
+        return Request(
+            method=self.method,
+            path=self.path,
+            query=self._parameters(*session),
+            timeout=self.timeout,
+            long=True,
+        )
+
+
+class EitherBuild(Struct, frozen=True):
+    """A build that both builders can do."""
+
+    method: ClassVar[str] = Build.method
+    path: ClassVar[str] = Build.path
+    long: ClassVar[bool] = True
+
+    classic: ClassicBuild
+    """The build for the classic builder."""
+    buildkit: BuildKitBuild
+    """The build for BuildKit."""
+
+    @property
+    def body(self) -> AsyncSource | BuildContext | None:
+        """Build context."""
+        return self.classic.body
+
+    @property
+    def timeout(self) -> TimeoutLike:
+        """Limits from the program."""
+        return self.classic.timeout
+
+
+AnyBuild: TypeAlias = ClassicBuild | BuildKitBuild | EitherBuild
+"""A build, as operations describe it."""
+
+
+def _build_args(arguments: Mapping[str, str | None]) -> Parameter:
+    given = {name: value for name, value in arguments.items() if value is not None}
+    # Podman reads null as an empty value.
+    return Parameter("buildargs", json_text(arguments), for_podman=json_text(given), secret=True)
