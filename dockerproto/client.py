@@ -27,6 +27,7 @@ from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, Eit
 from dockerproto.request.dialect import Dialect
 from dockerproto.request.ping import Ping
 from dockerproto.request.request import Request
+from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, SHORT, Timeout, TimeoutLike, Timer, call_timeout
 from dockerproto.transport.transport import Transport
 from dockerproto.versions import Version
@@ -89,6 +90,8 @@ class Client:
         timer = self._start(request.timeout, long=request.long)
         if not isinstance(request, Request):
             return await self._build(request, timer)
+        if request.body is not None:
+            return await self._upload(request, request.body, timer)
         dialect = await self.engine.negotiate(request, timer)
         if request.registry is not None:
             request = request.with_auth(await self.credentials.find(request.registry))
@@ -112,6 +115,16 @@ class Client:
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         return Timer(call_timeout(timeout, self.configuration.timeout, long=long), self.network.now)
+
+    async def _upload(self, request: Request, body: AsyncSource, timer: Timer) -> Response:
+        """Send a request with a body; a body that cannot be read raises before anything is sent."""
+        upload = SlicedUpload(body, self.network, request.on_upload)
+        try:
+            await upload.prepare()
+            dialect = await self.engine.negotiate(request, timer)
+            return await self.engine.upload(request, upload, dialect, timer)
+        finally:
+            await upload.close()
 
     async def _build(self, build: AnyBuild, timer: Timer) -> Response:
         if isinstance(build, EitherBuild):
@@ -150,6 +163,7 @@ class Client:
         upload = SlicedUpload(body, self.network, build.on_upload)
         try:
             auths = await self._find_auths(build, upload)
+            await upload.prepare()
             return await self.engine.upload(build.request(auths), upload, dialect, timer)
         finally:
             await upload.close()

@@ -19,7 +19,6 @@ from dockerproto.http.connection import Connections
 from dockerproto.http.http11 import Upload, WireRequest
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.log import DEBUG, LOG, log_exchange
-from dockerproto.http.uploads import SlicedUpload
 from dockerproto.messages.decoding import ErrorBody
 from dockerproto.request.dialect import Dialect, SupportsDialects
 from dockerproto.request.ping import PING, PODMAN, Ping
@@ -104,20 +103,11 @@ class Engine:
         return Ping.of(response.head.headers)
 
     async def send(self, request: Request, dialect: Dialect, timer: Timer) -> Response:
-        """Send a request with its body, and return the response as soon as its head has arrived."""
-        if request.body is None:
-            return await self.exchange(request, None, dialect, timer, self._sender.send)
-        upload = SlicedUpload(request.body, self.network, request.on_upload)
-        try:
-            return await self.upload(request, upload, dialect, timer)
-        finally:
-            await upload.close()
+        """Send a request without a body, and return the response as soon as its head has arrived."""
+        return await self.exchange(request, None, dialect, timer, self._sender.send)
 
-    async def upload(
-        self, request: Request, upload: SlicedUpload, dialect: Dialect, timer: Timer
-    ) -> Response:
-        """Send a request with an upload as its body; the caller closes the upload."""
-        await upload.prepare()
+    async def upload(self, request: Request, upload: Upload, dialect: Dialect, timer: Timer) -> Response:
+        """Send a request with an upload that is prepared; the caller closes the upload."""
         return await self.exchange(request, upload, dialect, timer, self._sender.send)
 
     async def exchange(

@@ -86,7 +86,7 @@ class TestEngine:
     ) -> None:
         scripted.script("GET", "/version", json_response(document))
         async with connect(scripted.url) as docker:
-            with pytest.raises(ProtocolViolated, match="no JSON object"):
+            with pytest.raises(ProtocolViolated, match="must be a JSON object"):
                 await docker.version()
 
     async def test_no_engine_is_a_clear_error(self, connect: Connect, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
@@ -18,7 +17,6 @@ from dockerproto.images.pull_push import pull, push
 from dockerproto.images.registry import distribution, search
 from dockerproto.messages.decoding import Archive, Messages
 from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported
-from dockerproto.operations.replies import json_list, json_object
 from dockerproto.operations.system import version
 from dockerproto.request.build import EitherBuild
 from dockerproto.request.request import Request
@@ -418,37 +416,3 @@ def test_the_limit_of_messages_is_that_of_the_client() -> None:
     too_long = Failure(ProtocolViolated, 0, "a message of more than 10 bytes")
     assert feed(decoder, [b'{"id":"abcdef"}\n']) == Outcome([], too_long)
     assert isinstance(export_image("a").decoders[200](10), Archive)
-
-
-NO_OBJECTS: list[Any] = [None, [], "x", 5, True]
-
-
-@pytest.mark.parametrize("value", NO_OBJECTS, ids=repr)
-def test_an_answer_that_is_no_object(value: object) -> None:
-    operation = json_object(Request(method="GET", path="/x"))
-    with pytest.raises(ProtocolViolated) as caught:
-        operation.finish([value])
-    assert caught.value.message == f"the response must be a JSON object, not {value!r}"
-
-
-@pytest.mark.parametrize("value", [{}, "x", 5, False], ids=repr)
-def test_an_answer_that_is_no_list(value: object) -> None:
-    operation = json_list(Request(method="GET", path="/x"))
-    with pytest.raises(ProtocolViolated) as caught:
-        operation.finish([value])
-    assert caught.value.message == f"the response must be a JSON array, not {value!r}"
-
-
-@pytest.mark.parametrize("value", NO_OBJECTS, ids=repr)
-def test_an_answer_that_is_a_list_of_something_else(value: object) -> None:
-    operation = json_list(Request(method="GET", path="/x"))
-    with pytest.raises(ProtocolViolated) as caught:
-        operation.finish([[{}, value]])
-    assert caught.value.message == f"the response must be a JSON object, not {value!r}"
-
-
-def test_an_answer_is_quoted_in_part() -> None:
-    operation = json_object(Request(method="GET", path="/x"))
-    with pytest.raises(ProtocolViolated) as caught:
-        operation.finish([json.loads(json.dumps(["x" * 1000]))])
-    assert len(caught.value.message) == len("the response must be a JSON object, not ") + 200

@@ -168,7 +168,7 @@ def test_a_mapping_is_not(listed: Callable[[Any], None], filters: Any) -> None:
     assert caught == []
 
 
-@pytest.mark.filterwarnings("ignore:filters as JSON text:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:filters as a JSON string:DeprecationWarning")
 @pytest.mark.parametrize(
     ("text", "encoded"),
     [
@@ -182,7 +182,7 @@ def test_a_text_is_passed_through(text: str, encoded: str | None) -> None:
     assert encode_filters(text) == encoded
 
 
-@pytest.mark.filterwarnings("ignore:filters as JSON text:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:filters as a JSON string:DeprecationWarning")
 @pytest.mark.parametrize("text", ["dangling=true", "[]", '"x"', "5", "{", "{'a': 1}", "null", " "])
 def test_a_text_that_is_no_object(text: str) -> None:
     with pytest.raises(ValueError, match=r"^filters must be a JSON object: "):
