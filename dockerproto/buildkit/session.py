@@ -27,6 +27,7 @@ from dockerproto.buildkit.handler import (
     Status,
     Step,
 )
+from dockerproto.http.log import LOG
 
 
 class ServedCall:
@@ -188,10 +189,12 @@ class Session:
 
     def _on_ended(self, event: CallEnded) -> None:
         if (call := self._calls.pop(event.stream, None)) is not None:
+            LOG.debug("session: %s: ended by the engine", call.path)
             call.close()
 
     def _finish(self, call: ServedCall, status: Status) -> None:
         self._calls.pop(call.stream, None)
+        LOG.debug("session: %s: gRPC status %d", call.path, status.code)
         self._grpc.finish(call.stream, status)
         call.close()
 
