@@ -1,8 +1,8 @@
-"""Which exception an engine's error is: by its text where that is known, else by its status.
+"""Choose the exception for an error of the engine: by its text if that is known, else by its status.
 
-One cause has many faces. A pull without credentials is a 500 on Docker and a line in a 200 stream on
-Podman; an archive that is none is a line in a stream on Docker and a 500 on Podman. The texts below
-were collected from Docker 20.10, 26.1, 29 (source) and Podman 4.3; the first that is found decides.
+Engines report one cause in several ways. A pull without credentials is a 500 on Docker and a line in a
+200 stream on Podman; an invalid archive is a line in a stream on Docker and a 500 on Podman. The texts
+below were collected from Docker 20.10, 26.1, 29 (source) and Podman 4.3; the first that matches decides.
 """
 
 from __future__ import annotations
@@ -33,11 +33,9 @@ from dockerproto.errors import (
     Unauthorized,
     UnsupportedVersion,
 )
+from dockerproto.messages.command_failure import exit_code, is_command_failure
 
-# A failing step quotes the command, which may contain any of the words further down: so it comes first.
 _TEXTS: Final[tuple[tuple[type[DockerError], str], ...]] = (
-    (StepFailed, r"returned a non-zero code|did not complete successfully|executor failed running"),
-    (StepFailed, r"while running runtime: exit status"),
     (UnsupportedVersion, r"client version \S+ is too (?:new|old)|requires minimum api version"),
     (NotFoundOrUnauthorized, r"pull access denied|requested access to the resource is denied"),
     (NotFoundOrUnauthorized, r"server message: insufficient_scope: "),
@@ -69,13 +67,6 @@ _TEXTS: Final[tuple[tuple[type[DockerError], str], ...]] = (
     ),
 )
 
-# The classic builder of Docker sends it as a number; BuildKit and Podman have it in their text only.
-_EXIT_CODE: Final = re.compile(
-    r"(?:did not complete successfully: exit code:|executor failed running \[.*\]: exit code:"
-    r"|while running runtime: exit status) (\d+)\s*\Z",
-    re.DOTALL,
-)
-
 _BY_STATUS: Final[Mapping[int, type[DockerError]]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -97,25 +88,25 @@ _IN_STREAM: Final[Mapping[type[DockerError], type[DockerStreamError]]] = {
 
 
 def status_error(status: int, message: str) -> DockerError:
-    """Return the exception for an answer with an error status.
+    """Return the exception for a response with an error status.
 
     >>> status_error(500, 'Get "http://127.0.0.1:5000/v2/": no basic auth credentials')
     Unauthorized(500, 'Get "http://127.0.0.1:5000/v2/": no basic auth credentials')
     """
     cause = _cause(message)
-    return (_by_status(status) if cause in (None, StepFailed) else cause)(status, message)
+    return (_cause_of_status(status) if cause in (None, StepFailed) else cause)(status, message)
 
 
 def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
-    """Return the exception for an error that came in a stream.
+    """Return the exception for an error reported in a 200 stream.
 
-    The exit code of a failed step is in its ``error_detail``, whatever builder it was.
+    If a step failed, its exit code is in ``error_detail``, whatever the builder.
 
     >>> type(stream_error("manifest unknown", {"message": "manifest unknown"})).__mro__[1:3]
     (<class 'dockerproto.errors.DockerStreamError'>, <class 'dockerproto.errors.NotFound'>)
     """
-    if "code" not in detail and (found := _EXIT_CODE.search(message)):
-        detail = {**detail, "code": int(found[1])}
+    if "code" not in detail and (code := exit_code(message)) is not None:
+        detail = {**detail, "code": code}
     cause = _cause(message)
     return (_IN_STREAM.get(cause, DockerStreamError) if cause else DockerStreamError)(
         message, error_detail=detail
@@ -123,16 +114,18 @@ def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
 
 
 def _cause(message: str) -> type[DockerError] | None:
-    return next((cause for cause, text in _known() if text.search(message)), None)
+    if is_command_failure(message):  # first, as it quotes the command, which may contain any other text
+        return StepFailed
+    return next((cause for cause, pattern in _patterns() if pattern.search(message)), None)
 
 
 @cache
-def _known() -> tuple[tuple[type[DockerError], re.Pattern[str]], ...]:
-    """Return the texts, compiled: once, and not before there is an error."""
+def _patterns() -> tuple[tuple[type[DockerError], re.Pattern[str]], ...]:
+    """Return the texts as compiled patterns; cached, and not compiled before the first error."""
     return tuple((cause, re.compile(text, re.IGNORECASE)) for cause, text in _TEXTS)
 
 
-def _by_status(status: int) -> type[DockerError]:
+def _cause_of_status(status: int) -> type[DockerError]:
     client_error, server_error = 400, 500
     if status < client_error:
         return ProtocolViolated

@@ -1,60 +1,38 @@
-"""The steps of a build, as its messages tell them: which one failed, and what it printed.
+"""Find the step that a failed build failed at, and the last lines that the step printed.
 
-Docker's classic builder and Podman's number their steps in text, BuildKit's are vertexes of its trace.
-What is kept is bounded, whatever a build prints: the ends of the logs of the steps that are not over.
+The classic builders number their steps in a log of text, BuildKit sends vertexes in a trace. Memory is
+bounded, whatever a build prints: only the ends of the logs of steps that are not complete are kept.
 """
 
 from __future__ import annotations
 
-import ast
-import re
 from collections import deque
-from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct, field
 
 from dockerproto.errors import DockerStreamError, FailedStep
-from dockerproto.messages.models import Message
+from dockerproto.messages.build_log import Built, LogEvent, StepNotice, StepStarted
+from dockerproto.messages.command_failure import failed_command, failed_instruction
 from dockerproto.messages.trace import StatusResponse, Vertex
 
 LOG_LINES: Final = 100
-"""How many lines of the log of a step are kept."""
+"""Number of lines kept of the log of a step."""
 LINE_LENGTH: Final = 4096
-"""How many bytes of a line are kept."""
+"""Number of bytes kept of a line."""
 _MOST_VERTEXES: Final = 1000
 
-# Docker has the line end in a message of its own, Podman does not. "[1/2] STEP" names the stage.
-_STEP: Final = re.compile(
-    r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<text>.*[^\n])"
-    r"|(?:\[\d+/\d+\] )?STEP (?P<podmans>\d+)/(?P<of>\d+): (?P<line>.*)\n",
-    re.DOTALL,
-)
-_OVER: Final = re.compile(r"Successfully built [0-9a-f]{12}\n")
-# What Docker says before the first line that the step prints.
-_PREFACE: Final = re.compile(r"(?: ---> (?:Running in )?[0-9a-f]{12})?\n")
-_RED: Final = re.compile("\x1b\\[91m(.*)\x1b\\[0m", re.DOTALL)
 
-_COMMAND: Final = re.compile(
-    r"\AThe command '(?P<classic>.*)' returned a non-zero code: \d+\Z"
-    r'|process (?P<quoted>".*") did not complete successfully: '
-    r"|executor failed running \[(?P<buildkit>.*)\]: "
-    r'|building at STEP "RUN (?P<podman>.*)": while running runtime: ',
-    re.DOTALL,
-)
-_PODMANS_STEP: Final = re.compile(r'\A(?:error )?building at STEP "(.*)": ', re.DOTALL)
-
-
-class Tail(Struct):
-    """The last lines of an output that comes in pieces of any size."""
+class LogTail(Struct):
+    """The last lines of a log that comes in chunks of any size."""
 
     lines: deque[bytes] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     pending: dict[int, bytes] = field(default_factory=dict[int, bytes])
-    """The beginning of the next line, by output."""
+    """Beginning of the next line, by output."""
 
-    def add(self, output: int, piece: bytes) -> None:
-        """Take the next piece of one of several outputs."""
-        first, *others = piece.split(b"\n")
+    def add(self, output: int, chunk: bytes) -> None:
+        """Add the next chunk of one of several outputs."""
+        first, *others = chunk.split(b"\n")
         line = (self.pending.get(output, b"") + first)[:LINE_LENGTH]
         for following in others:
             self.lines.append(line)
@@ -62,78 +40,66 @@ class Tail(Struct):
         self.pending[output] = line
 
     def texts(self) -> tuple[str, ...]:
-        """Return the lines, also those that are not complete."""
+        """Return the lines, the incomplete ones included."""
         lines = [*self.lines, *filter(None, self.pending.values())]
         return tuple(line.rstrip(b"\r").decode(errors="replace") for line in lines[-LOG_LINES:])
 
 
-class Steps:
-    """What is to be known of the steps of a build, if one of them fails."""
+class FailedStepFinder:
+    """The steps of a build that may turn out to be the failed one."""
 
     def __init__(self) -> None:
-        self._written: Final = _WrittenSteps()
-        self._vertexes: Final = _Vertexes()
+        self._classic = _ClassicSteps()
+        self._vertexes = _Vertexes()
 
-    def add(self, message: Message) -> None:
-        """Take the next message of the build."""
-        if "trace" in message:
-            self._vertexes.add(message["trace"])
-        elif isinstance(text := message.get("stream"), str):
-            self._written.add(text)
+    def add_event(self, event: LogEvent) -> None:
+        """Take the next event of the log of a classic builder."""
+        self._classic.add(event)
 
-    def failed(self, error: DockerStreamError) -> FailedStep | None:
-        """Return the step that an error is of; None if the build had none, or was over."""
-        found = self._vertexes.failed(error.message) or self._written.failed(error.message)
+    def add_trace(self, trace: StatusResponse) -> None:
+        """Take the next trace of BuildKit."""
+        self._vertexes.add(trace)
+
+    def find(self, error: DockerStreamError) -> FailedStep | None:
+        """Return the step that failed; None if the build had none, or all were complete."""
+        found = self._vertexes.find(error.message) or self._classic.find(error.message)
         if found is None:
             return None
         name, tail = found
         code = error.error_detail.get("code")
         return FailedStep(
-            name, _command(error.message), code if isinstance(code, int) else None, tail.texts()
+            name, failed_command(error.message), code if isinstance(code, int) else None, tail.texts()
         )
 
 
-class _WrittenSteps:
-    """The steps of a builder that writes them into its output."""
+class _ClassicSteps:
+    """The current step of a classic builder."""
 
     def __init__(self) -> None:
         self._name = ""
-        self._place = (0, 0)
-        self._tail = Tail()
+        self._tail = LogTail()
         self._printed = False
 
-    def add(self, text: str) -> None:
-        if (match := _STEP.fullmatch(text)) and self._begin(match):
-            return
-        if _OVER.fullmatch(text):
+    def add(self, event: LogEvent) -> None:
+        if isinstance(event, StepStarted):
+            self._name = f"[{event.number}/{event.total}] {event.instruction}"
+            self._tail, self._printed = LogTail(), False
+        elif isinstance(event, Built):
             self._name = ""
-        elif self._printed or not _PREFACE.fullmatch(text):
+        elif self._printed or not isinstance(event, StepNotice):  # a step may print what looks like a notice
             self._printed = True
-            red = _RED.fullmatch(text)
-            self._tail.add(0, (red[1] if red else text).encode(errors="replace"))
+            self._tail.add(0, event.text.encode(errors="replace"))
 
-    def failed(self, message: str) -> tuple[str, Tail] | None:
-        said = _PODMANS_STEP.match(message)
-        name = self._name or (said[1] if said else "")
+    def find(self, message: str) -> tuple[str, LogTail] | None:
+        name = self._name or failed_instruction(message)
         return (name, self._tail) if name else None
-
-    def _begin(self, match: re.Match[str]) -> bool:
-        """Begin the next step; a step that prints such a line is not taken for the next one."""
-        number, total = int(match["number"] or match["podmans"]), int(match["total"] or match["of"])
-        last, of = self._place
-        if number != 1 and (number, total) != (last + 1, of):
-            return False
-        self._place = number, total
-        self._name = f"[{number}/{total}] {match['text'] or match['line']}"
-        self._tail, self._printed = Tail(), False
-        return True
 
 
 class _Vertexes:
-    """The steps of BuildKit that are not over, and those that failed."""
+    """The steps of BuildKit that are not complete, and those that failed."""
 
     def __init__(self) -> None:
-        self._tails: dict[str, Tail] = {}
+        self._tails: dict[str, LogTail] = {}
         self._failed: dict[str, Vertex] = {}
 
     def add(self, trace: StatusResponse) -> None:
@@ -145,28 +111,16 @@ class _Vertexes:
             elif vertex.completed is not None:
                 self._tails.pop(vertex.digest, None)
 
-    def failed(self, message: str) -> tuple[str, Tail] | None:
-        # Steps beside the one that failed are cancelled, and then fail too.
-        found = [vertex for vertex in self._failed.values() if vertex.error in message]
-        vertex = next(iter(found or self._failed.values()), None)
+    def find(self, message: str) -> tuple[str, LogTail] | None:
+        # Steps that run beside the failed one are cancelled, so they fail too.
+        named = [vertex for vertex in self._failed.values() if vertex.error in message]
+        vertex = next(iter(named or self._failed.values()), None)
         return None if vertex is None else (vertex.name, self._tail(vertex.digest))
 
-    def _tail(self, digest: str) -> Tail:
+    def _tail(self, digest: str) -> LogTail:
         tail = self._tails.get(digest)
         if tail is None:
             if len(self._tails) >= _MOST_VERTEXES:
                 del self._tails[next(iter(self._tails))]
-            tail = self._tails[digest] = Tail()
+            tail = self._tails[digest] = LogTail()
         return tail
-
-
-def _command(message: str) -> str | None:
-    match = _COMMAND.search(message)
-    if match is None:
-        return None
-    quoted = match["quoted"]
-    if quoted is None:
-        return match["classic"] or match["buildkit"] or match["podman"]
-    with suppress(SyntaxError, ValueError):
-        return str(ast.literal_eval(quoted))  # Go quotes as Python does
-    return quoted[1:-1]

@@ -1,8 +1,7 @@
-"""The shapes of what engines answer: plain dicts and lists, described.
+"""Types of the JSON in responses: plain dicts and lists, typed.
 
-Keys that an engine may leave out are not required; engines from API 1.52 on leave out what is empty.
-Fields may be added by any engine and are passed through. Lists that an engine gives as null are
-empty lists here. Documented at https://docs.docker.com/reference/api/engine/.
+Keys that an engine may leave out are not required; engines from API 1.52 on leave out empty values.
+Unknown keys are passed through. Lists that an engine sends as null are empty lists here. Documented at https://docs.docker.com/reference/api/engine/.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from dockerproto.messages.trace import StatusResponse
 
 
 class ProgressDetail(TypedDict, total=False):
-    """How far a step is: bytes, unless ``units`` says otherwise; every key is left out when it is 0."""
+    """The progress of a step, in bytes unless ``units`` says otherwise; a key is left out when it is 0."""
 
     current: int
     total: int
@@ -25,19 +24,19 @@ class Message(TypedDict, total=False):
     """One message of an operation with progress."""
 
     status: str
-    """The text of a step."""
+    """Description of the step."""
     id: str
-    """What the message is about: a layer, a tag, ``moby.buildkit.trace``."""
+    """Subject of the message: a layer, a tag, ``moby.buildkit.trace``."""
     progressDetail: ProgressDetail
-    """How far the step is."""
+    """Progress of the step."""
     progress: str
-    """A bar drawn by the engine; engines from 29.0 on draw none."""
+    """A progress bar as text; engines from 29.0 on send none."""
     stream: str
     """Output of a build or an import, with its own line ends."""
     aux: Any
-    """What the step produced: an object, or for a BuildKit trace a str."""
+    """Product of the step: an object, or for a BuildKit trace a str."""
     trace: StatusResponse
-    """What a BuildKit trace says, decoded; it is ours, the engine sends it as `aux`."""
+    """Decoded BuildKit trace, added by this library; the engine sends it as `aux`."""
 
 
 Platform = TypedDict(
@@ -50,7 +49,7 @@ Platform = TypedDict(
         "os.features": NotRequired[list[str]],
     },
 )
-"""A platform, in the words of the OCI."""
+"""A platform, as defined by the OCI."""
 
 
 class Descriptor(TypedDict):
@@ -67,7 +66,7 @@ class Descriptor(TypedDict):
 
 
 class ManifestSummary(TypedDict):
-    """One manifest of an image with several; since API 1.47."""
+    """One manifest of an image that has several. Since API 1.47."""
 
     ID: str
     Descriptor: Descriptor
@@ -90,9 +89,9 @@ class ImageSummary(TypedDict):
     Size: int
     """Bytes."""
     SharedSize: int
-    """Bytes; -1 unless asked for."""
+    """Bytes; -1 unless requested."""
     Containers: int
-    """How many containers use it; -1 up to API 1.50."""
+    """Number of containers that use it; -1 up to API 1.50."""
     Labels: dict[str, str] | None
     VirtualSize: NotRequired[int]
     """Bytes; up to API 1.43."""
@@ -101,7 +100,7 @@ class ImageSummary(TypedDict):
 
 
 class ImageConfig(TypedDict, total=False):
-    """How containers of an image are run."""
+    """The default configuration of containers of an image."""
 
     Cmd: list[str]
     Entrypoint: list[str]
@@ -119,7 +118,7 @@ class ImageConfig(TypedDict, total=False):
 
 
 class ImageInspect(TypedDict):
-    """All that an engine knows of an image."""
+    """All details of an image."""
 
     Id: str
     RepoTags: list[str]
@@ -150,10 +149,10 @@ class ImageInspect(TypedDict):
 
 
 class HistoryEntry(TypedDict):
-    """One step in the history of an image, the newest first."""
+    """One step in the history of an image; the newest step comes first."""
 
     Id: str
-    """``<missing>`` for a layer that is no image here."""
+    """The id of the image; ``<missing>`` if this step has no image on the engine."""
     Created: int
     """Seconds since 1970."""
     CreatedBy: str
@@ -164,14 +163,14 @@ class HistoryEntry(TypedDict):
 
 
 class DeletedImage(TypedDict, total=False):
-    """One thing that a deletion did: exactly one of the two."""
+    """One effect of a deletion: exactly one of the two keys."""
 
     Untagged: str
     Deleted: str
 
 
 class ImagesPruned(TypedDict):
-    """What a prune of images did."""
+    """The result of a prune of images."""
 
     ImagesDeleted: list[DeletedImage]
     SpaceReclaimed: int
@@ -179,7 +178,7 @@ class ImagesPruned(TypedDict):
 
 
 class BuildsPruned(TypedDict):
-    """What a prune of the build cache did."""
+    """The result of a prune of the build cache."""
 
     CachesDeleted: list[str]
     SpaceReclaimed: int
@@ -187,7 +186,7 @@ class BuildsPruned(TypedDict):
 
 
 class SearchResult(TypedDict):
-    """A repository that a search found; Podman answers with other keys."""
+    """A repository found by a search; Podman sends other keys."""
 
     name: str
     description: str
@@ -197,14 +196,14 @@ class SearchResult(TypedDict):
 
 
 class DistributionInspect(TypedDict):
-    """What a registry says of an image."""
+    """A registry's description of an image."""
 
     Descriptor: Descriptor
     Platforms: list[Platform]
 
 
 class EngineVersion(TypedDict):
-    """What an engine says of itself."""
+    """Versions of an engine and its platform."""
 
     Version: str
     ApiVersion: str
@@ -224,21 +223,21 @@ LISTS: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"RepoTags", "RepoDigests", "Tags", "ImagesDeleted", "CachesDeleted", "Platforms"}),
     "Config": frozenset({"Cmd", "Entrypoint", "Env", "OnBuild", "Shell"}),
 }
-"""The lists that engines may give as null, by the object that they are in."""
+"""Keys of lists that engines may send as null, by the key of the object around them."""
 
 
 def fill_lists(documents: Sequence[dict[str, Any]]) -> None:
-    """Put empty lists where an engine gave null.
+    """Replace null by an empty list where the API describes a list.
 
     >>> image = {"RepoTags": None, "Labels": None, "Config": {"Cmd": None}}
     >>> fill_lists([image])
     >>> image
     {'RepoTags': [], 'Labels': None, 'Config': {'Cmd': []}}
     """
-    for inside, names in LISTS.items():
-        parts: Iterable[Any] = (each.get(inside) for each in documents) if inside else documents
-        for part in parts:
-            if isinstance(part, dict):
-                for name, value in part.items():  # pyright: ignore[reportUnknownVariableType]
+    for outer, names in LISTS.items():
+        objects: Iterable[Any] = (each.get(outer) for each in documents) if outer else documents
+        for each in objects:
+            if isinstance(each, dict):
+                for name, value in each.items():  # pyright: ignore[reportUnknownVariableType]
                     if value is None and name in names:
-                        part[name] = []
+                        each[name] = []

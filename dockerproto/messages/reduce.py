@@ -1,6 +1,6 @@
-"""Folding the messages of an operation into its result, as they pass: no more is kept than that.
+"""Reduce the messages of an operation to its result while they are read, without keeping them.
 
-A fold that looks at the messages is wrapped around the decoder; so the loops that read know nothing of it.
+A `Collector` wraps the decoders of an operation, so the loops that read a response do not know of it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Reducer(Protocol[R_co]):
-    """What makes a result of messages."""
+    """An accumulator that turns messages into a result."""
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
         ...
 
     def explain(self, error: DockerStreamError, /) -> None:
-        """Say on an error what the messages before it tell of it."""
+        """Add to an error what the messages before it say about it."""
         ...
 
     def result(self) -> R_co:
@@ -36,55 +36,55 @@ class Reducer(Protocol[R_co]):
 
 
 class Collector(Generic[R]):
-    """A result that is being made of the messages of one answer."""
+    """The result of one response, which is complete when all its messages have been read."""
 
-    def __init__(self, fold: Reducer[R]) -> None:
-        self._fold = fold
+    def __init__(self, reducer: Reducer[R]) -> None:
+        self._reducer = reducer
         self._complete = False
 
-    def watched(self, decoders: Decoders[Message]) -> Decoders[Message]:
-        """Return decoders whose messages are folded as they are handed out."""
-        return {status: partial(self._watch, make) for status, make in decoders.items()}
+    def wrap(self, decoders: Decoders[Message]) -> Decoders[Message]:
+        """Return decoders that also pass each message to the reducer."""
+        return {status: partial(self._wrap, make_decoder) for status, make_decoder in decoders.items()}
 
     def result(self) -> R:
         """Return the result.
 
         Raises:
-            NotFinished: The messages have not all been handed out.
+            NotFinished: Some messages have not been read.
         """
         if not self._complete:
-            raise NotFinished(0, "the stream was not read to its end: there is no result")
-        return self._fold.result()
+            raise NotFinished(0, "the stream was not read to its end, so it has no result")
+        return self._reducer.result()
 
-    def pass_on(self, messages: Iterable[Message], *, last: bool) -> Iterable[Message]:
-        """Hand out messages, and fold them; `last` says that none will follow.
+    def collect(self, messages: Iterable[Message], *, last: bool) -> Iterable[Message]:
+        """Return the messages, and pass each of them to the reducer; `last` means that none will follow.
 
-        Those of a list are decoded already, and are folded at once.
+        A list is decoded already, so its messages are passed at once.
         """
         if not isinstance(messages, list):
-            return self._folded(messages, last=last)
+            return self._collect_lazily(messages, last=last)
         for message in messages:
-            self._fold.add(message)
+            self._reducer.add(message)
         return messages
 
-    def _folded(self, messages: Iterable[Message], *, last: bool) -> Iterator[Message]:
-        add = self._fold.add
+    def _collect_lazily(self, messages: Iterable[Message], *, last: bool) -> Iterator[Message]:
+        add = self._reducer.add
         try:
             for message in messages:
                 add(message)
                 yield message
         except DockerStreamError as error:
-            self._fold.explain(error)
+            self._reducer.explain(error)
             raise
         self._complete = self._complete or last
 
-    def _watch(self, make: Callable[[int], Decoder[Message]], limit: int) -> Decoder[Message]:
-        return _Watched(make(limit), self)
+    def _wrap(self, make_decoder: Callable[[int], Decoder[Message]], limit: int) -> Decoder[Message]:
+        return _CollectingDecoder(make_decoder(limit), self)
 
 
-class _Watched(Struct, frozen=True):
+class _CollectingDecoder(Struct, frozen=True):
     decoder: Decoder[Message]
-    folding: Collector[Any]
+    collector: Collector[Any]
 
     def feed(self, data: bytes, /) -> Iterable[Message]:
-        return self.folding.pass_on(self.decoder.feed(data), last=not data)
+        return self.collector.collect(self.decoder.feed(data), last=not data)

@@ -1,7 +1,8 @@
-"""What came of an operation with progress, made of its messages: of what they produced, else of their text.
+"""The results of operations with progress, reduced from their messages.
 
-Engines tell it in different ways, and some tell less: what is not told is None, or empty. ``result`` of a
-stream is the same as the function of a list of its messages, but that it knows what was asked for.
+What the engine produced (``aux``, the trace) counts before what it printed. Engines differ in how much
+they tell: what an engine does not tell is None or empty. ``result`` of a stream equals the function called
+with a list of its messages, except that the stream also knows the reference that was requested.
 """
 
 from __future__ import annotations
@@ -13,40 +14,38 @@ from typing import Any, Final, Literal, TypeVar, cast
 from msgspec import Struct
 
 from dockerproto.errors import DockerStreamError, InvalidReference
-from dockerproto.messages.decoding import traced
-from dockerproto.messages.failed_step import Steps
+from dockerproto.messages.build_log import BuildLog, ImageId, LogEvent, Tagged, Warned
+from dockerproto.messages.decoding import decode_message_trace
+from dockerproto.messages.failed_step import FailedStepFinder
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
-from dockerproto.messages.trace import VertexWarning
+from dockerproto.messages.trace import StatusResponse, VertexWarning
 from dockerproto.references import HUB, parse_reference
 
 R = TypeVar("R")
 
 _DIGEST: Final = r"sha256:[0-9a-f]{64}"
-_TAGGED: Final = re.compile(r"Successfully tagged (\S+)\n")
 _NAMING: Final = re.compile(r"naming to (\S+)(?: done)?")
-_WARNING: Final = re.compile(r"(?: ---> )?\[Warning\] (.+?)\n?", re.DOTALL)
-_QUIET: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\n?")
 _PULLING: Final = re.compile(r"Pulling from \S+")
 _PULLED: Final = re.compile(rf"Digest: ({_DIGEST})")
 _STATUS: Final = re.compile(r"Status: (Downloaded newer image|Image is up to date) for (\S+)")
 _REPOSITORY: Final = re.compile(
     r"The push refers to repository \[(\S+?)(?::[\w.-]+)?\]"
-)  # Podman's has the tag
+)  # Podman includes the tag
 _PUSHED: Final = re.compile(rf"(\S+): digest: ({_DIGEST}) size: (\d+)")
 _LOADED: Final = re.compile(r"Loaded image(?: ID)?: (\S+)\n?")
-_IDENTIFIED: Final = re.compile(_DIGEST)
+_IMAGE_ID: Final = re.compile(_DIGEST)
 
 
 class BuildWarning(Struct, frozen=True):
-    """What a builder warns of; the classic ones give only the text."""
+    """A warning of a builder; the classic builders give only the text."""
 
     text: str
     """The warning, in one line."""
     detail: tuple[str, ...] = ()
-    """More of it."""
+    """More lines of it."""
     url: str | None = None
-    """Where it is explained."""
+    """URL of its explanation."""
     filename: str | None = None
     """The Dockerfile that it is about."""
     line: int | None = None
@@ -54,14 +53,14 @@ class BuildWarning(Struct, frozen=True):
 
 
 class BuildResult(Struct, frozen=True):
-    """What came of a build."""
+    """The result of a build."""
 
     image: str | None
     """The id of the image, ``sha256:…``; None if the build made none."""
     tags: tuple[str, ...] = ()
-    """The names that it got, as ``docker images`` shows them; none of a build with ``quiet``."""
+    """The image's new tags, as ``docker images`` shows them; empty for a build with ``quiet``."""
     warnings: tuple[BuildWarning, ...] = ()
-    """What the builder warns of."""
+    """The warnings of the builder."""
 
 
 class PulledTag(Struct, frozen=True):
@@ -74,14 +73,14 @@ class PulledTag(Struct, frozen=True):
 
 
 class PullResult(Struct, frozen=True):
-    """What came of a pull. Podman says nothing of it."""
+    """The result of a pull. Podman reports none of it."""
 
     reference: str | None
-    """What was pulled, as the engine says it, else as it was asked for."""
+    """The reference that was pulled, as the engine reports it, else as it was requested."""
     downloaded: bool | None = None
-    """Whether there was anything new; False: it was up to date; None: the engine does not say."""
+    """True if a newer image was downloaded, False if the image was up to date, None if not reported."""
     tags: tuple[PulledTag, ...] = ()
-    """What was pulled; several if it was all tags."""
+    """The tags that were pulled; several if all tags were requested."""
 
     @property
     def digest(self) -> str | None:
@@ -97,16 +96,16 @@ class PushedTag(Struct, frozen=True):
     digest: str
     """The digest of its manifest."""
     size: int
-    """Bytes of the manifest."""
+    """Size of the manifest in bytes."""
 
 
 class PushResult(Struct, frozen=True):
-    """What came of a push."""
+    """The result of a push."""
 
     repository: str | None
     """The repository, with its registry."""
     tags: tuple[PushedTag, ...] = ()
-    """What was pushed; several if it was all tags."""
+    """The tags that were pushed; several if all tags were requested."""
 
     @property
     def tag(self) -> str | None:
@@ -120,114 +119,122 @@ class PushResult(Struct, frozen=True):
 
     @property
     def size(self) -> int | None:
-        """Bytes of the last manifest that was pushed."""
+        """Size of the last manifest that was pushed, in bytes."""
         return self.tags[-1].size if self.tags else None
 
 
 class ImportResult(Struct, frozen=True):
-    """What came of an import, of images or of a file system."""
+    """The result of an import, of images or of a file system."""
 
     references: tuple[str, ...] = ()
-    """The names of the images that were loaded."""
+    """The references of the images that were loaded."""
     ids: tuple[str, ...] = ()
-    """The ids of images without a name, and of one made of a file system."""
+    """The ids of images without a reference, and of an image made of a file system."""
 
 
 def build_result(messages: Iterable[Message]) -> BuildResult:
-    r"""Return what came of a build, of all of its messages.
+    """Return the result of a build, from all of its messages.
 
-    >>> build_result([{"aux": {"ID": "sha256:abc"}}, {"stream": "Successfully tagged app:latest\n"}])
-    BuildResult(image='sha256:abc', tags=('app:latest',), warnings=())
+    >>> build_result([{"aux": {"ID": "sha256:abc"}}])
+    BuildResult(image='sha256:abc', tags=(), warnings=())
     """
-    return _folded(BuildReducer(), map(traced, messages))
+    return _reduce(BuildReducer(), map(decode_message_trace, messages))
 
 
 def pull_result(messages: Iterable[Message]) -> PullResult:
-    """Return what came of a pull, of all of its messages.
+    """Return the result of a pull, from all of its messages.
 
     >>> pull_result([{"status": "Status: Image is up to date for busybox:latest"}])
     PullResult(reference='busybox:latest', downloaded=False, tags=())
     """
-    return _folded(PullReducer(), messages)
+    return _reduce(PullReducer(), messages)
 
 
 def push_result(messages: Iterable[Message]) -> PushResult:
-    """Return what came of a push, of all of its messages.
+    """Return the result of a push, from all of its messages.
 
     >>> push_result([{"aux": {"Tag": "1", "Digest": "sha256:abc", "Size": 528}}]).digest
     'sha256:abc'
     """
-    return _folded(PushReducer(), messages)
+    return _reduce(PushReducer(), messages)
 
 
 def import_result(messages: Iterable[Message]) -> ImportResult:
-    r"""Return what came of an import, of all of its messages.
+    r"""Return the result of an import, from all of its messages.
 
     >>> import_result([{"stream": "Loaded image: app:latest\n"}])
     ImportResult(references=('app:latest',), ids=())
     """
-    return _folded(ImportReducer(), messages)
+    return _reduce(ImportReducer(), messages)
 
 
-def _folded(fold: Reducer[R], messages: Iterable[Message]) -> R:
+def _reduce(reducer: Reducer[R], messages: Iterable[Message]) -> R:
     for message in messages:
-        fold.add(message)
-    return fold.result()
+        reducer.add(message)
+    return reducer.result()
 
 
 class BuildReducer:
-    """Makes the result of a build; or says of its error which step failed."""
+    """Reduce the messages of a build to its result, or to the step that failed."""
 
     def __init__(self) -> None:
-        self._steps = Steps()
-        self._made: str | None = None
-        self._said: str | None = None
+        self._log = BuildLog()
+        self._failed_step = FailedStepFinder()
+        self._image: str | None = None
+        self._printed_image: str | None = None
         self._tags: dict[str, None] = {}
         self._warnings: list[BuildWarning] = []
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
-        self._steps.add(message)
-        made = _aux(message).get("ID")
-        if isinstance(made, str):
-            self._made = made
+        image = _aux(message).get("ID")
+        if isinstance(image, str):
+            self._image = image
             if "id" not in message:
-                # Each stage has one. What the text says before it may be what a step prints.
+                # Each stage has one. A tag printed before it may be output of a step.
                 self._tags.clear()
         if trace := message.get("trace"):
-            names = (_NAMING.fullmatch(status.id) for status in trace.statuses)
-            # An engine that keeps its images in containerd names one without a name by its digest.
-            self._tags |= {_familiar(name[1]): None for name in names if name and "@" not in name[1]}
-            self._warnings += map(_warning, trace.warnings)
-        else:
-            self._read(_text(message, "stream"))
+            self._add_trace(trace)
+        elif text := _text(message, "stream"):
+            self._add_event(self._log.parse(text))
 
     def explain(self, error: DockerStreamError, /) -> None:
-        """Say on an error which step failed."""
-        error.step = self._steps.failed(error)
+        """Set the step of an error to the step that failed."""
+        error.step = self._failed_step.find(error)
 
     def result(self) -> BuildResult:
-        """Return what came of the build."""
-        return BuildResult(self._made or self._said, tuple(self._tags), tuple(self._warnings))
+        """Return the result of the build."""
+        return BuildResult(self._image or self._printed_image, tuple(self._tags), tuple(self._warnings))
 
-    def _read(self, text: str) -> None:
-        if self._made and (match := _TAGGED.fullmatch(text)):
-            self._tags[_familiar(match[1])] = None
-        elif match := _WARNING.fullmatch(text):
-            self._warnings.append(BuildWarning(match[1]))
-        elif match := _QUIET.fullmatch(text):
-            self._said = f"sha256:{match[1]}"
+    def _add_trace(self, trace: StatusResponse) -> None:
+        self._failed_step.add_trace(trace)
+        names = (_NAMING.fullmatch(status.id) for status in trace.statuses)
+        # An engine with the containerd image store reports an image without a name by its digest.
+        self._tags |= {_familiar_name(name[1]): None for name in names if name and "@" not in name[1]}
+        self._warnings += map(_build_warning, trace.warnings)
+
+    def _add_event(self, event: LogEvent) -> None:
+        self._failed_step.add_event(event)
+        match event:
+            case Tagged(reference=reference) if self._image:
+                self._tags[_familiar_name(reference)] = None
+            case Warned(warning=warning):
+                self._warnings.append(BuildWarning(warning))
+            case ImageId(id=image):
+                self._printed_image = image
+            case _:
+                pass
 
 
-class _Told:
-    """A fold that has nothing to say of errors."""
+class _NoExplanation:
+    """Base of reducers whose messages say nothing about an error."""
 
     def explain(self, error: DockerStreamError, /) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
-class PullReducer(_Told):
-    """Makes the result of a pull."""
+class PullReducer(_NoExplanation):
+    """Reduce the messages of a pull to its result."""
 
     def __init__(self, reference: str | None = None) -> None:
         self._reference = reference
@@ -248,12 +255,12 @@ class PullReducer(_Told):
             self._downloaded, self._reference = match[1].startswith("Downloaded"), match[2]
 
     def result(self) -> PullResult:
-        """Return what came of the pull."""
+        """Return the result of the pull."""
         return PullResult(self._reference, self._downloaded, tuple(self._tags))
 
 
-class PushReducer(_Told):
-    """Makes the result of a push."""
+class PushReducer(_NoExplanation):
+    """Reduce the messages of a push to its result."""
 
     def __init__(self) -> None:
         self._repository: str | None = None
@@ -273,12 +280,12 @@ class PushReducer(_Told):
                 pass
 
     def result(self) -> PushResult:
-        """Return what came of the push."""
+        """Return the result of the push."""
         return PushResult(self._repository, tuple(self._tags.values()))
 
 
-class ImportReducer(_Told):
-    """Makes the result of an import."""
+class ImportReducer(_NoExplanation):
+    """Reduce the messages of an import to its result."""
 
     def __init__(self) -> None:
         self._references: list[str] = []
@@ -287,13 +294,13 @@ class ImportReducer(_Told):
     def add(self, message: Message, /) -> None:
         """Take the next message."""
         if match := _LOADED.fullmatch(_text(message, "stream")):
-            for name in match[1].split(","):  # Podman says all in one
-                (self._ids if _IDENTIFIED.fullmatch(name) else self._references).append(name)
-        elif _IDENTIFIED.fullmatch(status := _text(message, "status")):
+            for name in match[1].split(","):  # Podman lists all in one message
+                (self._ids if _IMAGE_ID.fullmatch(name) else self._references).append(name)
+        elif _IMAGE_ID.fullmatch(status := _text(message, "status")):
             self._ids.append(status)
 
     def result(self) -> ImportResult:
-        """Return what came of the import."""
+        """Return the result of the import."""
         return ImportResult(tuple(self._references), tuple(self._ids))
 
 
@@ -307,19 +314,19 @@ def _text(message: Message, key: Literal["id", "status", "stream"]) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _warning(warning: VertexWarning) -> BuildWarning:
-    places = [place.start.line for place in warning.ranges if place.start is not None]
+def _build_warning(warning: VertexWarning) -> BuildWarning:
+    lines = [each.start.line for each in warning.ranges if each.start is not None]
     return BuildWarning(
         text=warning.short.decode(errors="replace"),
         detail=tuple(each.decode(errors="replace") for each in warning.detail),
         url=warning.url or None,
         filename=None if warning.info is None else warning.info.filename or None,
-        line=places[0] if places else None,
+        line=lines[0] if lines else None,
     )
 
 
-def _familiar(name: str) -> str:
-    """Return a name as it is written, without what is added to make it full."""
+def _familiar_name(name: str) -> str:
+    """Return a name in its short form: without the default registry and repository prefix."""
     try:
         parse_reference(name)
     except InvalidReference:

@@ -1,10 +1,10 @@
-"""The trace of a BuildKit build: what it does, how far it is, what it prints and warns of.
+"""The trace of a BuildKit build: its vertexes, their progress, their output and warnings.
 
-The graph of a build is of vertexes: a step of the Dockerfile, or what the build needs besides. Each is
-told of several times, when it is announced, started and completed; the latest counts, and a
-completed one may start again. Statuses are steps inside a vertex, logs are what it prints.
+A build is a graph of vertexes: steps of the Dockerfile, and steps that BuildKit adds. Each vertex is
+reported several times, when it is announced, started and completed; the latest report counts, and a
+completed vertex may start again. Statuses are the progress of tasks inside a vertex, logs are its output.
 
-The names are those of BuildKit, and so are the numbers:
+The names and the field numbers are those of BuildKit:
 https://github.com/moby/buildkit/blob/master/api/services/control/control.proto.
 """
 
@@ -29,13 +29,13 @@ class Timestamp(ProtoMessage, frozen=True):
     """A point in time, on the engine's clock."""
 
     seconds: Annotated[Int64, 1] = 0
-    """Since 1970, in UTC."""
+    """Seconds since 1970, in UTC."""
     nanos: Annotated[Int32, 2] = 0
     """Nanoseconds to add, 0 to 999,999,999."""
 
     @property
     def time(self) -> float:
-        """Seconds since 1970, as ``time.time()`` tells them.
+        """Seconds since 1970, like ``time.time()``.
 
         >>> Timestamp(1, 500_000_000).time
         1.5
@@ -44,7 +44,7 @@ class Timestamp(ProtoMessage, frozen=True):
 
 
 class ProgressGroup(ProtoMessage, frozen=True):
-    """What vertexes have in common that are to be shown as one."""
+    """A group of vertexes that are displayed as one."""
 
     id: Annotated[str, 1] = ""
     name: Annotated[str, 2] = ""
@@ -52,57 +52,57 @@ class ProgressGroup(ProtoMessage, frozen=True):
 
 
 class Vertex(ProtoMessage, frozen=True):
-    """A step of the build; later ones of the same digest replace it."""
+    """A step of the build; a later report with the same digest replaces it."""
 
     digest: Annotated[str, 1] = ""
-    """What identifies it."""
+    """The digest that identifies it."""
     inputs: Annotated[tuple[str, ...], 2] = ()
-    """Digests of the vertexes that it needs."""
+    """Digests of the vertexes that it depends on."""
     name: Annotated[str, 3] = ""
-    """What it does: ``[2/3] RUN make``, ``[internal] load .dockerignore``, ``exporting to image``."""
+    """Description: ``[2/3] RUN make``, ``[internal] load .dockerignore``, ``exporting to image``."""
     cached: Annotated[bool, 4] = False
-    """Whether its result was there already."""
+    """True if its result was found in the cache."""
     started: Annotated[Timestamp | None, 5] = None
-    """When it began; None if it is only announced."""
+    """Time of its start; None if it is only announced."""
     completed: Annotated[Timestamp | None, 6] = None
-    """When it ended; None if it has not."""
+    """Time of its end; None if it has not ended."""
     error: Annotated[str, 7] = ""
-    """Why it failed; empty if it did not."""
+    """Error message; empty unless it failed."""
     progress_group: Annotated[ProgressGroup | None, 8] = None
     """Since Engine 23."""
 
 
 class VertexStatus(ProtoMessage, frozen=True):
-    """How far something inside a vertex is; later ones of the same id replace it."""
+    """The progress of a task inside a vertex; a later report with the same id replaces it."""
 
     id: Annotated[str, 1] = ""
-    """What it is: a layer that is pulled, ``exporting layers``."""
+    """Name of the task: the digest of a layer that is pulled, ``exporting layers``."""
     vertex: Annotated[str, 2] = ""
     """Digest of the vertex."""
     name: Annotated[str, 3] = ""
     current: Annotated[Int64, 4] = 0
-    """How much is done: bytes, where it is data."""
+    """Amount that is done; bytes if the task transfers data."""
     total: Annotated[Int64, 5] = 0
-    """Of how much; 0 if that is not known."""
+    """Amount to do; 0 if unknown."""
     timestamp: Annotated[Timestamp | None, 6] = None
     started: Annotated[Timestamp | None, 7] = None
     completed: Annotated[Timestamp | None, 8] = None
 
 
 class VertexLog(ProtoMessage, frozen=True):
-    """A piece of what a vertex prints, which need not be a line; the engine clips what is too much."""
+    """A chunk of the output of a vertex, not always a whole line; the engine truncates long output."""
 
     vertex: Annotated[str, 1] = ""
     """Digest of the vertex."""
     timestamp: Annotated[Timestamp | None, 2] = None
     stream: Annotated[Int64, 3] = 0
-    """`STDOUT` or `STDERR`; the order between the two is not kept."""
+    """`STDOUT` or `STDERR`; the order between the two is lost."""
     msg: Annotated[bytes, 4] = b""
-    """What was printed."""
+    """The output."""
 
 
 class Position(ProtoMessage, frozen=True):
-    """A place in a text."""
+    """A position in a text."""
 
     line: Annotated[Int32, 1] = 0
     """The first is 1."""
@@ -110,7 +110,7 @@ class Position(ProtoMessage, frozen=True):
 
 
 class Range(ProtoMessage, frozen=True):
-    """A part of a text."""
+    """A range of a text."""
 
     start: Annotated[Position | None, 1] = None
     end: Annotated[Position | None, 2] = None
@@ -121,12 +121,12 @@ class SourceInfo(ProtoMessage, frozen=True):
 
     filename: Annotated[str, 1] = ""
     data: Annotated[bytes, 2] = b""
-    """All of its text."""
+    """Content of the file."""
     language: Annotated[str, 4] = ""
 
 
 class VertexWarning(ProtoMessage, frozen=True):
-    """What a check of the Dockerfile found. Since Engine 23."""
+    """A warning of a check of the Dockerfile. Since Engine 23."""
 
     vertex: Annotated[str, 1] = ""
     """Digest of the vertex."""
@@ -134,16 +134,16 @@ class VertexWarning(ProtoMessage, frozen=True):
     short: Annotated[bytes, 3] = b""
     """The warning in one line."""
     detail: Annotated[tuple[bytes, ...], 4] = ()
-    """More of it."""
+    """More lines of it."""
     url: Annotated[str, 5] = ""
-    """Where it is explained."""
+    """URL of its explanation."""
     info: Annotated[SourceInfo | None, 6] = None
     ranges: Annotated[tuple[Range, ...], 7] = ()
     """The lines that it is about."""
 
 
 class StatusResponse(ProtoMessage, frozen=True):
-    """What is new since the one before it."""
+    """A report of all changes since the report before it."""
 
     vertexes: Annotated[tuple[Vertex, ...], 1] = ()
     statuses: Annotated[tuple[VertexStatus, ...], 2] = ()
@@ -152,18 +152,18 @@ class StatusResponse(ProtoMessage, frozen=True):
 
 
 def decode_trace(aux: object) -> StatusResponse:
-    """Read the ``aux`` of a message whose ``id`` is `TRACE`.
+    """Decode the ``aux`` of a message whose ``id`` is `TRACE`.
 
     >>> decode_trace("Cg0aC1sxLzFdIFJVTiB4").vertexes[0].name
     '[1/1] RUN x'
 
     Raises:
-        ProtocolViolated: It is no trace.
+        ProtocolViolated: It is not a trace.
     """
     if not isinstance(aux, str):
-        raise ProtocolViolated(0, f"a trace that is no text: {aux!r:.200}")
+        raise ProtocolViolated(0, f"a trace must be a str, not {aux!r:.200}")
     try:
         data = b64decode(aux, validate=True)
     except (Error, ValueError) as error:
-        raise ProtocolViolated(0, f"a trace that is no base64: {aux!r:.200}") from error
+        raise ProtocolViolated(0, f"a trace must be base64, not {aux!r:.200}") from error
     return StatusResponse.decode(data)

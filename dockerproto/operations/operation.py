@@ -79,12 +79,12 @@ class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
     """Request to send."""
     decoders: Decoders[Message]
     """Decoders of the response, by status."""
-    reducer: Callable[[], Reducer[R]]
+    make_reducer: Callable[[], Reducer[R]]
     """Factory of the reducer that makes the result of the messages; each stream has its own."""
 
     def on_async(self, client: Client) -> AsyncProgress[R]:
         """Return a stream; entering it, or asking it for an item, sends the request."""
-        return AsyncProgress(client, self.request, self.decoders, self.reducer())
+        return AsyncProgress(client, self.request, self.decoders, self.make_reducer())
 
     def on_blocking(self, client: Client) -> Progress[R]:
         """Return a stream; entering it, or asking it for an item, sends the request."""

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from dockerproto.errors import ProtocolViolated
-from dockerproto.messages.decoding import Archive, Decoder, Decoders, Document, Messages, Missing, Value
+from dockerproto.messages.decoding import (
+    ArchiveBody,
+    Decoder,
+    Decoders,
+    Document,
+    Messages,
+    MissingImage,
+    Value,
+)
 from dockerproto.messages.models import Message, fill_lists
 from dockerproto.messages.reduce import Reducer
 from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported, Whole
@@ -21,10 +29,10 @@ _CREATED: Final = 201
 _NOT_FOUND: Final = 404
 
 _DOCUMENT: Final[Decoders[Any]] = {_OK: lambda _: Document()}
-_ARCHIVE: Final[Decoders[bytes]] = {_OK: lambda _: Archive()}
+_ARCHIVE: Final[Decoders[bytes]] = {_OK: lambda _: ArchiveBody()}
 # Engines from 24.0 on respond with 200 to a tag that they did not create.
 _CREATION: Final[Decoders[bool]] = {_CREATED: lambda _: Value(value=True)}
-_EXISTENCE: Final[Decoders[bool]] = {_OK: lambda _: Value(value=True), _NOT_FOUND: lambda _: Missing()}
+_EXISTENCE: Final[Decoders[bool]] = {_OK: lambda _: Value(value=True), _NOT_FOUND: lambda _: MissingImage()}
 
 
 def json_object(request: Request) -> Call[Any]:
@@ -55,11 +63,11 @@ def archive(request: Request) -> Downloaded:
 def progress(
     request: AnyRequest,
     stream: bool,
-    reducer: Callable[[], Reducer[R]],
+    make_reducer: Callable[[], Reducer[R]],
     decoder: Callable[[int], Decoder[Message]] = Messages,
 ) -> Call[list[Message]] | Reported[R]:
     """Return an operation whose result is messages, in a stream that reduces them, or in a list."""
-    messages = Reported(request, {_OK: decoder}, reducer)
+    messages = Reported(request, {_OK: decoder}, make_reducer)
     return messages if stream else Call(messages, list)
 
 

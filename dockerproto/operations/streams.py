@@ -174,7 +174,7 @@ class AsyncProgress(AsyncStream[Message], Generic[R]):
         reducer: Reducer[R],
     ) -> None:
         self._collector = Collector(reducer)
-        super().__init__(client, request, self._collector.watched(decoders))
+        super().__init__(client, request, self._collector.wrap(decoders))
 
     @property
     def result(self) -> R:

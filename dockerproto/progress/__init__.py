@@ -1,6 +1,7 @@
-"""What is going on in a pull, a push, a build, an import: fed the messages, it holds layers and steps.
+"""Progress of pulls, pushes, builds and imports as data: layers and steps, tracked from messages.
 
-Nothing here draws: `Tracker` turns messages into data, and `dockerproto_cli` shows them.
+This wing displays nothing: `Tracker` turns messages into data, and `dockerproto_cli` displays them.
+It knows the messages of an engine, but no operation and no client.
 """
 
 from dockerproto.progress.model import Snapshot, Tracker

@@ -1,4 +1,4 @@
-"""The parts of one operation: each goes forward only, and what changes is told."""
+"""The parts of one operation: each goes forward only, and every change is returned as an event."""
 
 from __future__ import annotations
 
@@ -9,92 +9,92 @@ from msgspec.structs import replace
 
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
 
-_THERE = frozenset({State.TRANSFERRED, State.EXTRACTING, State.DONE})
-_BYTES = frozenset({Kind.LAYER, Kind.DETAIL, Kind.UPLOAD})
+_TRANSFERRED = frozenset({State.TRANSFERRED, State.EXTRACTING, State.DONE})
+_COUNTED = frozenset({Kind.LAYER, Kind.DETAIL, Kind.UPLOAD})
 
 
 class Board:
-    """The parts of one operation, in the order in which they came.
+    """The parts of one operation, in the order in which they were announced.
 
     Args:
-        log: How many lines of each step are kept.
+        log_lines: Number of lines kept of the log of each step.
     """
 
-    def __init__(self, log: int) -> None:
-        self._log = log
+    def __init__(self, log_lines: int) -> None:
+        self._log_lines = log_lines
         self._parts: dict[tuple[Kind, str], Part] = {}
         self._counts: Counter[Kind] = Counter()
         self.bytes: int = 0
-        """All bytes that were transferred while somebody looked."""
+        """Number of bytes transferred in all parts since they started."""
 
     def count(self, kind: Kind) -> int:
-        """Return how many parts of a kind there are."""
+        """Return the number of parts of a kind."""
         return self._counts[kind]
 
     def parts(self) -> tuple[Part, ...]:
         """Return all parts."""
         return tuple(self._parts.values())
 
-    def known(self, kind: Kind, id: str) -> Part | None:
-        """Return the part with this id, if there is one."""
+    def find(self, kind: Kind, id: str) -> Part | None:
+        """Return the part with this id, or None."""
         return self._parts.get((kind, id))
 
     def part(self, kind: Kind, id: str, name: str, parent: Part | None = None) -> Part:
-        """Return the part with this id, or a new one, which is to be `put`."""
-        found = self.known(kind, id)
-        if found is not None:
-            return found
+        """Return the part with this id, or a new one that the caller must `put`."""
+        part = self.find(kind, id)
+        if part is not None:
+            return part
         number = self._counts[kind] + 1 if parent is None else parent.number
         return Part(id=id, kind=kind, number=number, name=name, parent=None if parent is None else parent.id)
 
     def put(self, part: Part, now: float) -> Iterator[Event]:
-        """Take what is new of a part; tell if it is now in another state, or doing something else."""
+        """Store a part, new or changed; yield it if its state or its status text is a different one."""
         key = part.kind, part.id
         old = self._parts.get(key)
         if old is None:
             self._counts[part.kind] += 1
-        elif _is_back(old, part):
+        elif _goes_back(old, part):
             part = replace(part, state=old.state, status=old.status, error=old.error)
         if old is None or part.state is not State.RUNNING or old.state is not State.RUNNING:
-            part = _entered(part, now)
-        if part.state is State.RUNNING and part.kind in _BYTES:
+            part = _enter_state(part, now)
+        if part.state is State.RUNNING and part.kind in _COUNTED:
             self.bytes += part.current - (old.current if old is not None else 0)
         self._parts[key] = part
-        if old is None or part.state is not old.state or _words(part) != _words(old):
+        if old is None or part.state is not old.state or _status_text(part) != _status_text(old):
             yield part
 
     def write(self, part: Part, text: str) -> Iterator[Event]:
-        """Add a line to what a step wrote."""
+        """Add a line to the log of a step."""
         part = self._parts[part.kind, part.id]
-        self._parts[part.kind, part.id] = part = replace(part, log=(*part.log, text)[-self._log :])
+        self._parts[part.kind, part.id] = part = replace(part, log=(*part.log, text)[-self._log_lines :])
         yield Line(text, part)
 
     def close(self, now: float, state_of: Callable[[Part], State], error: str) -> Iterator[Event]:
-        """End what is not over: in the state that a function says."""
+        """End all parts that are not over, each in the state that `state_of` returns for it."""
         for part in self.parts():
             if not part.state.over:
                 state = state_of(part)
-                words = error if state is State.FAILED and not part.error else part.error
-                yield from self.put(replace(part, state=state, status="", error=words), now)
+                reason = error if state is State.FAILED and not part.error else part.error
+                yield from self.put(replace(part, state=state, status="", error=reason), now)
 
 
-def _is_back(old: Part, new: Part) -> bool:
-    """Whether a part would go back; only what is sent may go on after it seemed to be over."""
+def _goes_back(old: Part, new: Part) -> bool:
+    """Return True if the state would go back; an upload may go on after it seemed to be complete."""
     return old.state.over or (new.state.rank < old.state.rank and new.kind is not Kind.UPLOAD)
 
 
-def _entered(part: Part, now: float) -> Part:
-    """Return a part that has entered a state: with its times, and all its bytes if they must be there."""
-    begun = part.state not in (State.WAITING, State.STOPPED)
-    started = now if part.started is None and begun else part.started
+def _enter_state(part: Part, now: float) -> Part:
+    """Return a part that has entered its state: with its times, and all its bytes if it implies them."""
+    running = part.state not in (State.WAITING, State.STOPPED)
+    started = now if part.started is None and running else part.started
     over = part.state.over and part.completed is None
     completed = max(now, now if started is None else started) if over else part.completed
-    moved = part.moved.completed() if part.state in _THERE else part.moved
+    moved = part.moved.complete() if part.state in _TRANSFERRED else part.moved
     unpacked = part.unpacked
     if part.state is State.DONE and unpacked is not None:
-        unpacked = unpacked.completed()
+        unpacked = unpacked.complete()
     return replace(part, started=started, completed=completed, moved=moved, unpacked=unpacked)
 
 
-def _words(part: Part) -> str:
+def _status_text(part: Part) -> str:
     return part.status.partition(" in ")[0]

@@ -1,4 +1,4 @@
-"""Layers, as engines report them in pulls, pushes and imports: a table of their words."""
+"""Layers of pulls, pushes and imports: a table of the statuses that engines report."""
 
 from __future__ import annotations
 
@@ -30,57 +30,57 @@ STATUSES: Final[Mapping[str, State]] = {
     "Mounted": State.SKIPPED,
     "Unavailable": State.SKIPPED,
 }
-"""What a status means, without what follows `` in `` or `` from ``."""
-_UNPACKED: Final = frozenset({"Pulling fs layer", "Downloading", "Download complete", "Extracting"})
-_MOST: Final = 2**63 - 1
+"""State of a layer by its status, without the text from `` in `` or `` from `` on."""
+_EXTRACTED: Final = frozenset({"Pulling fs layer", "Downloading", "Download complete", "Extracting"})
+_MAXIMUM: Final = 2**63 - 1
 
 
 def read_layer(board: Board, message: Mapping[str, object], now: float) -> Iterator[Event]:
-    """Read a message with a status: of a layer, or of the whole."""
+    """Take a message with a status, of a layer or of the whole operation."""
     status, name = printable(text_of(message.get("status"))), printable(text_of(message.get("id")))
-    words = status.partition(" in ")[0].partition(" from ")[0]
+    action = status.partition(" in ")[0].partition(" from ")[0]
     amount = _amount(message.get("progressDetail"))
-    known = STATUSES.get(words)
-    if (known is None or not name) and amount is None:
+    known_state = STATUSES.get(action)
+    if (known_state is None or not name) and amount is None:
         line = f"{name}: {status}" if name and status and name != status else status
         yield from (Line(line),) if line else ()
         return
-    state = known or State.RUNNING
-    part = board.part(Kind.LAYER, name or words, name or words)
-    moved, unpacked = _amounts(part, words, state, amount)
+    state = known_state or State.RUNNING
+    part = board.part(Kind.LAYER, name or action, name or action)
+    moved, unpacked = _amounts(part, action, state, amount)
     yield from board.put(replace(part, state=state, status=status, moved=moved, unpacked=unpacked), now)
 
 
 def _amounts(
-    part: Part, words: str, state: State, amount: tuple[int, int] | None
+    part: Part, action: str, state: State, amount: tuple[int, int] | None
 ) -> tuple[Amount, Amount | None]:
-    """Return how much of a part was transferred and extracted, after what a message says of it."""
+    """Return the amounts of a part that are transferred and extracted, after a message about it."""
     unpacked = part.unpacked
-    if unpacked is None and words in _UNPACKED and not part.current:
+    if unpacked is None and action in _EXTRACTED and not part.current:
         unpacked = Amount()
     if amount is None:
         return part.moved, unpacked
     if state is State.EXTRACTING and unpacked is not None:
-        return part.moved.grown(0, amount[1]), unpacked.grown(*amount)
-    return (part.moved.grown(*amount) if state is State.RUNNING else part.moved), unpacked
+        return part.moved.grow(0, amount[1]), unpacked.grow(*amount)
+    return (part.moved.grow(*amount) if state is State.RUNNING else part.moved), unpacked
 
 
 def text_of(value: object) -> str:
-    """Return a text that an engine sent, or an empty one for what is none."""
+    """Return a value of an engine's JSON if it is a str, otherwise an empty str."""
     return value if isinstance(value, str) else ""
 
 
 def _amount(value: object) -> tuple[int, int] | None:
-    """Return the bytes that were transferred and those that there are, 0 if that is not said."""
+    """Return the current and the total bytes, 0 for one that is missing; None if both are."""
     if not isinstance(value, Mapping):
         return None
     detail = cast("Mapping[object, object]", value)
-    if detail.get("units"):  # seconds, of engines that do not know how much there is to extract
+    if detail.get("units"):  # seconds, from engines that do not know the bytes to extract
         return None
     current, total = number_of(detail.get("current")), number_of(detail.get("total"))
     return (current, total) if current or total else None
 
 
 def number_of(value: object) -> int:
-    """Return a number of bytes that an engine sent, or 0 for what is none."""
-    return value if type(value) is int and 0 < value <= _MOST else 0
+    """Return a value of an engine's JSON if it is a positive 64-bit int, otherwise 0."""
+    return value if type(value) is int and 0 < value <= _MAXIMUM else 0

@@ -1,7 +1,7 @@
-"""The progress of one operation: messages in, what is going on out.
+"""The progress of one operation: it takes messages and returns events and snapshots.
 
-It never goes back, is never over 100 percent, says None where nobody can know, and is complete if the
-operation succeeded. No message makes it raise, whatever is in it. The time is an argument.
+Progress never goes back, is never over 100 percent, is None where it is unknown, and is complete if the
+operation succeeded. No message makes it raise, whatever it contains. The time is an argument.
 """
 
 from __future__ import annotations
@@ -14,49 +14,49 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dockerproto.progress.board import Board
-from dockerproto.progress.classic_builder import Output
+from dockerproto.progress.classic_builder import ClassicSteps
 from dockerproto.progress.layers import number_of, read_layer, text_of
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
 from dockerproto.progress.text import printable
-from dockerproto.progress.vertexes import Traces
+from dockerproto.progress.vertexes import TraceSteps
 
 LINES: Final = 20
-"""How many lines are kept: of each step's output, and of what is said of the whole."""
+"""Number of lines kept of the log of each step, and of the messages about the whole operation."""
 _WINDOW: Final = 5.0
-_SAMPLING: Final = 0.1
-_NOT_OVER: Final = 99.0
+_SAMPLE_INTERVAL: Final = 0.1
+_MOST_BEFORE_END: Final = 99.0
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """What is going on in an operation, at one time."""
+    """The progress of an operation at one time."""
 
     parts: tuple[Part, ...]
-    """The layers or steps, in the order in which they came."""
+    """The layers or steps, in the order in which they were announced."""
     lines: tuple[str, ...]
-    """What was said last of the whole: what is pulled, its digest, a warning."""
+    """The last messages about the whole operation: the reference that is pulled, its digest, a warning."""
     state: State
     """WAITING before the first message; then RUNNING; then DONE or FAILED."""
     current: int
-    """Bytes that were transferred."""
+    """Number of bytes transferred."""
     total: int | None
-    """Bytes that there are to transfer; None if they are not known, as of layers that have not begun."""
+    """Number of bytes to transfer; None if unknown, for example if a layer has not started."""
     percent: float | None
-    """How much is done, from 0 to 100; None if that is not known, as in a build; 100 if it is complete."""
+    """Percentage that is done, 0 to 100; None if unknown, as in a build; 100 only if it is complete."""
     rate: float | None
-    """Bytes per second, of the last seconds; None if nothing was transferred in them."""
+    """Bytes per second over the last 5 seconds; None if nothing was transferred."""
     done: int
-    """How many layers or steps are over."""
+    """Number of layers or steps that are over."""
     count: int
-    """How many layers or steps there are, as far as the engine has said."""
+    """Number of layers or steps that the engine has announced."""
     started: float | None
-    """When the first message came, in the seconds of the caller's clock."""
+    """Time of the first message, in seconds of the caller's clock."""
     completed: float | None
-    """When it was over."""
+    """Time of its end."""
     error: str
-    """Why it failed."""
+    """Error message; empty unless it failed."""
 
     def seconds(self, now: float) -> float:
-        """Return how long it took, or has taken up to now."""
+        """Return its duration in seconds, up to now if it is not over."""
         if self.started is None:
             return 0.0
         return max(0.0, (now if self.completed is None else self.completed) - self.started)
@@ -74,15 +74,15 @@ class Tracker:
     75.0
 
     Args:
-        lines: How many lines are kept, of each step's output and of what is said of the whole.
+        lines: Number of lines kept of the log of each step, and of the messages about the whole operation.
     """
 
     def __init__(self, *, lines: int = LINES) -> None:
-        self._board: Final = Board(lines)
-        self._output: Final = Output()
-        self._traces: Final = Traces()
-        self._lines: Final[deque[str]] = deque(maxlen=lines)
-        self._samples: Final[deque[tuple[float, int]]] = deque()
+        self._board = Board(lines)
+        self._classic = ClassicSteps()
+        self._traces = TraceSteps()
+        self._lines = deque[str](maxlen=lines)
+        self._samples = deque[tuple[float, int]]()
         self._state = State.WAITING
         self._started: float | None = None
         self._completed: float | None = None
@@ -90,53 +90,52 @@ class Tracker:
         self._error = ""
 
     def feed(self, message: Mapping[str, object], now: float) -> tuple[Event, ...]:
-        """Take the next message, and return what has changed by it.
+        """Take the next message, and return the events that it causes.
 
         Args:
-            message: What the engine sent; what it means nothing by is ignored.
-            now: The time, in seconds of a clock that does not go back.
+            message: Message of the engine; unknown keys and values are ignored.
+            now: The time, in seconds of a monotonic clock.
         """
         if self._state in (State.DONE, State.FAILED):
             return ()
         self._begin(now)
-        return self._told((*self._sent(now), *self._read(message, now)), now)
+        return self._record((*self._complete_upload(now), *self._events(message, now)), now)
 
     def uploaded(self, sent: int, now: float, total: int | None = None) -> tuple[Event, ...]:
-        """Take how many bytes of a context or an archive were sent, and return what has changed by it.
+        """Take the number of bytes sent of a build context or an archive, and return the events.
 
         Args:
-            sent: Bytes, from the beginning.
+            sent: Number of bytes sent since the beginning.
             now: The time, in seconds of the same clock.
-            total: Bytes that there are to send, if that is known.
+            total: Number of bytes to send, if known.
         """
         if self._state in (State.DONE, State.FAILED):
             return ()
         self._begin(now)
         part = self._upload()
-        moved = part.moved.grown(number_of(sent), number_of(total))
-        return self._told(
-            self._board.put(replace(part, state=State.RUNNING, status="sending", moved=moved), now), now
-        )
+        moved = part.moved.grow(number_of(sent), number_of(total))
+        sending = replace(part, state=State.RUNNING, status="sending", moved=moved)
+        return self._record(self._board.put(sending, now), now)
 
     def finish(self, now: float, error: str | None = None) -> tuple[Event, ...]:
-        """End it, and return what has changed by it; again does nothing.
+        """End the operation, and return the events; idempotent.
 
         Args:
             now: The time, in seconds of the same clock.
-            error: Why it failed; None if it succeeded.
+            error: Error message; None if it succeeded.
         """
         if self._state in (State.DONE, State.FAILED):
             return ()
         self._begin(now)
-        left = (*self._output.finish(self._board, now), *self._traces.finish(self._board))
+        left = (*self._classic.finish(self._board), *self._traces.finish(self._board))
         self._error = "" if error is None else printable(error.partition("\n")[0])
-        events = self._told((*left, *self._close(now, error is not None)), now)
+        events = self._record((*left, *self._close(now, error is not None)), now)
         self._state = State.DONE if error is None else State.FAILED
         self._completed = now if self._started is None else max(now, self._started)
         return events
 
     def snapshot(self, now: float) -> Snapshot:
-        """Return what is going on."""
+        """Return the progress at this time."""
         parts = self._board.parts()
         whole = [part for part in parts if part.kind is not Kind.DETAIL]
         counted = [part for part in whole if part.kind is not Kind.UPLOAD] or whole
@@ -148,10 +147,10 @@ class Tracker:
             state=self._state,
             current=sum(part.current for part in moved),
             total=_total(moved),
-            percent=self._shown(None if steps else _share(whole)),
+            percent=self._percent_of(None if steps else _share(whole)),
             rate=self._rate(now),
             done=sum(part.state.over for part in counted),
-            count=max(len(counted), self._output.steps or 0),
+            count=max(len(counted), self._classic.total or 0),
             started=self._started,
             completed=self._completed,
             error=self._error,
@@ -162,15 +161,15 @@ class Tracker:
             self._started = now
             self._state = State.RUNNING
 
-    def _read(self, message: Mapping[str, object], now: float) -> Iterable[Event]:
+    def _events(self, message: Mapping[str, object], now: float) -> Iterable[Event]:
         if text := text_of(message.get("stream")):
-            yield from self._output.feed(self._board, text, now)
+            yield from self._classic.feed(self._board, text, now)
         if "status" in message:
             yield from read_layer(self._board, message, now)
         yield from self._traces.feed(self._board, message, now)
 
-    def _sent(self, now: float) -> Iterable[Event]:
-        """Take what was sent as complete: all engines but the newest answer when they have read it."""
+    def _complete_upload(self, now: float) -> Iterable[Event]:
+        """Complete the upload at the first message; only the newest engines send one before its end."""
         if not self._board.count(Kind.UPLOAD):
             return ()
         part = self._upload()
@@ -183,34 +182,34 @@ class Tracker:
     def _upload(self) -> Part:
         return self._board.part(Kind.UPLOAD, "upload", "upload")
 
-    def _told(self, events: Iterable[Event], now: float) -> tuple[Event, ...]:
-        """Return events, and keep what they say of the whole."""
-        told = tuple(events)
-        self._lines.extend(event.text for event in told if isinstance(event, Line) and event.part is None)
-        if not self._samples or now - self._samples[-1][0] >= _SAMPLING:
+    def _record(self, events: Iterable[Event], now: float) -> tuple[Event, ...]:
+        """Return the events, after a sample of the rate and a record of the lines about the whole."""
+        recorded = tuple(events)
+        self._lines.extend(event.text for event in recorded if isinstance(event, Line) and event.part is None)
+        if not self._samples or now - self._samples[-1][0] >= _SAMPLE_INTERVAL:
             self._samples.append((now, self._board.bytes))
         while len(self._samples) > 1 and self._samples[1][0] <= now - _WINDOW:
             self._samples.popleft()
-        return told
+        return recorded
 
     def _close(self, now: float, failed: bool) -> Iterable[Event]:
-        step = self._output.step
+        step = self._classic.current
 
         def state_of(part: Part) -> State:
             if not failed or (part.kind is Kind.UPLOAD and part.state is State.TRANSFERRED):
                 return State.DONE
-            blamed = step is not None and (part.kind, part.id) == (step.kind, step.id)
-            return State.FAILED if blamed else State.STOPPED
+            is_current = step is not None and (part.kind, part.id) == (step.kind, step.id)
+            return State.FAILED if is_current else State.STOPPED
 
         return self._board.close(now, state_of, self._error)
 
-    def _shown(self, share: float | None) -> float | None:
-        """Return a percentage that is not less than the last one, and 100 at the end only."""
+    def _percent_of(self, share: float | None) -> float | None:
+        """Return a percentage that is not below the last one, and is 100 only at the end."""
         if self._state is State.DONE:
             return 100.0
         if share is None:
             return None
-        self._percent = max(self._percent, min(100 * share, _NOT_OVER))
+        self._percent = max(self._percent, min(100 * share, _MOST_BEFORE_END))
         return self._percent
 
     def _rate(self, now: float) -> float | None:
@@ -222,7 +221,7 @@ class Tracker:
 
 
 def _total(parts: Sequence[Part]) -> int | None:
-    """Return how many bytes there are; None as long as one is under way that does not say."""
+    """Return the number of bytes to transfer; None while that of a running part is unknown."""
     if not parts or any(part.total is None and not part.state.over for part in parts):
         return None
     return sum(
@@ -231,7 +230,7 @@ def _total(parts: Sequence[Part]) -> int | None:
 
 
 def _share(parts: Sequence[Part]) -> float | None:
-    """Return how much of all bytes was transferred and extracted, from 0 to 1; None if that is not known."""
+    """Return the fraction of all bytes that is transferred and extracted, 0 to 1; None if unknown."""
     if _total(parts) is None:
         return None
     weights = [(part.total or 0) * (1 if part.unpacked is None else 2) for part in parts]

@@ -1,7 +1,7 @@
-"""What an operation is made of, as data: layers, steps, and how far each of them is.
+"""The parts of an operation as data: layers and steps, with their state and amounts.
 
-An amount grows only, and a state goes forward only: what was shown once is never taken back. All text
-has been through `printable`, so that it can be shown as it is.
+An amount only grows and a state only goes forward, so a display never goes back. All text has been
+through `printable`, so it can be displayed as it is.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from msgspec import Struct
 
 
 class State(Enum):
-    """How far a part is."""
+    """The state of a part."""
 
     WAITING = "waiting"
-    """It was announced."""
+    """Announced."""
     RUNNING = "running"
-    """It is downloaded, pushed, sent, executed."""
+    """Being downloaded, pushed, sent or executed."""
     TRANSFERRED = "transferred"
-    """All its bytes are there; it may still have to be extracted."""
+    """All its bytes are transferred; it may still have to be extracted."""
     EXTRACTING = "extracting"
-    """It is unpacked."""
+    """Being extracted."""
     DONE = "done"
-    """It is complete."""
+    """Complete."""
     SKIPPED = "skipped"
-    """There was nothing to do: it was there already, or in the cache."""
+    """Nothing to do: it existed already, or was in the cache."""
     FAILED = "failed"
-    """It is what failed."""
+    """Failed."""
     STOPPED = "stopped"
-    """It was not over when something else failed."""
+    """Stopped because another part failed."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing will become of it any more."""
+        """True if the state is final."""
         return self.rank == _OVER
 
     @property
     def rank(self) -> int:
-        """Its place in the order in which states follow each other."""
+        """Number of the state in the order of states; all final states have the last number."""
         return _RANKS.get(self, _OVER)
 
 
@@ -54,95 +54,95 @@ _RANKS: Final[Mapping[State, int]] = {
 
 
 class Kind(Enum):
-    """What a part is."""
+    """The kind of a part."""
 
     LAYER = "layer"
-    """Bytes that come or go: a layer, the archive of an import."""
+    """A transfer of bytes: a layer, the archive of an import."""
     STEP = "step"
     """An instruction of a build."""
     DETAIL = "detail"
-    """Something inside a step of BuildKit: a layer of its base image, a context that is received."""
+    """A task inside a step of BuildKit: a layer of its base image, a build context that is received."""
     UPLOAD = "upload"
-    """What the client sends: a context, an archive."""
+    """An upload of the client: a build context, an archive."""
 
 
 class Amount(Struct, frozen=True):
-    """How many bytes of how many.
+    """A number of bytes and their total.
 
-    >>> Amount().grown(30, 100).grown(10, 0)  # a download that begins again
+    >>> Amount().grow(30, 100).grow(10, 0)  # a download that begins again
     Amount(current=30, total=100, share=0.3)
     """
 
     current: int = 0
-    """Bytes; the most that there were."""
+    """Bytes transferred; the highest number reported."""
     total: int | None = None
-    """Bytes, at least `current`; None if they are not known."""
+    """Bytes to transfer, at least `current`; None if unknown."""
     share: float | None = None
-    """From 0 to 1, the most that it was; None if the total is not known."""
+    """Fraction that is done, 0 to 1, the highest so far; None if the total is unknown."""
 
-    def grown(self, current: int, total: int) -> Amount:
-        """Return the amount after a report; a total of 0 means that it was not said."""
-        most = max(self.current, current)
-        whole = max(self.total or 0, total)
-        if not whole:
-            return Amount(most)
-        whole = max(whole, most)
-        return Amount(most, whole, max(self.share or 0.0, most / whole))
+    def grow(self, current: int, total: int) -> Amount:
+        """Return the amount after a report; a total of 0 means that it was not reported."""
+        current = max(self.current, current)
+        total = max(self.total or 0, total)
+        if not total:
+            return Amount(current)
+        total = max(total, current)
+        return Amount(current, total, max(self.share or 0.0, current / total))
 
-    def completed(self) -> Amount:
-        """Return the amount when all is there."""
+    def complete(self) -> Amount:
+        """Return the amount with all bytes transferred."""
         return self if self.total is None else Amount(self.total, self.total, 1.0)
 
 
 NOTHING: Final = Amount()
-"""No bytes, of who knows how many."""
+"""No bytes, of an unknown total."""
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """A layer or a step, and how far it is."""
+    """A layer or a step, with its progress."""
 
     id: str
-    """What the engine calls it."""
+    """The engine's id of it."""
     kind: Kind
-    """What it is."""
+    """Its kind."""
     number: int
-    """Its place among those of its kind, the first is 1; a detail has that of its step."""
+    """Its number among the parts of its kind, from 1; a detail has the number of its step."""
     name: str
-    """What it is called where it is shown."""
+    """Name to display."""
     state: State = State.WAITING
-    """How far it is."""
+    """Its state."""
     status: str = ""
-    """The engine's own words for that."""
+    """The engine's description of the state."""
     moved: Amount = NOTHING
-    """The bytes that were transferred."""
+    """Bytes that were transferred."""
     unpacked: Amount | None = None
-    """The bytes that were extracted; None of what is not."""
+    """Bytes that were extracted; None for a part that is not extracted."""
     started: float | None = None
-    """When it was begun, in the seconds of the caller's clock; None if it is not yet."""
+    """Time of its start, in seconds of the caller's clock; None if it has not started."""
     completed: float | None = None
-    """When it was over."""
+    """Time of its end; None if it is not over."""
     log: tuple[str, ...] = ()
-    """The last lines that it wrote."""
+    """The last lines of its log."""
     parent: str | None = None
-    """The step of a detail, by its id."""
+    """The id of the step that a detail belongs to."""
     error: str = ""
-    """Why it failed, if the engine says so of this part."""
+    """Error message, if the engine reported one for this part."""
 
     @property
     def current(self) -> int:
-        """How many bytes were transferred."""
+        """Number of bytes transferred."""
         return self.moved.current
 
     @property
     def total(self) -> int | None:
-        """How many bytes there are to transfer; None if they are not known."""
+        """Number of bytes to transfer; None if unknown."""
         return self.moved.total
 
     @property
     def share(self) -> float | None:
-        """How much of it is done, from 0 to 1; None if that is not known.
+        """Fraction that is done, 0 to 1; None if unknown.
 
-        Bytes that are to be extracted count twice: when they are there, and when they are extracted.
+        Bytes to extract count twice: when they are transferred, and when they are extracted.
         """
         if self.state in (State.DONE, State.SKIPPED):
             return 1.0
@@ -152,24 +152,24 @@ class Part(Struct, frozen=True, kw_only=True):
 
     @property
     def percent(self) -> float | None:
-        """How much of it is done, from 0 to 100; None if that is not known."""
+        """Percentage that is done, 0 to 100; None if unknown."""
         return None if self.share is None else 100 * self.share
 
     def seconds(self, now: float) -> float | None:
-        """Return how long it took, or has taken up to now."""
+        """Return its duration in seconds, up to now if it is not over; None if it has not started."""
         if self.started is None:
             return None
         return max(0.0, (now if self.completed is None else self.completed) - self.started)
 
 
 class Line(Struct, frozen=True):
-    """A line of text: output of a step, or what the engine says of the whole."""
+    """A line of text: output of a step, or a message about the whole operation."""
 
     text: str
     """The line, without its end."""
     part: Part | None = None
-    """The step that wrote it."""
+    """The step that printed it; None for a message about the whole operation."""
 
 
 Event: TypeAlias = Part | Line
-"""What has changed: a part that is new or has another state, or a line."""
+"""A change: a part that is new or has another state, or a new line."""

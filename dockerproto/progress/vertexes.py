@@ -1,13 +1,12 @@
-"""The trace of a BuildKit build: its vertexes are steps, and their statuses the details of steps.
+"""The steps of a BuildKit build: the vertexes of its trace are steps, and their statuses details of steps.
 
-How long a step took is the engine's word if a trace tells of its beginning and its end at once.
+If one trace reports both the start and the end of a step, its duration is the one measured by the engine.
 """
 
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -24,60 +23,53 @@ from dockerproto.messages.trace import (
 from dockerproto.progress.board import Board
 from dockerproto.progress.layers import number_of
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
-from dockerproto.progress.text import LONGEST, printable
+from dockerproto.progress.text import LineBuffer, printable
 
 _decoder = getincrementaldecoder("utf-8")
 
 
-class Traces:
-    """The traces of a build, read as they come; pieces of output are put together to lines."""
+class TraceSteps:
+    """The steps of one build, taken from its traces; chunks of output are joined into lines."""
 
     def __init__(self) -> None:
-        self._texts: Final[dict[tuple[str, int], _Text]] = {}
+        self._logs: dict[tuple[str, int], _VertexOutput] = {}
 
     def feed(self, board: Board, message: Mapping[str, object], now: float) -> Iterator[Event]:
-        """Read a message, if it is a trace."""
+        """Take a message; one without a trace changes nothing."""
         trace = _trace_of(message)
         for vertex in trace.vertexes:
             yield from board.put(_step(board, vertex, now), now)
         for status in trace.statuses:
             yield from _detail(board, status, now)
         for log in trace.logs:
-            yield from self._log(board, log)
+            yield from self._write_log(board, log)
         for warning in trace.warnings:
             yield from _warning(board, warning)
 
     def finish(self, board: Board) -> Iterator[Event]:
-        """Read what was left without a line end."""
-        for (vertex, _), text in self._texts.items():
-            for line in text.rest():
+        """Write the lines that have no end yet."""
+        for (vertex, _), output in self._logs.items():
+            for line in output.lines.flush():
                 yield from board.write(board.part(Kind.STEP, vertex, ""), line)
 
-    def _log(self, board: Board, log: VertexLog) -> Iterator[Event]:
-        part = board.known(Kind.STEP, log.vertex)
+    def _write_log(self, board: Board, log: VertexLog) -> Iterator[Event]:
+        part = board.find(Kind.STEP, log.vertex)
         if part is None:
             return
-        text = self._texts.setdefault((log.vertex, log.stream), _Text())
-        for line in text.feed(log.msg):
+        output = self._logs.setdefault((log.vertex, log.stream), _VertexOutput())
+        for line in output.feed(log.msg):
             yield from board.write(part, line)
 
 
-class _Text:
-    """What one step writes to one of its outputs."""
+class _VertexOutput:
+    """Standard output or standard error of one step."""
 
     def __init__(self) -> None:
         self._decoder = _decoder("replace")
-        self._begun = ""
+        self.lines = LineBuffer()
 
-    def feed(self, data: bytes) -> Iterator[str]:
-        *lines, self._begun = (self._begun + self._decoder.decode(data)).split("\n")
-        if len(self._begun) > 4 * LONGEST:  # no end in sight
-            lines.append(self._begun)
-            self._begun = ""
-        return filter(None, map(printable, lines))
-
-    def rest(self) -> Iterator[str]:
-        return filter(None, map(printable, (self._begun,)))
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        return self.lines.feed(self._decoder.decode(chunk))
 
 
 def _trace_of(message: Mapping[str, object]) -> StatusResponse:
@@ -93,20 +85,20 @@ def _trace_of(message: Mapping[str, object]) -> StatusResponse:
 
 
 def _step(board: Board, vertex: Vertex, now: float) -> Part:
-    """Return the step that a vertex is, in the state that the engine says."""
+    """Return the step of a vertex, in the state that the engine reports."""
     part = replace(
         board.part(Kind.STEP, vertex.digest, printable(vertex.name)),
         state=_state(vertex),
         error=printable(vertex.error.partition("\n")[0]),
     )
     if part.started is None and vertex.started is not None and vertex.completed is not None:
-        lasted = vertex.completed.time - vertex.started.time
-        part = replace(part, started=now - max(0.0, lasted))
+        duration = vertex.completed.time - vertex.started.time
+        part = replace(part, started=now - max(0.0, duration))
     return part
 
 
 def _state(vertex: Vertex) -> State:
-    if vertex.error:  # when a step fails, those beside it are cancelled
+    if vertex.error:  # when a step fails, the engine cancels those that run beside it
         return State.STOPPED if "context canceled" in vertex.error else State.FAILED
     if vertex.completed is not None:
         return State.SKIPPED if vertex.cached else State.DONE
@@ -114,15 +106,15 @@ def _state(vertex: Vertex) -> State:
 
 
 def _detail(board: Board, status: VertexStatus, now: float) -> Iterator[Event]:
-    step = board.known(Kind.STEP, status.vertex)
+    step = board.find(Kind.STEP, status.vertex)
     if step is None:
         return
     part = board.part(Kind.DETAIL, f"{status.vertex} {status.id}", printable(status.name or status.id), step)
     state = State.RUNNING if status.completed is None else State.DONE
-    moved = part.moved.grown(number_of(status.current), number_of(status.total))
+    moved = part.moved.grow(number_of(status.current), number_of(status.total))
     yield from board.put(replace(part, state=state, moved=moved), now)
 
 
 def _warning(board: Board, warning: VertexWarning) -> Iterator[Event]:
     text = printable(warning.short.decode(errors="replace").partition("\n")[0])
-    yield Line(f"warning: {text}", board.known(Kind.STEP, warning.vertex))
+    yield Line(f"warning: {text}", board.find(Kind.STEP, warning.vertex))

@@ -15,7 +15,7 @@ from dockerproto.images.local import delete, exists, get, history, inspect, prun
 from dockerproto.images.local import list as list_images
 from dockerproto.images.pull_push import pull, push
 from dockerproto.images.registry import distribution, search
-from dockerproto.messages.decoding import Archive, Messages
+from dockerproto.messages.decoding import ArchiveBody, Messages
 from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported
 from dockerproto.operations.system import version
 from dockerproto.request.build import EitherBuild
@@ -413,6 +413,6 @@ def test_kinds_of_operations(operation: Operation, kind: type, statuses: set[int
 def test_the_limit_of_messages_is_that_of_the_client() -> None:
     decoder = pull("a", stream=True).decoders[200](10)
     assert isinstance(decoder, Messages)
-    too_long = Failure(ProtocolViolated, 0, "a message of more than 10 bytes")
+    too_long = Failure(ProtocolViolated, 0, "a message is longer than the limit of 10 bytes")
     assert feed(decoder, [b'{"id":"abcdef"}\n']) == Outcome([], too_long)
-    assert isinstance(export_image("a").decoders[200](10), Archive)
+    assert isinstance(export_image("a").decoders[200](10), ArchiveBody)

@@ -43,11 +43,11 @@ def streamed(message: str, cls: type[DockerError] = DockerStreamError, **detail:
 
 
 def no_object(shown: str) -> Failure:
-    return violated(f"a message that is no JSON object: {shown}")
+    return violated(f"a message must be a JSON object, not {shown}")
 
 
 def no_json(shown: str) -> Failure:
-    return violated(f"a message that is no JSON: {shown!r}")
+    return violated(f"invalid JSON in a message: {shown!r}")
 
 
 BODIES = [
@@ -186,14 +186,14 @@ def test_the_longest_message(size: int, fits: bool, end: bytes) -> None:
     assert len(message) == size
     following: list[dict[str, Any]] = [{}] if end.endswith(b"{}\n") else []
     expected = Outcome([{}, {"id": "x" * (size - 9)}, *following])
-    refused = Outcome([{}], violated("a message of more than 40 bytes"))
+    refused = Outcome([{}], violated("a message is longer than the limit of 40 bytes"))
     assert_outcome(lambda: Messages(LIMIT), b"{}\n" + message + end, expected if fits else refused)
 
 
 def test_a_line_end_counts_with_its_carriage_return_only() -> None:
     message = b'{"id":"%s"}' % (b"x" * (LIMIT - 10))
     assert_outcome(lambda: Messages(LIMIT), message + b"\r\n", Outcome([{"id": "x" * (LIMIT - 10)}]))
-    refused = Outcome([], violated("a message of more than 40 bytes"))
+    refused = Outcome([], violated("a message is longer than the limit of 40 bytes"))
     assert_outcome(lambda: Messages(LIMIT), message + b" \r\n", refused)
 
 
@@ -207,7 +207,7 @@ def test_the_longest_message_cut_anywhere(data: st.DataObject, size: int, before
 def test_a_message_without_end_is_refused_before_it_ends() -> None:
     messages = Messages(LIMIT)
     assert list(messages.feed(b"x" * LIMIT)) == []
-    with pytest.raises(ProtocolViolated, match=r"^a message of more than 40 bytes$"):
+    with pytest.raises(ProtocolViolated, match=r"^a message is longer than the limit of 40 bytes$"):
         list(messages.feed(b"x"))
 
 
@@ -216,7 +216,7 @@ def test_the_default_limit() -> None:
     message = b'{"id":"%s"}' % (b"x" * (MESSAGE_LIMIT - 9))
     assert len(feed(Messages(), cut_at(message, range(0, MESSAGE_LIMIT, 2**20))).items) == 1
     assert feed(Messages(), [b" ", message]).failure == violated(
-        f"a message of more than {MESSAGE_LIMIT} bytes"
+        f"a message is longer than the limit of {MESSAGE_LIMIT} bytes"
     )
 
 
@@ -236,9 +236,9 @@ def test_every_byte_is_searched_once_and_joined_once(monkeypatch: pytest.MonkeyP
     messages = Messages()
     for piece in bytewise(body[:-1]):
         assert list(messages.feed(Counted(piece))) == []
-    assert messages._pieces == bytewise(body[:-1])  # pyright: ignore[reportPrivateUsage]  # the point
+    assert messages._pending == bytewise(body[:-1])  # pyright: ignore[reportPrivateUsage]  # the point
     assert list(messages.feed(Counted(b"\n"))) == [{"stream": "x" * 5000}]
-    assert messages._pieces == [b""]  # pyright: ignore[reportPrivateUsage]  # the point
+    assert messages._pending == [b""]  # pyright: ignore[reportPrivateUsage]  # the point
     assert Counted.searched == len(body)
 
 
@@ -307,7 +307,7 @@ def test_documents_that_are_none(body: bytes) -> None:
     assert outcome.items == []
     assert outcome.failure is not None
     assert outcome.failure.type is ProtocolViolated
-    assert outcome.failure.message.startswith("the answer is no JSON: ")
+    assert outcome.failure.message.startswith("invalid JSON in the response: ")
     assert feed(Document(), bytewise(body)) == outcome
 
 

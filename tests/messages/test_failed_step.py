@@ -1,4 +1,4 @@
-"""Which step of a build failed: one form for what three builders tell, of recorded and of made up builds."""
+"""The failed step of a build in one form for all builders, from recorded and from invented builds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockerproto import BadRequest, DockerStreamError, FailedStep, NotFound, Ste
 from dockerproto.errors import DockerError
 from dockerproto.messages.classification import stream_error
 from dockerproto.messages.decoding import BuildMessages
-from dockerproto.messages.failed_step import LINE_LENGTH, LOG_LINES, Steps, Tail
+from dockerproto.messages.failed_step import LINE_LENGTH, LOG_LINES, LogTail
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Collector
 from dockerproto.messages.results import BuildReducer
@@ -52,11 +52,11 @@ RECORDED = [
 
 def fail(body: bytes, *, bytewise_fed: bool = False) -> DockerStreamError:
     """Return the error of a build, as a stream raises it."""
-    (make,) = Collector(BuildReducer()).watched({200: BuildMessages}).values()
-    decoder = make(1 << 20)
+    (make_decoder,) = Collector(BuildReducer()).wrap({200: BuildMessages}).values()
+    decoder = make_decoder(1 << 20)
     with pytest.raises(DockerStreamError) as raised:
-        for piece in (*(bytewise(body) if bytewise_fed else [body]), b""):
-            list(decoder.feed(piece))
+        for chunk in (*(bytewise(body) if bytewise_fed else [body]), b""):
+            list(decoder.feed(chunk))
     return raised.value
 
 
@@ -85,13 +85,18 @@ def test_a_step_that_failed_goes_through_pickle() -> None:
 
 
 def failed(text: str, *messages: Message, **detail: Any) -> FailedStep | None:
-    steps = Steps()
+    reducer = BuildReducer()
     for message in messages:
-        steps.add(message)
-    return steps.failed(stream_error(text, {"message": text, **detail}))
+        reducer.add(message)
+    return explained(reducer, stream_error(text, {"message": text, **detail}))
 
 
-def said(*texts: str) -> list[Message]:
+def explained(reducer: BuildReducer, error: DockerStreamError) -> FailedStep | None:
+    reducer.explain(error)
+    return error.step
+
+
+def logged(*texts: str) -> list[Message]:
     return [{"stream": text} for text in texts]
 
 
@@ -99,9 +104,9 @@ CLASSIC = "The command '/bin/sh -c x' returned a non-zero code: 4"
 
 
 def test_a_step_that_prints_the_lines_of_a_builder_is_not_taken_for_the_next() -> None:
-    lines = said("Step 2/5 : RUN x", "\n", " ---> Running in 0123456789ab\n")
-    printed = said("Step 5/5 : RUN y", "STEP 9/9: RUN z\n", "Step 3/5 : RUN y\n", " ---> 0123456789ab\n")
-    assert failed(CLASSIC, *said("Step 1/5 : FROM a", "\n"), *lines, *printed, code=4) == FailedStep(
+    lines = logged("Step 2/5 : RUN x", "\n", " ---> Running in 0123456789ab\n")
+    printed = logged("Step 5/5 : RUN y", "STEP 9/9: RUN z\n", "Step 3/5 : RUN y\n", " ---> 0123456789ab\n")
+    assert failed(CLASSIC, *logged("Step 1/5 : FROM a", "\n"), *lines, *printed, code=4) == FailedStep(
         "[2/5] RUN x",
         "/bin/sh -c x",
         4,
@@ -110,20 +115,20 @@ def test_a_step_that_prints_the_lines_of_a_builder_is_not_taken_for_the_next() -
 
 
 def test_the_red_of_the_classic_builder_is_left_out_and_that_of_a_command_is_not() -> None:
-    lines = said("Step 1/1 : RUN x", "\x1b[91merr\n\x1b[0m", "\x1b[31mmine\x1b[0m\r\n")
+    lines = logged("Step 1/1 : RUN x", "\x1b[91merr\n\x1b[0m", "\x1b[31mmine\x1b[0m\r\n")
     step = failed(CLASSIC, *lines)
     assert step is not None
     assert step.log == ("err", "\x1b[31mmine\x1b[0m")
 
 
 def test_the_steps_of_each_stage_of_a_podman_are_numbered_anew() -> None:
-    lines = said("[1/2] STEP 1/2: FROM a AS b\n", "[1/2] STEP 2/2: RUN x\n", "[2/2] STEP 1/2: FROM c\n")
+    lines = logged("[1/2] STEP 1/2: FROM a AS b\n", "[1/2] STEP 2/2: RUN x\n", "[2/2] STEP 1/2: FROM c\n")
     step = failed('building at STEP "RUN y": while running runtime: exit status 7\n', *lines)
     assert step == FailedStep("[1/2] FROM c", "y", 7)
 
 
 def test_a_failure_after_the_last_step_is_of_no_step() -> None:
-    assert failed("no space", *said("Step 1/1 : FROM a", "Successfully built 0123456789ab\n")) is None
+    assert failed("no space", *logged("Step 1/1 : FROM a", "Successfully built 0123456789ab\n")) is None
 
 
 def test_a_build_that_began_with_no_step_failed_at_none() -> None:
@@ -134,7 +139,7 @@ def vertex(digest: str, name: str, error: str = "", *, completed: bool = False) 
     return Vertex(digest=digest, name=name, error=error, completed=Timestamp(1) if completed else None)
 
 
-def traced(*vertexes: Vertex, logs: tuple[VertexLog, ...] = ()) -> Message:
+def trace(*vertexes: Vertex, logs: tuple[VertexLog, ...] = ()) -> Message:
     return {"trace": StatusResponse(vertexes=vertexes, logs=logs)}
 
 
@@ -152,19 +157,19 @@ QUOTED = 'process "/bin/sh -c echo \\"ä\\\\n\\" \\u00e9" did not complete succe
     ],
 )
 def test_the_command_is_told_as_it_was_run(text: str, command: str) -> None:
-    step = failed(text, traced(vertex("a", "[1/1] RUN x", text)), code=2)
+    step = failed(text, trace(vertex("a", "[1/1] RUN x", text)), code=2)
     assert step == FailedStep("[1/1] RUN x", command, 2)
 
 
 def test_steps_that_were_cancelled_beside_the_one_that_failed_are_not_it() -> None:
     step = failed(
         "executor failed running [x]: exit code: 2",
-        traced(vertex("b", "[b 1/1] RUN y", "context canceled", completed=True)),
-        traced(vertex("a", "[a 1/1] RUN x", "executor failed running [x]: exit code: 2", completed=True)),
+        trace(vertex("b", "[b 1/1] RUN y", "context canceled", completed=True)),
+        trace(vertex("a", "[a 1/1] RUN x", "executor failed running [x]: exit code: 2", completed=True)),
     )
     assert step is not None
     assert step.name == "[a 1/1] RUN x"
-    step = failed("context canceled!", traced(vertex("b", "[b 1/1] RUN y", "exit code: 137")))
+    step = failed("context canceled!", trace(vertex("b", "[b 1/1] RUN y", "exit code: 137")))
     assert step is not None
     assert step.name == "[b 1/1] RUN y"
 
@@ -176,36 +181,36 @@ def test_the_log_is_that_of_the_step_that_failed() -> None:
         VertexLog("a", stream=2, msg=b"err\xff\n"),
         VertexLog("a", stream=1, msg=b"o\r\nthree"),
     )
-    step = failed("x", traced(logs=logs), traced(vertex("a", "[1/1] RUN x", "x", completed=True)))
+    step = failed("x", trace(logs=logs), trace(vertex("a", "[1/1] RUN x", "x", completed=True)))
     assert step is not None
     assert step.log == ("one", "err\ufffd", "two", "three")
 
 
 def test_logs_of_steps_that_are_over_are_not_kept() -> None:
     log = VertexLog("a", stream=1, msg=b"one\n")
-    again = traced(vertex("a", "[1/1] RUN x", "x"))
-    step = failed("x", traced(logs=(log,)), traced(vertex("a", "[1/1] RUN x", completed=True)), again)
+    again = trace(vertex("a", "[1/1] RUN x", "x"))
+    step = failed("x", trace(logs=(log,)), trace(vertex("a", "[1/1] RUN x", completed=True)), again)
     assert step is not None
     assert step.log == ()
 
 
 def test_what_is_kept_of_a_build_is_bounded() -> None:
-    tail = Tail()
+    tail = LogTail()
     for number in range(LOG_LINES + 5):
         tail.add(1, b"%d" % number + b"x" * LINE_LENGTH * 2 + b"\n")
     assert len(tail.texts()) == LOG_LINES
     assert tail.texts()[0].startswith("5x")
     assert {len(line) for line in tail.texts()} == {LINE_LENGTH}
-    steps = Steps()
+    reducer = BuildReducer()
     for number in range(1005):
         digest = str(number)
         logs = (VertexLog(digest, stream=1, msg=b"a\n"),)
-        steps.add(traced(vertex(digest, digest, f"error {number}"), logs=logs))
-    first = steps.failed(stream_error("error 0", {}))
-    last = steps.failed(stream_error("error 999", {}))
+        reducer.add(trace(vertex(digest, digest, f"error {number}"), logs=logs))
+    first = explained(reducer, stream_error("error 0", {}))
+    last = explained(reducer, stream_error("error 999", {}))
     assert first is not None
     assert last is not None
     assert (first.log, last.log) == ((), ("a",))
-    over = steps.failed(stream_error("error 1004", {}))
+    over = explained(reducer, stream_error("error 1004", {}))
     assert over is not None
     assert over.name != "1004"

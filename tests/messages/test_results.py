@@ -1,4 +1,4 @@
-"""What came of an operation: of recorded messages of three engines, and of made up ones."""
+"""The results of operations, from recorded messages of three engines and from invented ones."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_build_without_an_image_has_none() -> None:
 
 
 def test_a_trace_that_is_none_is_refused() -> None:
-    with pytest.raises(ProtocolViolated, match="no base64"):
+    with pytest.raises(ProtocolViolated, match="must be base64"):
         build_result([{"id": "moby.buildkit.trace", "aux": "?"}])
 
 
@@ -224,11 +224,11 @@ def test_messages_of_any_kind_are_coped_with() -> None:
 
 
 def test_a_result_is_there_at_the_end_only() -> None:
-    folding = Collector(BuildReducer())
-    (make,) = folding.watched({200: BuildMessages}).values()
-    decoder = make(1000)
+    collector = Collector(BuildReducer())
+    (make_decoder,) = collector.wrap({200: BuildMessages}).values()
+    decoder = make_decoder(1000)
     assert list(decoder.feed(b'{"aux": {"ID": "sha256:a"}}\n')) == [{"aux": {"ID": "sha256:a"}}]
     with pytest.raises(NotFinished, match="not read to its end"):
-        folding.result()
+        collector.result()
     assert list(decoder.feed(b"")) == []
-    assert folding.result() == BuildResult("sha256:a")
+    assert collector.result() == BuildResult("sha256:a")

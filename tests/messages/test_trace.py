@@ -137,11 +137,11 @@ def test_a_time_has_nanoseconds() -> None:
 @pytest.mark.parametrize(
     ("aux", "message"),
     [
-        ({"ID": "x"}, "a trace that is no text: "),
-        (None, "a trace that is no text: None"),
-        ("a", "a trace that is no base64: 'a'"),
-        ("a===", "a trace that is no base64: "),
-        ("é", "a trace that is no base64: 'é'"),
+        ({"ID": "x"}, "a trace must be a str, not "),
+        (None, "a trace must be a str, not None"),
+        ("a", "a trace must be base64, not 'a'"),
+        ("a===", "a trace must be base64, not "),
+        ("é", "a trace must be base64, not 'é'"),
         ("CgE=", "a protobuf message is truncated"),
     ],
 )
