@@ -199,9 +199,9 @@ def test_a_terminal_without_unicode(scripted: ScriptedEngine) -> None:
 
 def test_escape_sequences_do_not_reach_the_terminal(scripted: ScriptedEngine) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\x1b[?1049h\x9b31mred\x1b[0m\r\x08over\x00\n"
-    messages = [{"stream": "Step 1/1 : RUN \x1b[5mx\n"}, {"stream": evil}]
+    messages = [{"stream": "Step 1/1 : RUN \x1b[5mx"}, {"stream": "\n"}, {"stream": evil}]
     halt = Halt()
-    scripted.script("POST", "/build", reply(messages, (2, halt)))
+    scripted.script("POST", "/build", reply(messages, (3, halt)))
     with terminal(scripted, *BUILD, stdin=DOCKERFILE) as screen:
         screen.wait_for("│ over")
         assert screen.shown[0].split()[1:4] == ["[1/1]", "RUN", "x"]
