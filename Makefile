@@ -1,5 +1,5 @@
-# What a newcomer types. Everything is installed into .venv, but for the Debian packages that tests/testbed/install.sh
-# names and installs. Another Python: make PYTHON=python3.12 ...
+# The commands of a contributor. Python packages are installed into .venv; tests/testbed/install.sh names the Debian
+# packages that some targets need, and installs them. To use another Python: make PYTHON=python3.12 ...
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,22 +10,26 @@ ENGINES := docker-20.10 docker-26.1 docker-26.1-containerd podman-4.3
 
 export PYTHON
 
-.PHONY: help demo test test-engines bench check docs clean
+.PHONY: help demo unit test test-engines bench check docs clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    build, push and pull images with each client, on an engine of this machine or a private one"
-	@echo "make test    run all tests; engines and registries are started for them, which needs root"
+	@echo "make demo    build, push and pull images with each client, on this machine's engine or a private one"
+	@echo "make unit    run the tests that need no engine: no root, no Docker, no Debian packages"
+	@echo "make test    run all tests; starts private engines and registries, which needs root"
 	@echo "make test-engines"
 	@echo "             run the tests that need an engine on each of: $(ENGINES)"
-	@echo "make bench   measure this library and others side by side, and write docs/benchmarks.md"
-	@echo "make check   formatting, lint, types"
+	@echo "make bench   compare this library with others, and write docs/benchmarks.md"
+	@echo "make check   check formatting, lint and types"
 	@echo "make docs    build the documentation into docs/_build/html and run its examples"
-	@echo "make clean   remove what these commands have made, .venv too"
+	@echo "make clean   remove everything that these commands created, .venv included"
 
 demo: $(STAMP)
 	tests/testbed/install.sh $(DEMO_NEEDS)
 	$(BIN)/python docs/examples/demo.py
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest -q -m "not engine"
 
 test: $(STAMP)
 	tests/testbed/install.sh
@@ -57,8 +61,8 @@ docs: $(STAMP)
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	    echo "This needs Python 3.11 or newer, and '$(PYTHON)' is not ($$($(PYTHON) --version 2>&1))."; \
-	    echo "Name another one: make PYTHON=python3.12 ..."; \
+	    echo "Python must be 3.11 or newer, not $$($(PYTHON) --version 2>&1) ('$(PYTHON)')."; \
+	    echo "Choose another one: make PYTHON=python3.12 ..."; \
 	    exit 1; \
 	}
 	tests/testbed/install.sh venv

@@ -1,4 +1,4 @@
-"""What tests share: the three transports under one body, and the engines and registries that they talk to."""
+"""Fixtures that all tests share: clients of the three transports, private engines and registries."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.testbed.scripted import ScriptedEngine
 from tests.testbed.unix_http import ask
 
 Connect: TypeAlias = Callable[..., Any]
-"""Makes a client of an engine's URL, with an async face whatever the transport."""
+"""Create a client from an engine's URL, with an async interface on every transport."""
 
-OLDEST_COMMAND = 28
-"""The first major version of the docker command whose rules are compared; Debian 12 has 20.10."""
+OLDEST_CLI = 28
+"""First major version of the Docker CLI that the tests compare with; Debian 12 has 20.10."""
 
-hypothesis.settings.register_profile(  # a loaded machine is no reason to fail
+hypothesis.settings.register_profile(  # a loaded machine must not fail a test
     "default", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("default")
@@ -45,8 +45,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Heed Ctrl-C, and have the programs that are started heed it, even where tests run in the background."""
+    """Let Ctrl-C stop the tests and the programs that they start, even in a background job."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_needs_engine: list[pytest.Item] = []
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    _needs_engine.extend(item for item in items if item.get_closest_marker("engine"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests `-m "not engine"` left out; pytest itself lists the skipped ones."""
+    if _needs_engine:
+        files = {item.path for item in _needs_engine}
+        terminalreporter.write_line(
+            f"not run: {len(_needs_engine)} tests in {len(files)} files that need an engine, a registry, "
+            "ssh or the Docker CLI; `make test` runs them, as root"
+        )
 
 
 def engine_name(config: pytest.Config) -> str:
@@ -55,7 +72,7 @@ def engine_name(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Expect the failures of tests that are marked with a difference that the engine has."""
+    """Expect a test to fail if it is marked with a difference that this engine has."""
     for item in items:
         for mark in item.iter_markers("differs"):
             (difference,) = mark.args
@@ -80,12 +97,12 @@ def connect(transport: Transport) -> Iterator[Connect]:
         return client(transport, url, **options)
 
     yield connect
-    gc.collect()  # what a test leaked warns in that test
+    gc.collect()  # a leak warns in the test that caused it
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the machine's own settings out."""
+    """Hide the Docker settings of this machine from the tests."""
     for name in (
         *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
         *("DOCKER_CUSTOM_HEADERS", "DOCKER_DEFAULT_PLATFORM"),
@@ -93,13 +110,13 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", f"{os.devnull}/docker")
-    # What an engine recommends is for the tests of that.
+    # Only the tests of builder selection follow the engine's recommendation.
     monkeypatch.setenv("DOCKER_BUILDKIT", "0")
 
 
 @pytest.fixture
 def scripted(tmp_path: Path) -> Iterator[ScriptedEngine]:
-    """An engine that follows a script."""
+    """Return an engine that plays a script."""
     with ScriptedEngine(tmp_path) as engine:
         yield engine
 
@@ -115,20 +132,20 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 @pytest.fixture(scope="session")
 def docker_command() -> None:
-    """See that there is a docker command to compare with."""
+    """Fail or skip if this machine has no Docker CLI, or one too old to compare with."""
     if shutil.which("docker") is None:
-        pytest.fail('there is no docker command to compare with; deselect by -m "not engine"')
+        pytest.fail('the Docker CLI is missing; deselect these tests with -m "not engine"')
     version = subprocess.run(["docker", "--version"], capture_output=True, text=True, check=True).stdout
-    if int(re.findall(r"\d+", version)[0]) < OLDEST_COMMAND:
-        pytest.skip(f"the rules are those of the docker command from {OLDEST_COMMAND} on; here is {version}")
+    if int(re.findall(r"\d+", version)[0]) < OLDEST_CLI:
+        pytest.skip(f"the Docker CLI must be {OLDEST_CLI} or newer, not {version}")
 
 
 @pytest.fixture(scope="session")
 def new_engine(request: pytest.FixtureRequest) -> type[PrivateEngine]:
-    """What makes engines of the kind that the tests are run on."""
-    kind, hindrance = ENGINES[engine_name(request.config)]
-    if reason := hindrance():
-        pytest.fail(f'there is no {kind.name} to test with; deselect by -m "not engine": {reason}')
+    """Return the class of the private engine that --engine selects."""
+    kind, unavailable = ENGINES[engine_name(request.config)]
+    if reason := unavailable():
+        pytest.fail(f'{kind.name} is unavailable: {reason}; deselect these tests with -m "not engine"')
     return kind
 
 
@@ -136,43 +153,43 @@ def new_engine(request: pytest.FixtureRequest) -> type[PrivateEngine]:
 def engine(
     new_engine: type[PrivateEngine], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrivateEngine]:
-    """A private engine that has busybox:latest, for tests to do with as they like."""
+    """Start a private engine with the image busybox:latest, that tests may change freely."""
     with new_engine(tmp_path_factory.mktemp("engine")) as engine:
         target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
-        answer = ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
-        assert answer.status == 200, answer.body
+        response = ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
+        assert response.status == 200, response.body
         yield engine
 
 
 @pytest.fixture(scope="session")
 def buildkit(engine: PrivateEngine) -> None:
-    """Build with BuildKit, before tests that would wait for what cannot begin without."""
+    """Build once with BuildKit, so that a broken BuildKit fails here and does not hang later tests."""
     with dockerproto_httpx.Docker(engine.url, credentials=None) as docker:
         docker.images.build(dockerfile="FROM busybox\n", builder="buildkit")
 
 
 @pytest.fixture(scope="session")
 def open_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry that lets everybody in."""
+    """Start a registry without authentication."""
     yield from _registry(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture(scope="session")
 def closed_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry that wants USER and PASSWORD."""
+    """Start a registry that requires USER and PASSWORD."""
     yield from _registry(tmp_path_factory.mktemp("registry"), user=USER, password=PASSWORD)
 
 
 def _registry(directory: Path, **credentials: Any) -> Iterator[Registry]:
     if reason := registry.available():
-        pytest.fail(f'there is no registry to test with; deselect by -m "not engine": {reason}')
+        pytest.fail(f'registry is unavailable: {reason}; deselect these tests with -m "not engine"')
     with Registry(directory, **credentials) as server:
         yield server
 
 
 @pytest.fixture
 def repository(engine: PrivateEngine, closed_registry: Registry) -> Any:
-    """A name in a registry that wants credentials, for busybox."""
+    """Tag busybox for a registry that requires credentials, and return the repository."""
     name = f"{closed_registry.host}/team/private"
     assert ask(engine.socket, "POST", f"/images/busybox/tag?repo={name}&tag=latest").status == 201
     yield name
@@ -181,7 +198,7 @@ def repository(engine: PrivateEngine, closed_registry: Registry) -> Any:
 
 @pytest.fixture
 def command(engine: PrivateEngine) -> Iterator[str]:
-    """A command that is unlike that of any other test, and ends with it."""
+    """Return a unique command; kill its processes after the test."""
     command = f"sleep 4321.{time.time_ns()}"
     yield command
     for pid in engine.processes(command):
@@ -197,7 +214,7 @@ async def docker(engine: PrivateEngine, connect: Connect) -> Any:
 
 @pytest.fixture
 def name(engine: PrivateEngine) -> Iterator[str]:
-    """The name of an image that is busybox under another name; what the test makes of it is removed."""
+    """Tag busybox, return the new name, and delete it after the test."""
     name = "dockerproto/image:1"
     assert ask(engine.socket, "POST", "/images/busybox/tag?repo=dockerproto/image&tag=1").status == 201
     yield name

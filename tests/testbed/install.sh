@@ -1,24 +1,24 @@
 #!/bin/sh
-# Install what the tests and the demo need from Debian or Ubuntu, as far as it is missing. If nothing is, do nothing.
+# Install the Debian or Ubuntu packages that the tests and the demo need, if they are missing.
 #
 #   install.sh [PART...]     without parts: venv engine registry ssh busybox
 #
-#   venv        what `python3 -m venv` and pip need
-#   engine      dockerd: the tests start Docker Engines of their own
+#   venv        for `python3 -m venv` and pip
+#   engine      dockerd: the tests start private Docker Engines
 #   any-engine  the same, unless an engine answers at DOCKER_HOST or /var/run/docker.sock
-#   podman      podman: the tests start Podmans of their own
-#   trixie      debootstrap: the tests make a tree of Debian 13 with it, for the newer Docker in there
-#   registry    docker-registry and htpasswd: the tests start registries of their own
-#   compiler    a C compiler and curl: the benchmarks' engine is compiled, and curl is compared with
-#   busybox     a busybox without libraries: the tests' base image is made of it
+#   podman      podman: the tests start private Podman services
+#   trixie      debootstrap: the tests create a Debian 13 tree with it, for its newer Docker
+#   registry    docker-registry and htpasswd: the tests start private registries
+#   compiler    a C compiler and curl: the benchmarks compile their engine, and compare with curl
+#   busybox     a static busybox, for the tests' base image
 #
-# No service is left running: all that is wanted are the programs. PYTHON names the python3 to use.
+# Only programs are installed: no service is started. PYTHON names the python3 to use.
 
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 PYTHON=${PYTHON:-python3}
-POLICY=/usr/sbin/policy-rc.d # asked by packages whether they may start their services; 101 means no
+POLICY=/usr/sbin/policy-rc.d # packages run it before they start a service; exit code 101 forbids it
 
 say() { echo "install.sh: $*" >&2; }
 
@@ -41,18 +41,19 @@ unix = url.scheme == "unix"
 with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as connection:
     connection.settimeout(3)
     connection.connect(url.path if unix else (url.hostname, url.port or 2375))
-    if not os.environ.get("DOCKER_TLS_VERIFY"):  # with TLS, a listener is enough
+    if not os.environ.get("DOCKER_TLS_VERIFY"):  # over TLS, a listener is enough
         connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
         sys.exit(not connection.recv(100).startswith(b"HTTP/1.1 200 "))
 END
 }
 
-# Print the packages that a part lacks.
+# Print the packages that are missing for a part.
 lacking() {
     case $1 in
     venv)
         "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-        [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+        # Debian's pip needs it; other systems keep their certificates elsewhere.
+        [ -e /etc/ssl/certs/ca-certificates.crt ] || ! has apt-get || echo ca-certificates
         ;;
     engine) has dockerd || echo docker.io ;;
     podman) has podman || echo podman ;;
@@ -71,7 +72,7 @@ lacking() {
         has curl || echo curl
         ;;
     busybox) static_busybox || echo busybox-static ;;
-    *) fail "there is no part '$1': the parts are venv engine any-engine podman trixie registry ssh compiler busybox" ;;
+    *) fail "unknown part '$1'; the parts are venv engine any-engine podman trixie registry ssh compiler busybox" ;;
     esac
 }
 
@@ -96,7 +97,7 @@ apt() {
 
 remove_policy() { as_root rm -f "$POLICY"; }
 
-# Keep packages from starting their services, while this script runs.
+# Keep packages from starting services while this script runs.
 forbid_services() {
     if [ ! -e "$POLICY" ]; then
         trap remove_policy EXIT
@@ -107,7 +108,7 @@ forbid_services() {
     fi
 }
 
-# A policy that was there before may have let them start.
+# An existing policy may have let them start.
 stop_services() {
     for package; do
         case $package in
@@ -120,12 +121,12 @@ stop_services() {
 
 install() {
     has apt-get || fail "missing: $* (names of Debian packages). This machine has no apt-get: install them by hand." \
-        "Without them, the tests that need an engine or a registry fail; leave them out by: .venv/bin/python -m pytest"
+        "\`make unit\` runs the tests that do not need them."
     [ "$(id -u)" -eq 0 ] || has sudo || fail "missing: $*. Installing them needs root, or sudo."
     say "installing $* with apt-get; no service is started"
     forbid_services
-    apt update || say "apt-get update failed; trying with the package lists that are there"
-    apt install --yes --no-install-recommends "$@" || fail "apt-get could not install: $* (its reasons are above)"
+    apt update || say "apt-get update failed; trying with the present package lists"
+    apt install --yes --no-install-recommends "$@" || fail "apt-get could not install $*; see its messages above"
     stop_services "$@"
 }
 
@@ -135,5 +136,5 @@ packages=$(all_lacking "$@")
 # shellcheck disable=SC2086 # one word per package
 install $packages
 packages=$(all_lacking "$@")
-[ -z "$packages" ] || fail "after installing, this is still missing:" $packages
+[ -z "$packages" ] || fail "still missing after the installation:" $packages
 say "done"
