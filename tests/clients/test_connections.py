@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -215,20 +214,18 @@ SIZE = 3_000_001
 DATA = bytes(range(256)) * (SIZE // 256 + 1)
 
 
-def sources(directory: Path) -> dict[str, Any]:
-    path = directory / "image.tar"
-    path.write_bytes(DATA[:SIZE])
-    pieces = [DATA[start : min(start + 70_000, SIZE)] for start in range(0, SIZE, 70_000)]
-    return {
-        "bytes": DATA[:SIZE],
-        "bytearray": bytearray(DATA[:SIZE]),
-        "memoryview": memoryview(DATA)[:SIZE],
-        "path": path,
-        "text path": str(path),
-        "file": io.BytesIO(DATA[:SIZE]),
-        "list": [b"", *pieces, b""],
-        "generator": (piece for piece in [b"", *pieces]),
-    }
+CHUNKS = [DATA[start : min(start + 70_000, SIZE)] for start in range(0, SIZE, 70_000)]
+SOURCES: dict[str, Callable[[Path], Any]] = {
+    "bytes": lambda _: DATA[:SIZE],
+    "bytearray": lambda _: bytearray(DATA[:SIZE]),
+    "memoryview": lambda _: memoryview(DATA)[:SIZE],
+    "path": lambda path: path,
+    "text path": str,
+    "file": lambda _: io.BytesIO(DATA[:SIZE]),
+    "list": lambda _: [b"", *CHUNKS, b""],
+    "generator": lambda _: (chunk for chunk in [b"", *CHUNKS]),
+}
+"""Create each kind of upload source; the argument is a file that contains the same bytes."""
 
 
 class Pieces:
@@ -254,13 +251,15 @@ async def asynchronously(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class TestUploads:
-    @pytest.mark.parametrize("kind", sources(Path(os.devnull).parent / "shm"))
+    @pytest.mark.parametrize("kind", SOURCES)
     async def test_every_kind_of_source_arrives(
         self, scripted: ScriptedEngine, connect: Connect, tmp_path: Path, kind: str
     ) -> None:
+        path = tmp_path / "image.tar"
+        path.write_bytes(DATA[:SIZE])
         scripted.script(*LOAD, chunked(LOADED))
         async with connect(scripted.url) as docker:
-            await docker.images.import_image(sources(tmp_path)[kind])
+            await docker.images.import_image(SOURCES[kind](path))
         got = scripted.requests[-1]
         assert (got.length, got.sha256) == (SIZE, sha256(DATA[:SIZE]).hexdigest())
         assert got.chunked
