@@ -335,3 +335,8 @@ BAD_TAGS: dict[str, Callable[[], object]] = {
 def test_refused_tags_digests_and_ids(operation: Callable[[], object]) -> None:
     with pytest.raises(InvalidReference):
         operation()
+
+
+def test_a_parameter_that_list_names_is_no_parameter_of_a_newer_api() -> None:
+    with pytest.raises(ValueError, match=r"^query must not contain 'all', which is an argument of its own$"):
+        list_images(query={"all": True})

@@ -393,3 +393,11 @@ def test_what_cannot_be_uploaded(source: Any) -> None:
     with pytest.raises(TypeError) as caught:
         uploadable("fileobj", source)
     assert str(caught.value) == message
+
+
+def test_a_secret_parameter_has_no_value_in_a_log() -> None:
+    plain = Parameter("a", "x")
+    assert plain.redacted() is plain
+    secret = Parameter("a", "hush", for_podman="hush!", secret=True)
+    assert "hush" not in repr(secret.redacted())
+    assert Parameter("a", None, secret=True).redacted().value is None
