@@ -1,4 +1,4 @@
-"""Checks of arguments that several operations share."""
+"""Argument checks shared by several operations."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ V = TypeVar("V", bound=str | None)
 
 
 def json_text(value: Any) -> str:
-    """Return a value as JSON text, for a parameter."""
+    """Return a value as JSON text."""
     return msgspec.json.encode(value).decode()
 
 
 def strings(argument: str, values: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return one string or several as a tuple."""
+    """Return one or more strings as a tuple; None is an empty one."""
     if values is None:
         return ()
     if isinstance(values, str):
         return (values,)
     if not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{argument} is a str or several, not {type(values).__name__}")
-    several = tuple(values)
-    if not all(isinstance(each, str) for each in several):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{argument} is a str or several, and one of them is not a str")
-    return several
+        raise TypeError(f"{argument} must be a str or an iterable of str, not {type(values).__name__}")
+    items = tuple(values)
+    for item in items:
+        if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{argument} must contain only str, not {type(item).__name__}")
+    return items
 
 
 def strings_by_name(argument: str, values: Mapping[str, V], *, optional: bool = False) -> dict[str, V]:
-    """Return a mapping of strings as it is now; its values may be None if `optional`."""
+    """Return a copy of a mapping of strings; its values may be None if `optional`."""
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"{argument} is a mapping, not {type(values).__name__}")
+        raise TypeError(f"{argument} must be a mapping, not {type(values).__name__}")
     given = [each for each in values.values() if not (optional and each is None)]
     if not all(isinstance(each, str) for each in (*values, *given)):
-        raise TypeError(f"{argument} is a mapping of str to str")
+        raise TypeError(f"{argument} must be a mapping of str to str")
     return dict(values)

@@ -81,7 +81,7 @@ class Engine:
         try:
             await self._negotiation.acquire(timer.left("idle"))
         except TimeoutError as error:
-            raise timer.passed("idle") from error
+            raise timer.timeout_error("idle") from error
         try:
             self._ping = self._ping or await self.ping(timer)
         finally:

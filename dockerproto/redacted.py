@@ -1,4 +1,4 @@
-"""Values with something in them that no log is to have."""
+"""Base class for structs whose repr() redacts secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Redacted(Struct, frozen=True):
-    """The base of values whose repr() leaves out what is secret, or too long to be read; rich's does too.
+    """A struct whose repr() leaves out fields that are secret, or too long to read; also under rich.
 
     >>> class Door(Redacted, frozen=True):
     ...     _hidden = ("code",)
@@ -19,7 +19,7 @@ class Redacted(Struct, frozen=True):
     """
 
     _hidden: ClassVar[tuple[str, ...]] = ()
-    """The names of what it leaves out."""
+    """Names of the fields that repr() leaves out."""
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())

@@ -1,7 +1,7 @@
-"""Image references: what is one, what it names, and which registry it is from.
+"""Image references: their grammar, their parts, and the registries that they belong to.
 
-A name that is no reference is refused before anything is sent: ``../containers/x`` would
-otherwise leave ``/images/`` on every engine. What is valid is sent as given, not normalised.
+An invalid name is rejected before anything is sent: ``../containers/x`` would otherwise
+leave ``/images/`` on every engine. Valid names are sent as given, not normalised.
 The grammar is that of https://github.com/distribution/reference.
 """
 
@@ -15,7 +15,7 @@ from msgspec import Struct
 from dockerproto.errors import InvalidReference
 
 HUB: Final = "docker.io"
-"""The registry of names that begin with none."""
+"""Registry of names that do not start with one."""
 
 _HOST_PART: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST: Final = rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
@@ -32,18 +32,18 @@ _LONGEST_TEXT: Final = 4096
 
 
 class Reference(Struct, frozen=True):
-    """The name of an image in a repository, in its parts."""
+    """An image reference, split into its parts."""
 
     name: str
-    """The repository, as written: ``busybox``, ``127.0.0.1:5000/team/app``."""
+    """Repository, as written: ``busybox``, ``127.0.0.1:5000/team/app``."""
     tag: str | None = None
-    """The tag, if one is written."""
+    """Tag, if one is written."""
     digest: str | None = None
-    """The digest of a manifest, ``sha256:…``, if one is written."""
+    """Digest of a manifest, ``sha256:…``, if one is written."""
 
     @property
     def registry(self) -> str:
-        """The registry's host and port; ``docker.io`` for Docker Hub, however it is written.
+        """Host and port of the registry; ``docker.io`` for Docker Hub, whatever its spelling.
 
         >>> Reference("busybox").registry, Reference("user/app").registry
         ('docker.io', 'docker.io')
@@ -54,22 +54,22 @@ class Reference(Struct, frozen=True):
 
 
 def parse_reference(text: str) -> Reference:
-    """Take a reference apart.
+    """Parse an image reference.
 
     >>> parse_reference("127.0.0.1:5000/team/app:2")
     Reference(name='127.0.0.1:5000/team/app', tag='2', digest=None)
 
     Raises:
-        InvalidReference: It is none; an image's full id is none either.
+        InvalidReference: The text is malformed, or the full id of an image.
     """
     match = _match(text)
     if _ID.fullmatch(text):
-        raise InvalidReference(0, f"an image id where the name of a repository is needed: {text!r}")
+        raise InvalidReference(0, f"expected the name of a repository, not an image id: {text!r}")
     return Reference(match["name"], match["tag"], match["digest"])
 
 
-def repository(text: str, tag: str | None, what: str) -> Reference:
-    """Join a name and a tag given beside it; `what` names the first in an error.
+def repository(text: str, tag: str | None, argument: str) -> Reference:
+    """Return the reference of a name and a separate tag; `argument` names the former in errors.
 
     Raises:
         InvalidReference: Either is malformed.
@@ -79,59 +79,59 @@ def repository(text: str, tag: str | None, what: str) -> Reference:
     if not tag:
         return reference
     if re.fullmatch(_TAG, tag) is None:
-        raise InvalidReference(0, f"not a tag: {tag!r}")
+        raise InvalidReference(0, f"invalid tag: {tag!r}")
     if reference.digest is not None or reference.tag not in (None, tag):
-        raise ValueError(f"{what} {text!r} and tag {tag!r} contradict each other")
+        raise ValueError(f"{argument} {text!r} and tag {tag!r} contradict each other")
     return Reference(reference.name, tag)
 
 
 def path_of(name: str) -> str:
-    """Return the name or id of an image as part of a path: valid, escaped, not normalised.
+    """Return an image name or id as a segment of a URL path: validated, escaped, not normalised.
 
     Raises:
-        InvalidReference: It is neither.
+        InvalidReference: The name is malformed.
     """
     return _match(name)[0].replace("[", "%5B").replace("]", "%5D")  # the rest of the grammar is safe
 
 
 def registry_of(name: str) -> str:
-    """Return the registry of a repository's name or of a term to search for."""
+    """Return the registry of a repository or of a search term."""
     first, slash, _ = name.partition("/")
     is_host = bool(slash) and _is_host(first)
     return HUB if not is_host or first in (HUB, f"index.{HUB}") else first
 
 
-def registry_named(address: str) -> str:
-    """Return the registry that an address names, as `Reference.registry` has it.
+def parse_registry(address: str) -> str:
+    """Parse the address of a registry, and return it in the form of `Reference.registry`.
 
-    >>> registry_named("https://index.docker.io/v1/"), registry_named("http://r.example:5000/v2/")
+    >>> parse_registry("https://index.docker.io/v1/"), parse_registry("http://r.example:5000/v2/")
     ('docker.io', 'r.example:5000')
 
     Raises:
-        ValueError: It names none; the message does not quote it, as there may be a password in it.
+        ValueError: The address is invalid. The message does not quote it, as it may contain a password.
     """
     if not isinstance(address, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"the address of a registry is a str, not {type(address).__name__}")
+        raise TypeError(f"registry address must be a str, not {type(address).__name__}")
     host = host_of(address)
     if re.fullmatch(_HOST, host) is None:
-        raise ValueError("not the address of a registry, such as registry.example:5000")
+        raise ValueError("invalid registry address: expected one such as registry.example:5000")
     return HUB if host == f"index.{HUB}" else host
 
 
 def host_of(address: str) -> str:
-    """Return the host and port of an address, without its scheme and path."""
+    """Return the host and port of an address, without scheme and path."""
     return (address.partition("://")[2] or address).partition("/")[0]
 
 
 def _is_host(first: str | None) -> bool:
-    """Return whether the first part of a name is a registry's host, and not a user of Docker Hub."""
+    """Return True if the first part of a name is the host of a registry, not a Docker Hub user."""
     return first is not None and (first == "localhost" or any(c in ".:" or c.isupper() for c in first))
 
 
 def _match(text: str) -> re.Match[str]:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"the name of an image is a str, not {type(text).__name__}")
+        raise TypeError(f"image name must be a str, not {type(text).__name__}")
     match = _REFERENCE.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if match is None or len(match["path"] if _is_host(match["host"]) else match["name"]) > _LONGEST_PATH:
-        raise InvalidReference(0, f"not the name or id of an image: {text[:_LONGEST_PATH]!r}")
+        raise InvalidReference(0, f"invalid image name or id: {text[:_LONGEST_PATH]!r}")
     return match

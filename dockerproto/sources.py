@@ -1,4 +1,4 @@
-"""The forms in which a program may give what is uploaded."""
+"""Sources of upload data."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Protocol, TypeAlias
 
 
 class Readable(Protocol):
-    """A blocking file object, open for reading bytes."""
+    """A blocking file object that reads bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """Return some bytes, none at the end."""
+        """Return at most `size` bytes; empty at the end of the file."""
         ...
 
 
@@ -20,12 +20,14 @@ Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | Re
 
 
 AsyncSource: TypeAlias = Source | AsyncIterable[bytes]
-"""A `Source`, or an async iterable of bytes; the latter on async clients only."""
+"""A `Source` or, on async clients only, an async iterable of bytes."""
 
 
-def uploadable(argument: str, value: AsyncSource) -> AsyncSource:
-    """Return what is to be uploaded; raise TypeError for what is no source of bytes."""
+def check_source(argument: str, value: AsyncSource) -> AsyncSource:
+    """Return a source of upload data; raise TypeError if it is not one."""
     kinds = (bytes, bytearray, memoryview, str, os.PathLike, Iterable, AsyncIterable)
     if not isinstance(value, kinds) and not hasattr(value, "read"):
-        raise TypeError(f"{argument} is bytes, a path, a file or an iterable, not {type(value).__name__}")
+        raise TypeError(
+            f"{argument} must be bytes, a path, a file or an iterable, not {type(value).__name__}"
+        )
     return value

@@ -1,6 +1,6 @@
-"""Timeouts: four limits in seconds, and how much of them is left.
+"""Timeouts: four limits in seconds, and the time that is left of them.
 
-The clock is the caller's: every ``now`` is an argument, in seconds, of any monotonic clock.
+Nothing here reads a clock: ``now`` is an argument, a function that returns seconds of any monotonic clock.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ def _check(name: str, limit: object) -> None:
     if limit is None:
         return
     if isinstance(limit, bool) or not isinstance(limit, int | float):
-        raise TypeError(f"{name} is a number of seconds or None, not {type(limit).__name__}")
+        raise TypeError(f"{name} must be a number of seconds or None, not {type(limit).__name__}")
     if not 0 < limit < math.inf:
-        raise ValueError(f"{name} is a positive number of seconds, not {limit}")
+        raise ValueError(f"{name} must be a positive number of seconds, not {limit}")
 
 
 class Timeout(Struct, frozen=True, kw_only=True):
-    """Limits in seconds, int or float; None is unlimited.
+    """Limits in seconds, int or float; None means no limit.
 
-    When one passes, `TimedOut` is raised and the connection is closed, at which the engine stops.
+    When one is exceeded, `TimedOut` is raised and the connection is closed, which makes the engine stop.
 
     >>> Timeout(total=5)
     Timeout(connect=10, response=None, idle=None, total=5)
     """
 
     connect: float | None = 10
-    """Until a connection to the engine stands."""
+    """Time to connect to the engine."""
     response: float | None = None
-    """From the end of the request to the head of the answer."""
+    """Time from the end of the request to the head of the response."""
     idle: float | None = None
-    """The longest silence while a body is sent or received."""
+    """Longest wait for progress while a body is sent or received."""
     total: float | None = None
-    """The whole operation, with what the caller does between two items of a stream."""
+    """Time of the whole operation, including what the caller does between two items of a stream."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -57,27 +57,27 @@ class Default(Enum):
 
 
 DEFAULT: Final = Default.DEFAULT
-"""Stands for what is not said, where None says something else: the limits of a client, its credentials."""
+"""Sentinel for "not given", where None already means "no limit" or "no credentials"."""
 
 TimeoutLike: TypeAlias = Timeout | float | Literal[Default.DEFAULT] | None
-"""A `Timeout`; a number, the total in seconds; None, no limit; or `DEFAULT`."""
+"""A `Timeout`; a number of seconds, which limits the total; None for no limit; or `DEFAULT`."""
 
 SHORT: Final = Timeout(total=60)
-"""The default of calls that the engine answers at once."""
+"""Default limits of short calls."""
 UNLIMITED: Final = Timeout(connect=None)
-"""What None stands for."""
+"""Limits that None stands for."""
 
 
 def client_timeout(timeout: TimeoutLike) -> Timeout:
-    """Return the limits of a client, which hold for its short calls."""
+    """Return the limits of a client, which apply to its short calls."""
     return SHORT if timeout is DEFAULT else _read(timeout)
 
 
 def call_timeout(timeout: TimeoutLike, client: Timeout, *, long: bool) -> Timeout:
     """Return the limits of one operation.
 
-    A long one (build, pull, push, export, import, prune) is unlimited unless its own call says otherwise:
-    of the client's limits it takes that for connecting alone.
+    A long one (build, pull, push, export, import, prune) has no limits, except the client's for connecting,
+    unless they are given with the call.
     """
     if timeout is DEFAULT:
         return Timeout(connect=client.connect) if long else client
@@ -88,28 +88,28 @@ Phase: TypeAlias = Literal["connect", "response", "idle"]
 
 
 class Timer:
-    """The limits of an operation that has begun."""
+    """The limits of a running operation."""
 
     __slots__ = ("_since", "now", "started", "timeout")
 
     def __init__(self, timeout: Timeout, now: Callable[[], float]) -> None:
         self.timeout: Final = timeout
-        """The limits."""
+        """Limits of the operation."""
         self.now: Final = now
-        """The clock."""
+        """Clock, in seconds."""
         self.started: Final = now()
-        """When the operation began."""
+        """Time at which the operation began."""
         self._since = self.started
 
     def mark(self) -> None:
-        """Let the limit for the response begin now."""
+        """Start the limit for the response."""
         self._since = self.now()
 
     def left(self, phase: Phase) -> float | None:
-        """Return the seconds that the next wait may take, None if any.
+        """Return how many seconds the next wait may take; None means no limit.
 
         Raises:
-            TimedOut: None are left.
+            TimedOut: No time is left.
         """
         timeout = self.timeout
         limit: float | None = getattr(timeout, phase)
@@ -121,16 +121,16 @@ class Timer:
         if timeout.total is not None:
             limit = min(math.inf if limit is None else limit, timeout.total - (now - self.started))
         if limit is not None and limit <= 0:
-            raise self.passed(phase)
+            raise self.timeout_error(phase)
         return limit
 
-    def passed(self, phase: Phase) -> TimedOut:
+    def timeout_error(self, phase: Phase) -> TimedOut:
         """Return the exception for a wait in this phase that took too long."""
         total = self.timeout.total
         if total is not None and self.now() - self.started >= total:
-            return TimedOut(0, f"not done within {total:g} s (total)")
+            return TimedOut(0, f"not finished within {total:g} s (total)")
         limit: float | None = getattr(self.timeout, phase)
-        return TimedOut(0, f"nothing for {limit:g} s ({phase})" if limit is not None else "timed out")
+        return TimedOut(0, f"no progress for {limit:g} s ({phase})" if limit is not None else "timed out")
 
 
 def _read(timeout: TimeoutLike) -> Timeout:

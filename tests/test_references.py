@@ -139,20 +139,20 @@ def test_what_is_none(text: str) -> None:
         with pytest.raises(InvalidReference) as caught:
             parse(text)
         assert caught.value.status == 0
-        assert caught.value.message == f"not the name or id of an image: {text[:255]!r}"
+        assert caught.value.message == f"invalid image name or id: {text[:255]!r}"
 
 
 @pytest.mark.parametrize("text", IDS)
 def test_an_id_is_no_reference_but_a_name(text: str) -> None:
     assert path_of(text) == text
-    with pytest.raises(InvalidReference, match="an image id where the name of a repository is needed"):
+    with pytest.raises(InvalidReference, match="expected the name of a repository, not an image id"):
         parse_reference(text)
 
 
 @pytest.mark.parametrize("text", [None, 5, b"busybox", ["busybox"], Reference("busybox")], ids=repr)
 def test_what_is_no_text(text: Any) -> None:
     for parse in (parse_reference, path_of):
-        with pytest.raises(TypeError, match=f"the name of an image is a str, not {type(text).__name__}"):
+        with pytest.raises(TypeError, match=f"image name must be a str, not {type(text).__name__}"):
             parse(text)
 
 
@@ -206,9 +206,9 @@ def test_a_name_and_a_tag_beside_it(text: str, tag: str | None, reference: Refer
     "tag", ["-x", ".x", "a b", "a/b", "a:b", "x\n", "\u00fc", "t" * 129, "..", "a@b", "%41"]
 )
 def test_a_tag_that_is_none(tag: str) -> None:
-    with pytest.raises(InvalidReference, match=r"^not a tag: ") as caught:
+    with pytest.raises(InvalidReference, match=r"^invalid tag: ") as caught:
         repository("busybox", tag, "repo")
-    assert caught.value.message == f"not a tag: {tag!r}"
+    assert caught.value.message == f"invalid tag: {tag!r}"
 
 
 @pytest.mark.parametrize("text", ["busybox:1", f"busybox@{DIGEST}", f"busybox:2@{DIGEST}"])
@@ -275,7 +275,7 @@ def test_whatever_is_accepted_stays_in_its_place(text: str) -> None:
     try:
         path = path_of(text)
     except InvalidReference as error:
-        assert error.message.startswith("not the name or id of an image: ")  # noqa: PT017
+        assert error.message.startswith("invalid image name or id: ")  # noqa: PT017
         return
     assert FORBIDDEN.search(path) is None
     assert not {"", ".", ".."} & set(path.split("/"))

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dockerproto.redacted import Redacted
-from dockerproto.references import HUB, registry_named
+from dockerproto.references import HUB, parse_registry
 
 HUB_SERVER: Final = "https://index.docker.io/v1/"
 """The server address of Docker Hub's credentials."""
@@ -96,7 +96,7 @@ def read_auths(auths: AuthsLike) -> dict[str, Credentials]:
     """
     if not isinstance(auths, Mapping):
         raise TypeError(f"auth is a mapping from registries to credentials, not {type(auths).__name__}")
-    named = ((registry_named(address), auth) for address, auth in auths.items())
+    named = ((parse_registry(address), auth) for address, auth in auths.items())
     return {registry: read_auth(auth).for_registry(registry) for registry, auth in named}
 
 

@@ -11,7 +11,7 @@ from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
 
 from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
-from dockerproto.references import registry_named
+from dockerproto.references import parse_registry
 from dockerproto.transport.runtime import Runtime
 
 
@@ -135,4 +135,4 @@ def check_blocking(source: CredentialsLike | None) -> None:
 
 
 def _named(auths: Mapping[str, AuthLike], registry: str) -> AuthLike | None:
-    return next((auth for name, auth in auths.items() if registry_named(name) == registry), None)
+    return next((auth for name, auth in auths.items() if parse_registry(name) == registry), None)

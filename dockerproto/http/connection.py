@@ -263,5 +263,5 @@ def _failure(
 ) -> DockerError:
     """Return the library's own exception for one of a byte stream."""
     if isinstance(error, TimeoutError):
-        return timer.passed(phase)
+        return timer.timeout_error(phase)
     return ConnectionFailed(0, f"{what}: {error}")

@@ -40,7 +40,7 @@ from dockerproto.request.parameters import (
     texts,
 )
 from dockerproto.request.request import TAR
-from dockerproto.sources import AsyncSource, uploadable
+from dockerproto.sources import AsyncSource, check_source
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -288,7 +288,7 @@ def _body(
     if len(given) > 1 or not (given or (context is not None and context.content is not None)):
         raise ValueError("exactly one of path, fileobj and remote is needed")
     if context is None:
-        return None if fileobj is None else uploadable("fileobj", fileobj)
+        return None if fileobj is None else check_source("fileobj", fileobj)
     if fileobj is not None or remote is not None:
         raise ValueError("dockerfile and compression are for directories, not for fileobj or remote")
     return context

@@ -25,7 +25,7 @@ from dockerproto.request.parameters import (
     texts,
 )
 from dockerproto.request.request import Request, upload_request
-from dockerproto.sources import AsyncSource, uploadable
+from dockerproto.sources import AsyncSource, check_source
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
@@ -115,7 +115,7 @@ def import_image(
         switch("quiet", quiet),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    body = uploadable("data", data)
+    body = check_source("data", data)
     request = upload_request("/images/load", query, body, timeout, on_upload=on_upload)
     return progress(request, stream, ImportReducer)
 
@@ -189,7 +189,7 @@ def import_filesystem(
         texts("changes", changes),
         default_platform(platform),
     )
-    body = None if url else uploadable("source", source)
+    body = None if url else check_source("source", source)
     return progress(upload_request(CREATE, query, body, timeout), stream, ImportReducer)
 
 

@@ -12,7 +12,7 @@ from dockerproto.credentials.credentials import Credentials, read_auth
 from dockerproto.messages.models import EngineVersion
 from dockerproto.operations.operation import Call, Operation
 from dockerproto.operations.replies import json_object
-from dockerproto.references import registry_named
+from dockerproto.references import parse_registry
 from dockerproto.request.request import Request
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.transport.runtime import run
@@ -74,7 +74,7 @@ def login(
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
     """
-    name = registry_named(registry)
+    name = parse_registry(registry)
     credentials = read_auth({"username": username, "password": password}).for_registry(name)
     return Login(name, credentials, store, timeout)
 

@@ -372,7 +372,7 @@ class TestTimeouts:
     ) -> None:
         scripted.script(*LIST, [Pause(30), json_response([])])
         async with connect(scripted.url) as docker:
-            with pytest.raises(TimedOut, match=r"^nothing for 0\.1 s \(response\)$"):
+            with pytest.raises(TimedOut, match=r"^no progress for 0\.1 s \(response\)$"):
                 await docker.images.list(timeout=Timeout(response=0.1))
             await until(lambda: scripted.connections_open == 0)
 

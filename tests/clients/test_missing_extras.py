@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -27,7 +28,8 @@ def block() -> Generator[Block]:
             for name in [*sys.modules]:
                 if name.partition(".")[0] in (library, *DEPENDENT):
                     del sys.modules[name]
-            sys.modules[library] = None  # type: ignore[assignment]  # the import system's own convention
+            modules: dict[str, Any] = sys.modules
+            modules[library] = None  # makes its import raise ModuleNotFoundError
 
         yield hide
 

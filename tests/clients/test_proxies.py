@@ -72,7 +72,7 @@ def test_those_of_the_program_come_first(tmp_path: Path) -> None:
     assert find_proxies({}, environment, UnixSocket("/x")) == {}
     wrong: Any
     for wrong in (5, {"HTTP_PROXY": None}):
-        with pytest.raises(TypeError, match="proxies is a mapping"):
+        with pytest.raises(TypeError, match="proxies must be a mapping"):
             find_proxies(wrong, environment, UnixSocket("/x"))
 
 

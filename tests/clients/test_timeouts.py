@@ -46,7 +46,7 @@ def test_a_limit(limit: str, value: float | None) -> None:
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("value", NUMBERS_THAT_ARE_NONE, ids=repr)
 def test_a_limit_that_is_not_positive(limit: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"^{limit} is a positive number of seconds, not {value}$"):
+    with pytest.raises(ValueError, match=f"^{limit} must be a positive number of seconds, not {value}$"):
         Timeout(**{limit: value})
 
 
@@ -54,7 +54,7 @@ def test_a_limit_that_is_not_positive(limit: str, value: float) -> None:
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_a_limit_that_is_no_number(limit: str, value: Any) -> None:
     kind = type(value).__name__
-    with pytest.raises(TypeError, match=f"^{limit} is a number of seconds or None, not {kind}$"):
+    with pytest.raises(TypeError, match=f"^{limit} must be a number of seconds or None, not {kind}$"):
         Timeout(**{limit: value})
 
 
@@ -104,13 +104,13 @@ def test_a_long_call_waits_as_long_for_a_connection_as_the_client() -> None:
 
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_the_limits_of_a_call_that_are_none(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"^timeout is a number of seconds or None, not "):
+    with pytest.raises(TypeError, match=r"^timeout must be a number of seconds or None, not "):
         call_timeout(value, CLIENT, long=False)
 
 
 @pytest.mark.parametrize("value", NUMBERS_THAT_ARE_NONE, ids=repr)
 def test_the_limits_of_a_client_that_are_not_positive(value: float) -> None:
-    with pytest.raises(ValueError, match=r"^timeout is a positive number of seconds"):
+    with pytest.raises(ValueError, match=r"^timeout must be a positive number of seconds"):
         client_timeout(value)
 
 
@@ -155,7 +155,7 @@ def test_all_waits_for_the_response_share_one_limit() -> None:
     clock.now += 1.5
     assert timer.left("response") == 0.5
     clock.now += 0.5
-    with pytest.raises(TimedOut, match=r"^nothing for 3 s \(response\)$"):
+    with pytest.raises(TimedOut, match=r"^no progress for 3 s \(response\)$"):
         timer.left("response")
 
 
@@ -175,18 +175,18 @@ def test_nothing_is_left_of_the_total(phase: Phase, after: float) -> None:
     timer.mark()
     with pytest.raises(TimedOut) as caught:
         timer.left(phase)
-    assert (caught.value.status, caught.value.message) == (0, "not done within 10 s (total)")
+    assert (caught.value.status, caught.value.message) == (0, "not finished within 10 s (total)")
 
 
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize(
     ("timeout", "after", "message"),
     [
-        pytest.param({"phase": 3}, 3, "nothing for 3 s ({})", id="phase"),
-        pytest.param({"phase": 0.25}, 3, "nothing for 0.25 s ({})", id="part of a second"),
-        pytest.param({"phase": 3, "total": 10}, 9, "nothing for 3 s ({})", id="phase before the total"),
-        pytest.param({"phase": 3, "total": 10}, 10, "not done within 10 s (total)", id="both"),
-        pytest.param({"total": 2.5}, 3, "not done within 2.5 s (total)", id="total"),
+        pytest.param({"phase": 3}, 3, "no progress for 3 s ({})", id="phase"),
+        pytest.param({"phase": 0.25}, 3, "no progress for 0.25 s ({})", id="part of a second"),
+        pytest.param({"phase": 3, "total": 10}, 9, "no progress for 3 s ({})", id="phase before the total"),
+        pytest.param({"phase": 3, "total": 10}, 10, "not finished within 10 s (total)", id="both"),
+        pytest.param({"total": 2.5}, 3, "not finished within 2.5 s (total)", id="total"),
         pytest.param({"total": 10}, 9, "timed out", id="neither"),
         pytest.param({}, 3, "timed out", id="no limit"),
     ],
@@ -197,7 +197,7 @@ def test_what_a_wait_that_took_too_long_is_told(
     clock = Clock()
     timer = Timer(_timeout(phase, timeout), clock)
     clock.now += after
-    error = timer.passed(phase)
+    error = timer.timeout_error(phase)
     assert isinstance(error, TimeoutError)
     assert (error.status, error.message) == (0, message.format(phase))
 

@@ -76,10 +76,10 @@ def test_credentials_are_a_header_by_registry() -> None:
     ("auth", "error", "message"),
     [
         ("bWU6c2VjcmV0", TypeError, "auth is a mapping from registries to credentials, not str"),
-        ({5: "bWU6c2VjcmV0"}, TypeError, "the address of a registry is a str, not int"),
+        ({5: "bWU6c2VjcmV0"}, TypeError, "registry address must be a str, not int"),
         ({"r.example": None}, TypeError, "auth is a mapping, a str or bytes, not NoneType"),
         ({"username": "me", "password": "secret"}, ValueError, "auth is not the base64 of user:password"),
-        ({"me:secret@r.example": "bWU6c2VjcmV0"}, ValueError, "not the address of a registry"),
+        ({"me:secret@r.example": "bWU6c2VjcmV0"}, ValueError, "invalid registry address"),
     ],
 )
 def test_credentials_that_are_none(auth: Any, error: type[Exception], message: str) -> None:

@@ -69,7 +69,7 @@ def test_what_a_version_does_not_have(operation: Build, since: str, what: str) -
     assert request.target(needed).startswith(f"/v{since}/")
     with pytest.raises(UnsupportedVersion) as caught:
         request.target(before(needed))
-    assert caught.value.message == f"{what} needs API {since}; with this engine it is {before(needed)}"
+    assert caught.value.message == f"{what} needs API {since}, but API {before(needed)} is in use"
 
 
 def test_what_an_older_version_calls_otherwise() -> None:
@@ -312,7 +312,7 @@ def test_refused_names(
 ) -> None:
     with pytest.raises(InvalidReference) as caught:
         operation(facade(cast("Client", NoClient())), name)
-    assert caught.value.message == f"not the name or id of an image: {name!r}"
+    assert caught.value.message == f"invalid image name or id: {name!r}"
 
 
 BAD_TAGS: dict[str, Callable[[], object]] = {

@@ -29,7 +29,7 @@ from dockerproto.request.parameters import (
     texts,
 )
 from dockerproto.request.request import TAR, Request
-from dockerproto.sources import uploadable
+from dockerproto.sources import check_source
 from dockerproto.timeouts import DEFAULT
 from dockerproto.versions import OLDEST, Version
 
@@ -64,7 +64,7 @@ def test_a_parameter_that_does_not_exist_yet(value: Any) -> None:
     assert list(parameter.pairs(V148)) == list(Parameter("x", value).pairs(OLDEST))
     with pytest.raises(UnsupportedVersion) as caught:
         list(parameter.pairs(V147))
-    assert caught.value.message == "parameter 'x' needs API 1.48; with this engine it is 1.47"
+    assert caught.value.message == "parameter 'x' needs API 1.48, but API 1.47 is in use"
 
 
 @pytest.mark.parametrize("value", [None, False, ()], ids=repr)
@@ -147,7 +147,7 @@ def test_an_operation_that_does_not_exist_yet() -> None:
     assert request.target(Version(1, 31)) == "/v1.31/build/prune"
     with pytest.raises(UnsupportedVersion) as caught:
         request.target(Version(1, 30))
-    assert caught.value.message == "POST /build/prune needs API 1.31; with this engine it is 1.30"
+    assert caught.value.message == "POST /build/prune needs API 1.31, but API 1.30 is in use"
 
 
 def test_headers() -> None:
@@ -234,13 +234,15 @@ def test_several_texts_may_come_one_by_one() -> None:
 
 @pytest.mark.parametrize("values", [5, True, 1.5, object()], ids=lambda value: type(value).__name__)
 def test_several_texts_that_are_none(values: Any) -> None:
-    with pytest.raises(TypeError, match=f"^tag is a str or several, not {type(values).__name__}$"):
+    with pytest.raises(
+        TypeError, match=f"^tag must be a str or an iterable of str, not {type(values).__name__}$"
+    ):
         texts("t", values, "tag")
 
 
 @pytest.mark.parametrize("values", [b"ab", [1], ["a", None], [b"a"], [["a"]]], ids=repr)
 def test_one_of_several_texts_that_is_none(values: Any) -> None:
-    with pytest.raises(TypeError, match=r"^t is a str or several, and one of them is not a str$"):
+    with pytest.raises(TypeError, match=r"^t must contain only str, not int$"):
         texts("t", values)
 
 
@@ -248,7 +250,7 @@ WRONG_KIND: list[tuple[Callable[..., Parameter], str]] = [
     (flag, "shared_size must be a bool, not object"),
     (number, "shared_size must be an int, not object"),
     (text, "shared_size must be a str, not object"),
-    (texts, "shared_size is a str or several, not object"),
+    (texts, "shared_size must be a str or an iterable of str, not object"),
 ]
 
 
@@ -336,7 +338,7 @@ def test_mappings(values: Any, encoded: str | None) -> None:
 
 @pytest.mark.parametrize("values", [5, "A=1", ["A=1"], [("A", "1")]], ids=repr)
 def test_mappings_that_are_none(values: Any) -> None:
-    with pytest.raises(TypeError, match=f"^labels is a mapping, not {type(values).__name__}$"):
+    with pytest.raises(TypeError, match=f"^labels must be a mapping, not {type(values).__name__}$"):
         mapping_json("labels", values)
 
 
@@ -344,7 +346,7 @@ def test_mappings_that_are_none(values: Any) -> None:
     "values", [{"A": 1}, {"A": True}, {1: "A"}, {"A": b"1"}, {"A": ["1"]}, {"A": None}], ids=repr
 )
 def test_mappings_of_something_else(values: Any) -> None:
-    with pytest.raises(TypeError, match=r"^labels is a mapping of str to str$"):
+    with pytest.raises(TypeError, match=r"^labels must be a mapping of str to str$"):
         mapping_json("labels", values)
 
 
@@ -382,16 +384,16 @@ SOURCES: list[Any] = [
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: type(source).__name__)
 def test_what_can_be_uploaded(source: Any) -> None:
-    assert uploadable("fileobj", source) is source
+    assert check_source("fileobj", source) is source
 
 
 @pytest.mark.parametrize(
     "source", [None, 5, True, 1.5, object(), len], ids=lambda source: type(source).__name__
 )
 def test_what_cannot_be_uploaded(source: Any) -> None:
-    message = f"fileobj is bytes, a path, a file or an iterable, not {type(source).__name__}"
+    message = f"fileobj must be bytes, a path, a file or an iterable, not {type(source).__name__}"
     with pytest.raises(TypeError) as caught:
-        uploadable("fileobj", source)
+        check_source("fileobj", source)
     assert str(caught.value) == message
 
 
