@@ -6,7 +6,6 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -28,8 +27,7 @@ def block() -> Generator[Block]:
             for name in [*sys.modules]:
                 if name.partition(".")[0] in (library, *DEPENDENT):
                     del sys.modules[name]
-            modules: dict[str, Any] = sys.modules
-            modules[library] = None  # makes its import raise ModuleNotFoundError
+            vars(sys)["modules"][library] = None  # makes its import raise ModuleNotFoundError
 
         yield hide
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 from abc import abstractmethod
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dockerproto.endpoint.addresses import SSH, TCP, Address, NamedPipe, UnixSocket
 from dockerproto.transport.streams import ByteStream
@@ -20,13 +20,19 @@ DialTarget: TypeAlias = UnixSocket | TCP | socket.socket
 """The argument of `dial`: an address, or a socket that is connected already."""
 
 
+_HOST: Final = LocalHost()
+
+
 class LocalTransport(Transport):
     """A transport that reaches engines by sockets, TLS and ssh, on the machine the program runs on."""
 
-    host = LocalHost()
-
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
+
+    @property
+    def host(self) -> LocalHost:
+        """This machine."""
+        return _HOST
 
     async def connect(self, address: Address, timeout: float | None) -> ByteStream:
         """Connect to any kind of address; raise OSError or TimeoutError."""
