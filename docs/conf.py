@@ -56,14 +56,15 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|os|rich|ssl|typing|httpx)\..*"),
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console"),  # rich's
-    ("py:class", "Options"),  # how autodoc shows Unpack[Options]
+    ("py:class", "Options|ListParameters"),  # the way autodoc shows Unpack[Options]
     ("py:class", r"dockerproto\.timeouts\.Default"),  # the type of DEFAULT
-    ("py:class", r"(dockerproto\.\w+\.)?[TR]"),  # type variables
-    ("py:class", r"Default|Found|(dockerproto\.buildcontext\.)?Excluded"),  # parts of documented types
+    ("py:class", r"(dockerproto\.(\w+\.)+)?[TR]"),  # type variables
+    # Parts of documented types:
+    ("py:class", r"Default|Found|RequestSender|(dockerproto\.buildcontext\.plan\.)?ExclusionPatterns"),
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 
-# What an operation is on either kind of client; see dockerproto/operation.py.
+# What an operation is on either kind of client; see dockerproto/operations/operation.py.
 _ON_CLIENTS = {
     "AsyncDocker": {"Call": "Awaitable", "Login": "Awaitable[str]"},
     "Docker": {"Call": "", "Login": "str"},

@@ -147,7 +147,9 @@ class PlainHost(LocalHost):
 
 
 class PlainTransport(BlockingTransport):
-    host = PlainHost()
+    @property
+    def host(self) -> LocalHost:
+        return PlainHost()
 
 
 def test_a_file_without_parts_is_read(path: Path) -> None:
