@@ -60,11 +60,11 @@ class Client:
     def __init__(self, configuration: Configuration, network: Transport, sender: RequestSender) -> None:
         self.configuration = configuration
         """The configuration it was created with."""
-        self.credentials = CredentialsLookup(configuration.credentials, network)
+        self.credentials: CredentialsLookup = CredentialsLookup(configuration.credentials, network)
         """Lookup of registry credentials."""
         self.network = network
         """Runtime that the transport provides."""
-        self.engine = Engine(
+        self.engine: Engine = Engine(
             configuration.endpoint.address,
             network,
             sender,

@@ -48,7 +48,9 @@ class Engine:
     ) -> None:
         self.network = network
         """Runtime that the transport provides."""
-        self.connections = sender if isinstance(sender, Connections) else Connections(network, address)
+        self.connections: Connections = (
+            sender if isinstance(sender, Connections) else Connections(network, address)
+        )
         """Connections of sessions and their builds, which no HTTP library can carry."""
         self._sender = sender
         self._prefix = address.prefix

@@ -11,8 +11,8 @@ from dockerproto.errors import NotInstalled
 
 try:
     import httpx
-except ModuleNotFoundError as error:
-    raise NotInstalled(0, "dockerproto_httpx needs httpx: pip install 'dockerproto[httpx]'") from error
+except ModuleNotFoundError as _error:
+    raise NotInstalled(0, "dockerproto_httpx needs httpx: pip install 'dockerproto[httpx]'") from _error
 
 from dockerproto.client import Client
 from dockerproto.credentials.source import check_blocking

@@ -18,8 +18,8 @@ from dockerproto_local.stream import SocketStream, connect_unix
 
 try:
     import trio
-except ModuleNotFoundError as error:
-    raise NotInstalled(0, "dockerproto_trio needs trio: pip install 'dockerproto[trio]'") from error
+except ModuleNotFoundError as _error:
+    raise NotInstalled(0, "dockerproto_trio needs trio: pip install 'dockerproto[trio]'") from _error
 
 __all__ = ["Docker"]
 
