@@ -1,38 +1,42 @@
 """The exceptions: one tree, one root.
 
+A name says what happened to the call or which value was wrong: `NotFound`, `TimedOut`, `UploadFailed`,
+`InvalidHost`. ``Error`` ends the names of whole groups, by the part of the system at fault: the engine
+(`DockerError`, `DockerStreamError`, `ServerError`) or its configuration (`CredentialsError`, `ContextError`).
+
 ::
 
     DockerError                    status, message, messages, step
-    ├── BadRequest                 the engine refuses what it was asked: a parameter, a Dockerfile, an archive
-    │   ├── UnsupportedVersion     the API version, or a parameter in it, is not to be had from this engine
-    │   └── UnsupportedEngine      a Podman would ignore what it was asked, or does not have it
-    ├── Unauthorized               a registry wants other credentials, or any
-    │   └── NotFoundOrUnauthorized a registry does not tell the two apart (a NotFound too)
-    ├── NotFound                   no such image, tag, manifest
-    ├── Conflict                   the image is in use, or known by other names
-    ├── TooManyRequests            a registry limits the rate
-    ├── ServerError                the engine failed, or a registry that it asked
-    ├── DockerStreamError          error_detail; the engine failed after it had answered 200
+    ├── BadRequest                 the engine rejects a parameter, a Dockerfile, an archive
+    │   ├── UnsupportedVersion     the engine does not support the API version or a parameter
+    │   └── UnsupportedEngine      Podman lacks the operation, or would ignore a part of it
+    ├── Unauthorized               credentials are missing or wrong for the registry
+    │   └── NotFoundOrUnauthorized the registry does not tell the two apart (a NotFound too)
+    ├── NotFound                   the image, tag or manifest does not exist
+    ├── Conflict                   the image is in use, or has other names
+    ├── TooManyRequests            the registry limits the rate of requests
+    ├── ServerError                the engine failed, or a registry that it called
+    ├── DockerStreamError          error_detail; the engine failed after it had responded with 200
     │   ├── StepFailed             a command of a build ended with an exit code other than 0
     │   └── StreamBadRequest, StreamUnauthorized, StreamNotFoundOrUnauthorized, StreamNotFound,
     │       StreamConflict, StreamTooManyRequests, StreamServerError: each is the class of its cause too
-    ├── ConnectionFailed           no connection, or one that broke before the answer was complete
-    ├── TimedOut                   a limit of the caller's own passed (a TimeoutError too)
-    ├── ProtocolViolated           what came back is not what an engine sends
+    ├── ConnectionFailed           no connection, or it broke before the response was complete
+    ├── TimedOut                   one of the caller's limits passed (a TimeoutError too)
+    ├── ProtocolViolated           the response is not one that an engine sends
     ├── UploadFailed               the data to upload could not be read
-    ├── OutputFailed               the output of a build cannot be written, or must not be
-    ├── CredentialsError           the credentials of a registry cannot be looked up, or not be stored
-    ├── ClientClosed               the client or stream is closed, or used by two at once
-    ├── InvalidPattern             a pattern of an ignore file that is none (a ValueError too): its file, line
+    ├── OutputFailed               the output of a build cannot be written, or is not safe to write
+    ├── CredentialsError           the credentials of a registry cannot be looked up or stored
+    ├── ClientClosed               the client or stream is closed, or two tasks use one stream at once
+    ├── InvalidPattern             a malformed pattern of an ignore file (a ValueError too): its file, line
     ├── NotFinished                the result of a stream that was not read to its end
-    ├── InvalidHost                the address of an engine that is none (a ValueError too)
-    ├── InvalidHeader              a header for every request that cannot be sent (a ValueError too)
-    ├── ContextError               the docker context that was chosen is missing, or cannot be read
+    ├── InvalidHost                an invalid address of an engine (a ValueError too)
+    ├── InvalidHeader              an invalid custom header (a ValueError too)
+    ├── ContextError               the selected Docker context is missing or unreadable
     ├── UnsupportedTransport       the transport lacks what the operation needs: files, or BuildKit sessions
     ├── NotInstalled               a part of the library needs an extra (an ImportError too)
-    └── InvalidReference           the name of an image that is none (a ValueError too); nothing was sent
+    └── InvalidReference           an invalid image reference (a ValueError too); nothing was sent
 
-The engine's own words are the message; the exception of another library is the ``__cause__``.
+The message is the engine's own; an exception of another library is the ``__cause__``.
 """
 
 from __future__ import annotations
@@ -45,42 +49,42 @@ from msgspec import Struct
 
 
 class FailedStep(Struct, frozen=True):
-    """The step of a build that failed: what every builder tells of it, in one form."""
+    """The failed step of a build, in one form for every builder."""
 
     name: str
-    """The step, with its number where the engine tells it: ``[2/3] RUN make``, ``[build 2/3] RUN make``.
+    """Name, with the number where the engine reports it: ``[2/3] RUN make``, ``[build 2/3] RUN make``.
 
     BuildKit counts the steps of each stage, and has steps of its own, such as
     ``[internal] load metadata for docker.io/library/busybox``; the classic builder counts all steps.
     """
     command: str | None = None
-    """What was run, as the engine says it: ``/bin/sh -c make``; None if it was no command.
+    """Command as the engine reports it: ``/bin/sh -c make``; None if the step ran none.
 
-    Of a Podman, which does not say it, it is the text of the instruction.
+    Podman does not report it; there it is the text of the instruction.
     """
     exit_code: int | None = None
-    """What the command ended with; None if it was no command."""
+    """Exit code of the command; None if the step ran none."""
     log: tuple[str, ...] = ()
-    """The last lines that the step printed, of both its outputs, without their line ends."""
+    """Last lines of the step's standard output and standard error, without line ends."""
 
 
 class DockerError(Exception):
-    """The root: what went wrong, in the engine's words where it has any."""
+    """The root of all exceptions of the library."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status, message)
         self.status: int = status
-        """The HTTP status of the engine's answer; 0 if it is not a status that tells of the error."""
+        """HTTP status of the response; 0 if the error was not reported by a status."""
         self.message: str = message
-        """The engine's own words, or ours where the engine said nothing."""
+        """The engine's own message, or the library's where the engine sent none."""
         self.messages: list[Any] = []
-        """What the engine had reported before, of an operation with progress.
+        """Messages of the operation before the error.
 
-        All of it if the operation was to return a list; of a stream the last 1,000 messages, as far as they
-        came in 4 MiB.
+        An operation that returns a list keeps all of them; a stream keeps the last 1,000 messages, at most
+        those of the last 4 MiB of the body.
         """
         self.step: FailedStep | None = None
-        """The step of a build that failed; None if the engine named none."""
+        """Failed step of a build; None if the engine named none."""
 
     def __str__(self) -> str:
         return f"[{self.status}] {self.message}" if self.status else self.message
@@ -90,53 +94,50 @@ class DockerError(Exception):
 
 
 class BadRequest(DockerError):
-    """The engine refuses what it was asked."""
+    """The engine rejects the request."""
 
 
 class UnsupportedVersion(BadRequest):
-    """The engine does not have the API version, or not yet what was asked of it."""
+    """The engine does not support the API version, or not yet the operation or parameter."""
 
 
 class UnsupportedEngine(BadRequest):
-    """The engine is a Podman, which would ignore a part of what it was asked, or has no such operation.
-
-    What it would ignore is not sent.
-    """
+    """Podman lacks the operation, or would ignore a part of it; such a part is never sent."""
 
 
 class Unauthorized(DockerError):
-    """A registry wants other credentials, or any."""
+    """Credentials are missing or wrong for the registry."""
 
 
 class NotFound(DockerError):
-    """There is no such image, tag or manifest."""
+    """The image, tag or manifest does not exist."""
 
 
 class NotFoundOrUnauthorized(NotFound, Unauthorized):
-    """The registry does not say which: the repository does not exist, or the credentials do not reach it."""
+    """The repository does not exist, or the credentials do not cover it; the registry does not say which."""
 
 
 class Conflict(DockerError):
-    """The image is in use, or known by other names."""
+    """The image is in use, or has other names."""
 
 
 class TooManyRequests(DockerError):
-    """A registry limits the rate of requests."""
+    """The registry limits the rate of requests."""
 
 
 class ServerError(DockerError):
-    """The engine failed, or a registry that it asked."""
+    """The engine failed, or a registry that it called."""
 
 
 class DockerStreamError(DockerError):
-    """The engine reported a failure after it had answered 200."""
+    """The engine reported a failure after it had responded with 200."""
 
     def __init__(
         self, message: str, *, error_detail: Mapping[str, Any] | None = None, status: int = 0
     ) -> None:
         super().__init__(status, message)
         self.error_detail: dict[str, Any] = dict(error_detail or {"message": message})
-        """What the engine says of the error: ``message``, and ``code`` for a classic build's failing step."""
+        """Details from the engine: ``message``, and ``code`` for the failed step of a classic build."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         make = partial(type(self), error_detail=self.error_detail, status=self.status)
@@ -144,7 +145,7 @@ class DockerStreamError(DockerError):
 
 
 class StepFailed(DockerStreamError):
-    """A command of a build ended with an exit code other than 0: `step` has it, and what it printed."""
+    """A command of a build ended with an exit code other than 0; `step` has it, with its last lines."""
 
 
 class StreamBadRequest(DockerStreamError, BadRequest):
@@ -176,15 +177,15 @@ class StreamServerError(DockerStreamError, ServerError):
 
 
 class ConnectionFailed(DockerError):
-    """There is no connection to the engine, or it broke before the answer was complete."""
+    """No connection to the engine, or it broke before the response was complete."""
 
 
 class TimedOut(DockerError, TimeoutError):
-    """A limit of the caller's own passed: see `Timeout`."""
+    """One of the caller's limits passed, see `Timeout`."""
 
 
 class ProtocolViolated(DockerError):
-    """What came back is not what an engine sends."""
+    """The response is not one that an engine sends."""
 
 
 class UploadFailed(DockerError):
@@ -192,11 +193,11 @@ class UploadFailed(DockerError):
 
 
 class OutputFailed(DockerError):
-    """The output of a build cannot be written, see the cause; or it is not safe to write, see the message."""
+    """The output of a build cannot be written (see the cause), or is not safe to write (see the message)."""
 
 
 class CredentialsError(DockerError):
-    """The credentials of a registry cannot be looked up, or not be stored: see its message."""
+    """The credentials of a registry cannot be looked up or stored; the message says why."""
 
 
 class ClientClosed(DockerError):
@@ -204,38 +205,38 @@ class ClientClosed(DockerError):
 
 
 class InvalidPattern(DockerError, ValueError):
-    """A pattern that says what to leave out of a context is malformed."""
+    """A pattern of paths to exclude from a build context is malformed."""
 
     def __init__(
         self, status: int, message: str, *, pattern: str = "", file: str = "", line: int = 0
     ) -> None:
         super().__init__(status, message)
         self.pattern: str = pattern
-        """What it says."""
+        """The pattern."""
         self.file: str = file
-        """The ignore file that it is in; none: it was given otherwise."""
+        """Path of the ignore file; empty if the pattern has another source."""
         self.line: int = line
-        """Its line there, from 1 on."""
+        """Line in that file, from 1 on."""
 
 
 class NotFinished(DockerError):
-    """The result of a stream was asked for, which was not read to its end, or failed."""
+    """The result of a stream is not there, as the stream was not read to its end, or failed."""
 
 
 class InvalidHost(DockerError, ValueError):
-    """This cannot be the address of an engine."""
+    """The address of an engine is invalid."""
 
 
 class InvalidHeader(DockerError, ValueError):
-    """This cannot be a header of every request."""
+    """A custom header is invalid."""
 
 
 class ContextError(DockerError):
-    """The docker context that was chosen is missing, or cannot be read."""
+    """The selected Docker context is missing or unreadable."""
 
 
 class NotInstalled(DockerError, ImportError):
-    """What this needs comes with an extra of the library, which is not installed."""
+    """This part of the library needs an extra that is not installed."""
 
 
 class UnsupportedTransport(DockerError):
@@ -243,4 +244,4 @@ class UnsupportedTransport(DockerError):
 
 
 class InvalidReference(DockerError, ValueError):
-    """This cannot be the name of an image; nothing was sent."""
+    """The image reference is invalid; nothing was sent."""

@@ -47,7 +47,7 @@ def drawn() -> dict[str, set[str]]:
     bases: dict[str, set[str]] = {}
     path: list[str] = []
     notes: dict[str, str] = {}
-    drawing = (inspect.getdoc(errors) or "").split("::")[1].split("The engine's own words")[0]
+    drawing = (inspect.getdoc(errors) or "").split("::")[1].split("The message is the engine's own")[0]
     for line in drawing.splitlines():
         if (match := _LINE.match(line)) is None:
             assert not line.strip()
