@@ -223,7 +223,7 @@ async def test_a_message_beyond_the_limit_is_refused(scripted: ScriptedEngine, c
     long = {"stream": "x" * 1000}
     scripted.script(*PULL, [stream_head(), chunk(line(FIRST) + line(long)[:600]), UntilClosed()])
     async with connect(scripted.url, message_limit=500) as docker:
-        with pytest.raises(ProtocolViolated, match="more than 500 bytes") as raised:
+        with pytest.raises(ProtocolViolated, match="longer than the limit of 500 bytes") as raised:
             await docker.images.pull("busybox")
         assert raised.value.messages == [FIRST]
     await closed(scripted)
