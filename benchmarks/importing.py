@@ -1,4 +1,4 @@
-"""What the import of a library takes, or of several, in a process that has imported nothing else.
+"""Measure the import of one or several libraries, in a process that has imported nothing else.
 
 python benchmarks/importing.py MODULE...
 """

@@ -12,13 +12,13 @@ from typing import Final
 
 
 class Relay:
-    """What carries bytes between clients and the engine behind a socket."""
+    """A socket that forwards the bytes between clients and an engine, and counts them."""
 
     def __init__(self, path: Path, engine: str) -> None:
         self.sent = 0
         """Bytes that clients have sent."""
         self.url: Final = f"unix://{path}"
-        """Where clients connect to."""
+        """URL for clients."""
         self._engine: Final = engine.removeprefix("unix://")
         self._listener: Final = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))

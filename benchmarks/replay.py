@@ -36,7 +36,7 @@ IMAGE = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent: a head, a block that is repeated, and a tail."""
+    """A reply: a head, a block that is repeated, and a tail."""
 
     head: bytes
     block: bytes = b""
@@ -124,7 +124,7 @@ def compiled() -> Path:
 
 @contextmanager
 def replaying(answers: dict[str, Answer]) -> Generator[str]:
-    """Run an engine with these answers beside the common ones; give its URL."""
+    """Run an engine with these answers beside the common ones; return its URL."""
     with tempfile.TemporaryDirectory() as directory:
         routes = Path(directory, "routes")
         routes.write_text("".join(_route(Path(directory), *each) for each in (COMMON | answers).items()))

@@ -1,4 +1,4 @@
-"""What is measured: a table of rows, and the answers that the replay engine has for each."""
+"""The table of measurements, and the replies of the replay engine for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BARE: Final = ("socket", "asyncio-bare", "trio-bare")
 
 @dataclass(frozen=True)
 class Target:
-    """How much faster one contestant has to be than another; without a factor, it is only said how much."""
+    """A ratio of two contestants; with a factor, ours must be faster by at least that."""
 
     ours: str
     peer: str
@@ -31,7 +31,7 @@ class Row:
     title: str
     work: str
     amount: int
-    """How much of the work one run does: calls, messages, bytes."""
+    """Amount of work in one run: calls, messages, bytes."""
     unit: str
     figure: Callable[[float], float]
     """The figure of one run, of the seconds that it took for each unit of the amount."""

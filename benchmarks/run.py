@@ -31,7 +31,7 @@ from benchmarks.rows import GIB, Row, Target, rows
 from benchmarks.workloads import CONTEXTS
 
 SECONDS = 30
-"""How long a row may take; after this there are no more rounds of it than three."""
+"""Seconds for a row; a row that takes longer ends after three rounds."""
 DIRECTORIES = (*CONTEXTS, "rebuild")
 """The work that is done on a directory."""
 MODULES = {
@@ -42,12 +42,12 @@ MODULES = {
     "docker-py": "docker",
     "needed": "asyncio msgspec h11",
 }
-"""What is imported; the last is what this library cannot be without on asyncio."""
+"""Imported modules; the last entry is the least that this library needs on asyncio."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one contestant took in all rounds."""
+    """The figures of one contestant in all rounds."""
 
     values: list[float]
     cpu: list[float]

@@ -301,7 +301,7 @@ class Socket:
 
 
 class AsyncioBare:
-    """What an event loop takes for the same bytes, without any library."""
+    """The same bytes on a bare event loop, without any library."""
 
     def run(self, url: str, _work: str, amount: int, _file: str) -> dict[str, float]:
         return asyncio.run(self.main(url.removeprefix("unix://"), amount))
@@ -390,7 +390,7 @@ class Command:
 
 
 def change(directory: str) -> None:
-    """Give one file of a directory another content."""
+    """Return one file of a directory another content."""
     Path(directory, "folder-0", "file-0").write_bytes(os.urandom(1024))
 
 
@@ -410,7 +410,7 @@ def timed(work: Callable[[], None]) -> dict[str, float]:
 
 
 class Meter:
-    """What a piece of work takes: seconds, CPU seconds, and by how many bytes memory grows."""
+    """A meter of a piece of work: seconds, CPU seconds, growth of memory in bytes."""
 
     def __init__(self) -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew

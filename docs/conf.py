@@ -22,7 +22,7 @@ from sphinx.util.inspect import stringify_signature
 
 import dockerproto
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # for the test bench
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # for the testbed
 
 import captures  # noqa: E402  # which needs the line above
 

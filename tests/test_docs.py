@@ -217,7 +217,7 @@ REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
 
 
 def _refused(engine: PrivateEngine) -> Refused:
-    """What the engine cannot do: code, and what it raises."""
+    """Return the code that fails on the engine, and the errors that it raises."""
     return {code: error for code, (difference, error) in REFUSED.items() if difference.on(engine)}
 
 

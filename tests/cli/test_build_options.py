@@ -1,4 +1,4 @@
-"""What the command's build offers to the engine: secrets, ssh agents, outputs, as their texts say."""
+"""Options of the command's build: the syntax of secrets, ssh agents and outputs."""
 
 from __future__ import annotations
 

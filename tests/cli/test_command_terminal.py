@@ -1,4 +1,4 @@
-"""What the command shows on a terminal, and where there is none."""
+"""The command's output on a terminal, and without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a snapshot is drawn, for terminals of all sizes."""
+"""Drawing of snapshots, for terminals of all sizes."""
 
 from __future__ import annotations
 

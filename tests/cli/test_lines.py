@@ -1,4 +1,4 @@
-"""What has changed, as lines for files, pipes and logs."""
+"""Changes as lines, for files, pipes and logs."""
 
 from __future__ import annotations
 

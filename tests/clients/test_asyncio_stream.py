@@ -1,4 +1,4 @@
-"""How a connection waits on asyncio: what the loop tells it, and what it does about time."""
+"""Waiting on asyncio: the loop's callbacks and the timers of a connection."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Counted(_Stream):
 
 @contextmanager
 def connected() -> Generator[tuple[Counted, socket.socket]]:
-    """Give a stream on asyncio and its other side."""
+    """Return a stream on asyncio and its other side."""
     ours, theirs = socket.socketpair()
     stream = Counted(ours)
     with theirs:

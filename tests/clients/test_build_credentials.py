@@ -1,4 +1,4 @@
-"""Which credentials a build sends: of the registries that its Dockerfile names, and those it is given."""
+"""Credentials that a build sends: for the registries that its Dockerfile names, and those given to it."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Sparse:
 
 
 class TestLookingFor:
-    """How the Dockerfile is found, and when it is looked for."""
+    """The search for the Dockerfile."""
 
     @pytest.mark.parametrize(
         "options",

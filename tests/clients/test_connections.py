@@ -229,7 +229,7 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
 
 
 class Pieces:
-    """An async iterator that is no generator."""
+    """An async iterator that is not a generator."""
 
     def __init__(self) -> None:
         self._left = 3

@@ -1,4 +1,4 @@
-"""Which credentials a client sends: where they are looked up, and when."""
+"""Credentials that a client sends: their sources, and the time of the lookup."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pulled(scripted: ScriptedEngine, connect: Connect) -> Any:
 
 
 class TestSent:
-    """What is sent, and who is asked for it."""
+    """The credentials that are sent, and their source."""
 
     @pytest.mark.parametrize(
         "name", ["busybox", "anna/app", "docker.io/anna/app", "index.docker.io/anna/app"]
@@ -125,7 +125,7 @@ class TestSent:
 
 
 class Vault:
-    """A source of one's own, that stores."""
+    """A custom source that also stores."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Credentials] = {}
@@ -161,7 +161,7 @@ def of_other(registry: str) -> Any:
 
 
 def of_any(_: str) -> Any:
-    """Return what is no credentials."""
+    """Return something other than credentials."""
     return 5
 
 

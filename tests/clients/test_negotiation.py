@@ -1,4 +1,4 @@
-"""Which API version is spoken, and to which kind of engine: what is asked for it, and when."""
+"""Negotiation of the API version, and recognition of Podman: the requests for them, and their order."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ class TestVersion:
         scripted.script("GET", "/_ping", response(200, b"OK", {"Api-Version": "1.41", **PODMAN}))
         scripted.script("GET", "/images/json", response(404, b"Not Found\n"))
         async with connect(scripted.url, api_version="1.41") as docker:
-            for error in (NotFound, UnsupportedEngine):  # it is not known yet that it is a Podman; it is
+            for error in (NotFound, UnsupportedEngine):  # only the second knows that this is Podman
                 with pytest.raises(error):
                     await docker.images.list()
                 with pytest.raises(UnsupportedEngine):

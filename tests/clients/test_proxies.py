@@ -27,7 +27,7 @@ CONFIGS: list[tuple[str, Any, dict[str, str]]] = [
     ("default", {"proxies": {"default": DEFAULT}}, BOTH),
     ("an engine's own", {"proxies": {"default": {"httpProxy": "no"}, HOST: DEFAULT}}, BOTH),
     ("another engine's", {"proxies": {"tcp://other:1": DEFAULT}}, {}),
-    ("an engine's own, which are none", {"proxies": {"default": DEFAULT, HOST: {}}}, {}),
+    ("an engine's own, which are empty", {"proxies": {"default": DEFAULT, HOST: {}}}, {}),
     ("empty", {"proxies": {"default": {"httpProxy": "", "ftpProxy": None}}}, {}),
     ("in any case", {"PROXIES": {"default": {"HTTPPROXY": "http://p", "noproxy": "x,y"}}}, BOTH),
     ("the default in another case", {"proxies": {"Default": DEFAULT}}, {}),

@@ -1,4 +1,4 @@
-"""What is offered in a session is looked at before it, and what is kept from an agent."""
+"""Attachments of a session are validated before it begins; requests that an agent never receives."""
 
 from __future__ import annotations
 

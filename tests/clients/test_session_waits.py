@@ -1,4 +1,4 @@
-"""What a call of the engine waits for, keeps a session neither from answering other calls nor from ending."""
+"""While a call of the engine waits, the session responds to other calls, and can end."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ FIN: Final = Packet(type=PacketType.FIN).encode()
 
 
 class Gate:
-    """What something waits at, until the engine has heard that the session is alive."""
+    """A gate that blocks a step until the engine has the response to its health check."""
 
     def __init__(self, directory: Path) -> None:
         self.begun = threading.Event()
@@ -103,7 +103,7 @@ LOOKUP: Final = Asked(AUTH, (CredentialsRequest("r.example").encode(),))
 
 
 class Script:
-    """What an engine does in the session: it calls, and asks meanwhile whether the session is alive."""
+    """A script of an engine in a session: it makes a call and health checks at the same time."""
 
     def __init__(self, asked: Asked, begun: Callable[[], object], gate: Gate) -> None:
         self._asked, self._begun, self._gate = asked, begun, gate
@@ -111,7 +111,7 @@ class Script:
         self._over = threading.Event()
 
     async def run(self, scripted: ScriptedEngine, docker: Any, **options: Any) -> Any:
-        """Build with it; return what came of the call."""
+        """Build with this script; return the call's outcome."""
         scripted.script("POST", "/session", (Speak(self._speak), UntilClosed()))
         scripted.script("POST", "/build", (WaitFor(self._over), stream_head(), chunk(b"{}"), LAST_CHUNK))
         await docker.images.build(**({"remote": REMOTE} | options), builder="buildkit")

@@ -1,4 +1,4 @@
-"""What the transports do with what is theirs alone: threads, other transports of httpx, sockets."""
+"""Features of single transports: threads, other transports of httpx, sockets."""
 
 from __future__ import annotations
 

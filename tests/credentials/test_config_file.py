@@ -44,7 +44,7 @@ FOUND: dict[str, tuple[object, str, Credentials | None]] = {
     "the exact one first": ({f"https://{OTHER}": {"auth": b64("old:old")}, OTHER: ENTRY}, OTHER, ANNA),
     "another port": ({"r.example": ENTRY}, OTHER, None),
     "another host": ({"x.r.example:5000": ENTRY}, OTHER, None),
-    "hub is no other": ({HUB_SERVER: ENTRY}, OTHER, None),
+    "Docker Hub is another registry": ({HUB_SERVER: ENTRY}, OTHER, None),
     "nothing": ({}, OTHER, None),
     "null": (None, OTHER, None),
     "null entry": ({OTHER: None}, OTHER, None),

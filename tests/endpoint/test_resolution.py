@@ -1,4 +1,4 @@
-"""Which engine is chosen, of all that name one."""
+"""Resolution of the engine, if several sources name one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dockerproto.endpoint.resolution import (
 )
 
 SOURCES = ["context=", "DOCKER_HOST", "DOCKER_CONTEXT", "currentContext of config.json"]
-"""What can name a context or an engine, the strongest first; `url` is not for a context to choose."""
+"""Sources that name a Docker context or an engine, by precedence; `url` cannot name a context."""
 
 
 def chosen(sources: Iterable[str]) -> ContextSelection:

@@ -1,4 +1,4 @@
-"""How the engines differ, as far as tests see it: the only table of that.
+"""The table of all differences between engines that the tests see.
 
 Docker 20.10 is what the tests are written after. A test that meets another engine's difference asks for it
 by name, and expects what that engine does instead; `pytest.mark.differs` is for a test that has to fail
@@ -31,7 +31,7 @@ class Difference(Enum):
     )
     ID_IS_OF_MANIFEST = _CONTAINERD, "the id of an image is the digest of its manifest"
     PRUNE_OF_DANGLING_ONLY = _PODMAN, "images with a name are not pruned: 500"
-    NO_BUILD_CACHE = _PODMAN, "there is no build cache to prune, so it is refused"
+    NO_BUILD_CACHE = _PODMAN, "pruning the build cache is unsupported, because none exists"
 
     # Builds
     BUILDER_IN_LABELS = _PODMAN, "the builder adds its version to the labels"
@@ -54,7 +54,7 @@ class Difference(Enum):
 
     # Registries
     PUSH_WITHOUT_AUX = (*_CONTAINERD, *_PODMAN), "a push says the digest in its last status only"
-    PULL_OF_LAYERS_ONLY = _PODMAN, "a pull speaks of layers only, not of the digest and of what came of it"
+    PULL_OF_LAYERS_ONLY = _PODMAN, "a pull reports layers only, neither a digest nor a final status"
     PULL_WITHOUT_UNPACKING = (
         _CONTAINERD,
         "a pull says of a layer that it is downloaded, but not that it is unpacked",
@@ -76,5 +76,5 @@ class Difference(Enum):
         self.reason: Final = reason
 
     def on(self, engine: PrivateEngine) -> bool:
-        """Tell whether an engine has it."""
+        """Return whether an engine has it."""
         return engine.name in self.engines

@@ -1,4 +1,4 @@
-"""The engine that is chosen is the one that the docker command chooses, in many situations."""
+"""Resolution of the engine agrees with the Docker CLI, in many situations."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CONTEXTS = {
     "remote": ["--docker", "host=ssh://me@remote:22/socket"],
     "http": ["--docker", "host=http://http:1"],
 }
-"""Contexts that the docker command makes."""
+"""Docker contexts that the Docker CLI creates."""
 META = {
     "é": '{"Name":"another","Endpoints":{"docker":{"Host":"tcp://accent:1"}}}',
     "nowhere": '{"Endpoints":{"docker":{}}}',
@@ -81,7 +81,7 @@ CONFIGS = [
 
 @dataclass(frozen=True)
 class Situation:
-    """What the program, the environment and the files say."""
+    """Settings in the program, the environment and the files."""
 
     arguments: dict[str, str]
     environment: dict[str, str]
@@ -109,7 +109,7 @@ def situations() -> Iterator[Situation]:
             "DOCKER_TLS_VERIFY": some(["", "0", "1"], 0.2),
             "DOCKER_CERT_PATH": some(["", "certificates"], 0.5),
         }
-        # Without ca.pem the docker command refuses TLS even of sockets, which have none: not followed.
+        # Without ca.pem the Docker CLI rejects TLS even for unix sockets; this library does not.
         files = [("ca.pem",), TLS_FILES, ("ca.pem", "cert.pem"), ("ca.pem", "key.pem")]
         yield Situation(
             {name: value for name, value in (("url", url), ("context", context)) if value is not None},
@@ -180,7 +180,7 @@ def chosen(situation: Situation, environment: dict[str, str]) -> Endpoint:
 
 
 def facts(endpoint: Endpoint) -> dict[str, Any]:
-    """Return what the docker command tells too."""
+    """Return the facts that the Docker CLI shows too."""
     tls = endpoint.tls
     directory = "<IN MEMORY>" if endpoint.context is None else context_id(endpoint.context)
     shown = {"context": directory, "host": str(endpoint.address)}
@@ -191,7 +191,7 @@ def facts(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def inspected(situation: Situation, environment: dict[str, str]) -> dict[str, Any] | None:
-    """Return the choice of the docker command, None if it refuses."""
+    """Return the endpoint that the Docker CLI resolves; None if it fails."""
     options = {"url": "--host", "context": "--context"}
     arguments = [f"{options[name]}={value}" for name, value in situation.arguments.items()]
     done = docker(environment, *arguments, "context", "inspect", "--format", "{{json .}}")

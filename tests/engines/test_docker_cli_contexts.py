@@ -1,4 +1,4 @@
-"""What is sent of a directory is what the docker command sends, for many trees and ignore files."""
+"""The build context sent of a directory agrees with the Docker CLI, for many trees and ignore files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DOCKERFILE = "<Dockerfile>"
 
 
 def sent(root: Path, case: Case) -> tuple[str, bytes] | None:
-    """Return what the docker command sends, and what it calls the Dockerfile; None if it refuses."""
+    """Return the Dockerfile's name and the build context that the Docker CLI sends; None if it fails."""
     with ScriptedEngine() as engine:
         engine.script("POST", "/build", chunked(b'{"stream":"built"}'))
         named = [] if case.dockerfile is None else ["--file", str(root / case.dockerfile)]
@@ -48,7 +48,7 @@ def sent(root: Path, case: Case) -> tuple[str, bytes] | None:
             return None
         (request,) = (each for each in engine.requests if each.path == "/build")
         assert len(request.body) == request.length
-        # With a Dockerfile from elsewhere, the docker command leaves out the end of the archive.
+        # If the Dockerfile is outside the directory, the Docker CLI omits the end of the archive.
         query = parse_qs(request.target.partition("?")[2], errors="surrogateescape")
         return query["dockerfile"][0], request.body + bytes(-len(request.body) % BLOCK) + END
 
@@ -94,7 +94,7 @@ def test_what_is_sent_is_what_the_docker_command_sends(batch: int, tmp_path: Pat
         lines = (root / IGNORE).read_bytes() if (root / IGNORE).exists() else None
         found, wanted = facts(ours(root, case)), facts(expected)
         if found and wanted and DOCKERFILE not in wanted:
-            del found[DOCKERFILE]  # the docker command forgets some of those that are left out
+            del found[DOCKERFILE]  # the Docker CLI does not restore every excluded one
         assert found == wanted, (case, lines)
     assert sum(each is not None for each in theirs) > CASES * 0.9
 

@@ -45,7 +45,7 @@ def shown(engine: PrivateEngine, name: str) -> str:
 
 
 def loaded(engine: PrivateEngine, name: str) -> list[dict[str, str]]:
-    """What the engine says of a load of one image."""
+    """Return the engine's messages for a load of one image."""
     line_end = "" if Difference.LOAD_WITHOUT_LINE_END.on(engine) else "\n"
     return [{"stream": f"Loaded image: {shown(engine, name)}{line_end}"}]
 

@@ -80,7 +80,7 @@ class TestLeavingEarlyStopsTheEngine:
         async with connect(engine.url) as docker:
             with pytest.warns(ResourceWarning, match="was not closed") as told, anyio.fail_after(10):
                 await read_until_begun(begin(docker, command))
-                while not told:  # the thread of a blocking client may still be about to let go of it
+                while not told:  # the thread of a blocking client may still refer to it
                     gc.collect()
                     await anyio.sleep(0.01)
             await until(lambda: not engine.processes(command), 2)

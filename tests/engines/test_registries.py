@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 
 def digests(messages: list[Any]) -> dict[str, str]:
-    """What a push says of the tags that it has pushed: their digests."""
+    """Return the digests of the pushed tags, from a push's messages."""
     said = (re.fullmatch(r"(\S+): digest: (\S+) size: \d+", each.get("status", "")) for each in messages)
     return {found[1]: found[2] for found in said if found}
 

@@ -122,7 +122,7 @@ class TestContexts:
         text = f"FROM busybox\nCOPY link/a.c /\nRUN {unique()}; cat /a.c\n"
         options = {"dockerfile": text, "network_mode": "none", "builder": "buildkit"}
         assert "int a;\n" in printed(await docker.images.build(path=directory, **options))
-        with pytest.raises(DockerStreamError):  # there is no context to copy from
+        with pytest.raises(DockerStreamError):  # without a build context, COPY fails
             await docker.images.build(**options)
 
     async def test_a_tar(self, docker: Any, tmp_path: Path, transport: Transport) -> None:

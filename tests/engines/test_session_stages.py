@@ -43,11 +43,11 @@ class Stage:
     options: dict[str, Any]
     """The build."""
     said: str
-    """What the engine says when it begins."""
+    """Text of the engine when the stage begins."""
     reached: Callable[[], object]
-    """Whether it has begun."""
+    """Returns whether the stage has begun."""
     left: Callable[[], object]
-    """Whether nothing of it is left."""
+    """Returns whether nothing of the stage is left."""
     release: Callable[[], object] = int
     """Lets go what the client may leave to itself."""
 

@@ -1,4 +1,4 @@
-"""How much of a context travels, as the engine counts it: all of it once, then what changed."""
+"""Bytes of a build context that the engine requests: all once, then only the changes."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Sshd]:
     if reason := sshd.available():
-        pytest.fail(f'there is no ssh to test with; deselect by -m "not engine": {reason}')
+        pytest.fail(f'ssh is unavailable: {reason}; deselect these tests with -m "not engine"')
     with Sshd() as server:
         yield server
 

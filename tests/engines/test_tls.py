@@ -38,14 +38,14 @@ class Secured:
 
     @property
     def tls(self) -> TLS:
-        """What a client needs."""
+        """TLS files for a client."""
         return TLS(ca=self.good.ca, certificate=self.good.certificate, key=self.good.key)
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     if reason := dockerd.available():
-        pytest.fail(f'there is no Docker Engine to test with; deselect by -m "not engine": {reason}')
+        pytest.fail(f'Docker Engine is unavailable: {reason}; deselect these tests with -m "not engine"')
     directory = tmp_path_factory.mktemp("tls")
     good = Certificates.issue(directory / "good", "127.0.0.1")
     strange = Certificates.issue(directory / "strange", "127.0.0.1")

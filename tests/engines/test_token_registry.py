@@ -34,7 +34,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
 @pytest.fixture(scope="module")
 def token_registry(tokens: TokenServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     if reason := registry.available():
-        pytest.fail(f'there is no registry to test with; deselect by -m "not engine": {reason}')
+        pytest.fail(f'registry is unavailable: {reason}; deselect these tests with -m "not engine"')
     with Registry(tmp_path_factory.mktemp("registry"), tokens=tokens) as server:
         yield server
 

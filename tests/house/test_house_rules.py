@@ -222,7 +222,7 @@ def test_each_path_of_the_engine_stands_once() -> None:
 
 
 def paths_of(tree: ast.AST) -> Iterator[str]:
-    """Yield the texts of a source that begin with a slash, but for docstrings, with {} for what is put in."""
+    """Yield the strings of a source that begin with a slash, except docstrings; {} is a placeholder."""
     inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     inside |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""What the import of a client loads: a program that does not need something does not pay for it."""
+"""Modules that importing a client loads: a program does not pay for features that it does not use."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ LATER = [
     "gzip",
     "tarfile",
 ]
-"""What is for some operations or engines only."""
+"""Modules that only some operations or engines need."""
 NOT_BY_ITSELF = ["bz2", "hashlib", "json", "lzma", "random", "shutil", "tempfile", "unicodedata", "zlib"]
-"""What asyncio, msgspec and h11 do not load either, but trio and httpx do."""
+"""Modules that trio and httpx load, but not asyncio, msgspec or h11."""
 
 
 def loaded(package: str) -> set[str]:

@@ -19,7 +19,7 @@ GET = WireRequest("GET", "/x", [("Host", "docker")])
 
 
 class Result(NamedTuple):
-    """What became of a body."""
+    """Outcome of a body."""
 
     data: bytes
     error: type[DockerError] | None
@@ -97,7 +97,7 @@ RUNS = st.tuples(st.sampled_from([1, 2, 7, 63, 64]), st.binary(min_size=1, max_s
         for piece in (run[1][at : at + run[0]] for at in range(0, len(run[1]), run[0]))
     )
 )
-"""Chunks of one size, but for the last."""
+"""Chunks of one size, except the last."""
 LINES = st.lists(
     st.tuples(
         st.sampled_from([63, 64, 65, 100, 4095, 4096]), st.sampled_from([b"{}\r\n", b"\r\n40\r\n", b"\r"])

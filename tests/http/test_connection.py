@@ -34,9 +34,9 @@ class FakeStream(ByteStream):
         self.closed = False
         self.taken = 0
         self.room: int | None = None
-        """How many bytes are taken before it speaks; None: all, and it speaks when it is asked."""
+        """Bytes to receive before it responds; None: all, and it responds on request."""
         self.early = b""
-        """What it says when it has no more room."""
+        """Its response when it has no more room."""
         self.ended = False
 
     async def send(self, data: Chunk, timeout: float | None) -> int:

@@ -36,7 +36,7 @@ UPLOAD = WireRequest("POST", "/v1.41/build?rm=1", HOST, NoUpload())
 
 
 class Result(NamedTuple):
-    """What became of an exchange."""
+    """Outcome of an exchange."""
 
     status: int | None
     headers: dict[str, str]
@@ -190,14 +190,14 @@ GARBAGE = [
     pytest.param(b"HTTP/1.1 OK\r\n\r\n", id="no status"),
     pytest.param(b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", id="no colon"),
     pytest.param(b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n", id="a space before the colon"),
-    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", id="a length that is none"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", id="a malformed length"),
     pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n", id="two lengths"),
     pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", id="another encoding"),
     pytest.param(CHUNKED.replace(b"5\r\nhello", b"x\r\nhello"), id="a chunk without size"),
     pytest.param(CHUNKED.replace(b"5\r\nhello", b"4\r\nhello"), id="a chunk too short"),
     pytest.param(CHUNKED.replace(b"5\r\nhello", b"-5\r\nhello"), id="a negative chunk"),
     pytest.param(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", id="an upgrade"),
-    pytest.param(b"HTTP/1.1 99 Odd\r\n\r\n", id="a status that is none"),
+    pytest.param(b"HTTP/1.1 99 Odd\r\n\r\n", id="an invalid status"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is sent: what a version does not have, contradictions, kinds, names."""
+"""Operations rejected before anything is sent: unsupported versions, contradictions, types, names."""
 
 from __future__ import annotations
 

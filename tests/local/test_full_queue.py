@@ -1,4 +1,4 @@
-"""A unix socket at which too many wait already: the kernel says so in a way that is no error."""
+"""A unix socket whose queue is full: the kernel reports EAGAIN, which is not a failure."""
 
 from __future__ import annotations
 

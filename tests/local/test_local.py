@@ -1,4 +1,4 @@
-"""What is found on this machine: the environment, the files of contexts, the usual sockets."""
+"""Settings of this machine: the environment, the files of Docker contexts, the usual sockets."""
 
 from __future__ import annotations
 

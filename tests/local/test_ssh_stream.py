@@ -1,4 +1,4 @@
-"""What a connection over ssh does when the bytes below it fail."""
+"""A connection over ssh whose pipes fail."""
 
 from __future__ import annotations
 

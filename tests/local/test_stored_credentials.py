@@ -15,7 +15,7 @@ from tests.support.stored import ENTRY, ME, OTHER, PASSWORD, Machine, rendered
 
 
 class TestThisMachine:
-    """What is read and run here, without a client."""
+    """Files and helpers of this machine, without a client."""
 
     def test_where_the_file_is(self, tmp_path: Path) -> None:
         for environment, directory in (

@@ -1,4 +1,4 @@
-"""Which exception an error is: by its words, by its status, and one for one cause on all engines."""
+"""Classification of errors: by their text, by their status, the same for one cause on all engines."""
 
 from __future__ import annotations
 

@@ -109,11 +109,11 @@ ERRORS = [
     pytest.param(b'{"errorDetail":{"message":"failed"}}\n', streamed("failed"), id="detail alone"),
     pytest.param(b'{"errorDetail":{"code":3},"error":"failed"}', streamed("failed", code=3), id="no message"),
     pytest.param(b'{"errorDetail":{},"error":"failed"}', streamed("failed"), id="an empty detail"),
-    pytest.param(b'{"errorDetail":"odd","error":"failed"}', streamed("failed"), id="a detail that is none"),
+    pytest.param(b'{"errorDetail":"odd","error":"failed"}', streamed("failed"), id="a detail that is text"),
     pytest.param(b'{"errorDetail":null,"error":"failed"}', streamed("failed"), id="a detail that is null"),
     pytest.param(b'{"error":""}', streamed("an error without a message"), id="an empty error"),
     pytest.param(b'{"errorDetail":{}}', streamed("an error without a message"), id="nothing said"),
-    pytest.param(b'{"error":{"reason":1}}', streamed("{'reason': 1}"), id="an error that is no text"),
+    pytest.param(b'{"error":{"reason":1}}', streamed("{'reason': 1}"), id="an error that is an object"),
     pytest.param(b'{"error":"one"}{"error":"two"}', streamed("one"), id="two on a line"),
     pytest.param(b'{"status":"x","progressDetail":{},"error":"failed"}', streamed("failed"), id="other keys"),
     pytest.param(

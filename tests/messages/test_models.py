@@ -56,7 +56,7 @@ STREAMS = [
         pytest.param({"RepoTags": None}, {"RepoTags": []}, id="null"),
         pytest.param({"RepoTags": ["a:1"]}, {"RepoTags": ["a:1"]}, id="a list"),
         pytest.param({"RepoTags": []}, {"RepoTags": []}, id="an empty list"),
-        pytest.param({"Labels": None}, {"Labels": None}, id="null that is no list"),
+        pytest.param({"Labels": None}, {"Labels": None}, id="null instead of an object"),
         pytest.param(
             {
                 "RepoDigests": None,
@@ -71,7 +71,7 @@ STREAMS = [
         pytest.param({"Cmd": None, "Env": None}, {"Cmd": None, "Env": None}, id="not at this place"),
         pytest.param({"Config": None}, {"Config": None}, id="no config"),
         pytest.param({"Config": {}}, {"Config": {}}, id="an empty config"),
-        pytest.param({"Config": "x"}, {"Config": "x"}, id="a config that is none"),
+        pytest.param({"Config": "x"}, {"Config": "x"}, id="a config that is a string"),
         pytest.param(
             {"Config": {"Cmd": None, "Entrypoint": None, "Env": None, "OnBuild": None, "Shell": None}},
             {"Config": {"Cmd": [], "Entrypoint": [], "Env": [], "OnBuild": [], "Shell": []}},

@@ -1,4 +1,4 @@
-"""What holds of the progress of whatever an engine may send."""
+"""Properties of progress for arbitrary messages of an engine."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Engine:
         return following is not None
 
     def do(self, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
-        """Do a step, and hand in what comes of it."""
+        """Run a step, and hand in its outcome."""
         try:
             result = (
                 call.run(step)

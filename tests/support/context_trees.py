@@ -29,7 +29,7 @@ NAMES: Final = [
 LONGEST: Final = 900
 DEEPEST: Final = 4
 COMMON: Final = 13
-"""How many of the names are common."""
+"""Number of common names."""
 WILD: Final = [
     *(
         "*",
@@ -73,7 +73,7 @@ class Case:
 
     seed: int
     dockerfile: str | None
-    """What is given for the path of the Dockerfile."""
+    """Argument for the path of the Dockerfile."""
 
 
 def make_case(root: Path, seed: int) -> Case:

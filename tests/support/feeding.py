@@ -23,7 +23,7 @@ any_cuts = settings(deadline=None, max_examples=40)
 
 
 class Failure(NamedTuple):
-    """What there is to say of an exception."""
+    """The facts that an exception carries."""
 
     type: type[DockerError]
     status: int
@@ -32,7 +32,7 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a body."""
+    """Outcome of a body."""
 
     items: list[Any]
     failure: Failure | None = None

@@ -94,7 +94,7 @@ def _carry(source: Handler, sink: Handler, ended: list[bool], side: int) -> int:
 
 
 class Seen(NamedTuple):
-    """What there is to see of a file, without its time."""
+    """The visible properties of a file, except its time."""
 
     path: str
     mode: int

@@ -37,6 +37,6 @@ class Glass(io.StringIO):
 
     @property
     def cursor_hidden(self) -> bool:
-        """Whether the cursor is hidden."""
+        """The cursor is hidden."""
         hidden: bool = self._screen.cursor.hidden
         return hidden

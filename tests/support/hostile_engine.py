@@ -1,4 +1,4 @@
-"""What an engine may send into a session, made of any bytes; and what holds of the session whatever comes.
+"""Hostile engines generated from bytes, and the properties of a session that hold for each of them.
 
 Bytes choose: a scenario, then all that is in it. So whoever makes bytes (hypothesis, or a fuzzer that is
 guided by coverage) makes engines: some send anything, some what real ones sent and a little else, some
@@ -39,9 +39,9 @@ from tests.support.hostile_messages import Choices, framed, message, metadata
 from tests.support.recorded_sessions import PREFACE, RECORDED, sent_by
 
 KNOWN: Final = (Credentials(username="me", password="pw"), Credentials(registrytoken="t"), None)
-"""What is known of a registry, by the length of its name."""
+"""Credentials for a registry, by the length of its name."""
 STEPS: Final = 2000
-"""How many steps a session may take besides one for each byte that it was sent."""
+"""Limit of a session's steps, in addition to one for each byte that it received."""
 
 
 class Agent:
@@ -287,7 +287,7 @@ def anything(choices: Choices) -> None:
 
 
 def nearly_recorded(choices: Choices) -> None:
-    """Send what a real engine sent, but for some bytes."""
+    """Send a recorded session of a real engine with some bytes changed."""
     served, data = Served(choices), bytearray(sent_by("engine", choices.pick(RECORDED)))
     for _ in range(choices.below(6)):
         at = choices.below(2**16) % len(data)
@@ -343,7 +343,7 @@ def perfect(choices: Choices) -> None:
 
 
 def outputs(choices: Choices) -> None:
-    """Send the output of a build, as an honest engine does but for some messages."""
+    """Send the output of a build as an honest engine does, except for some messages."""
     served = Served(choices)
     entries = [directory("d"), file("d/a", 3), file("d/b"), link("d/h", "d/a"), symlink("l", "d")]
     honest = [Packet(stat=entry_to_stat(entry)) for entry in entries]

@@ -1,4 +1,4 @@
-"""Recorded sessions of real engines, with the docker command on the other side, taken apart."""
+"""Recorded sessions between real engines and the Docker CLI, parsed into messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DATA, _HEADERS = 0, 1
 
 @dataclass
 class Answers:
-    """What a side said, by stream: messages, and the codes of the calls that it ended."""
+    """The messages of one side by stream, and the status codes of the calls that it ended."""
 
     messages: dict[int, list[bytes]] = field(default_factory=dict[int, list[bytes]])
     codes: dict[int, bytes] = field(default_factory=dict[int, bytes])

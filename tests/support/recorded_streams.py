@@ -11,7 +11,7 @@ from tests.testbed.scripted import LAST_CHUNK, Step, WaitFor, chunk, stream_head
 
 
 class Halt:
-    """Where an engine waits for the test."""
+    """A point at which an engine waits for the test."""
 
     def __init__(self) -> None:
         self.event = threading.Event()

@@ -1,4 +1,4 @@
-"""What docker login has left on a machine: a config.json, helpers; and what a client makes of it."""
+"""Files of `docker login` on a machine: config.json and helpers; and a client's view of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOT_FOUND = 'print("credentials not found in native keychain"); sys.exit(1)'
 
 
 class Machine:
-    """What docker login has left: a config.json, and helpers on the PATH."""
+    """A machine after `docker login`: config.json, and helpers on the PATH."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -107,7 +107,7 @@ class Terminal:
 
     @property
     def cursor_hidden(self) -> bool:
-        """Whether the cursor is hidden."""
+        """The cursor is hidden."""
         hidden: bool = self._screen.cursor.hidden
         return hidden
 

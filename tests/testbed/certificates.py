@@ -10,7 +10,7 @@ import trustme
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Paths of PEM files, named as the docker command names them."""
+    """Paths of PEM files, named as the Docker CLI names them."""
 
     directory: Path
 

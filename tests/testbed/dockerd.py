@@ -61,5 +61,5 @@ class Dockerd(PrivateEngine):
 
 
 def available() -> str | None:
-    """Give None if a private dockerd can be started here, else the reason why not."""
+    """Return None if a private dockerd can be started here, else the reason."""
     return hindrance(*_PROGRAMS)

@@ -51,5 +51,5 @@ class Podman(PrivateEngine):
 
 
 def available() -> str | None:
-    """Give None if a private Podman can be started here, else the reason why not."""
+    """Return None if a private Podman can be started here, else the reason."""
     return hindrance(*_PROGRAMS)

@@ -1,4 +1,4 @@
-"""An engine of one's own: its socket, its storage, its processes, and nothing of it left afterwards.
+"""A private engine with its own socket, storage and processes; nothing is left of it afterwards.
 
 It needs root. It neither reads nor touches what an engine of the machine uses. What starts it is up to the
 classes for each kind of engine.
@@ -60,7 +60,7 @@ class PrivateEngine(ABC):
 
     @property
     def pid(self) -> int:
-        """Give the process id of the engine."""
+        """Return the process id of the engine."""
         if self._child is None:
             raise RuntimeError(f"{self.name} is not running")
         return self._child.pid
@@ -74,7 +74,7 @@ class PrivateEngine(ABC):
         return not (self._run.exists() or self._data.exists() or self._members())
 
     def processes(self, needle: str) -> list[int]:
-        """Give the ids of the processes in this engine whose command line contains `needle`."""
+        """Return the ids of the processes in this engine whose command line contains `needle`."""
         return [process.pid for process in self._members() if needle in process.command]
 
     @abstractmethod
@@ -88,10 +88,10 @@ class PrivateEngine(ABC):
 
     @abstractmethod
     def _serves(self, process: Process) -> bool:
-        """Tell whether a process is one of the engine's own, by its command line."""
+        """Return whether a process is one of the engine's own, by its command line."""
 
     def _contains(self, process: Process) -> bool:
-        """Tell whether a process is inside a container: its root lies in the engine's storage.
+        """Return whether a process is inside a container: its root lies in the engine's storage.
 
         This finds also one whose parents are gone.
         """
@@ -99,7 +99,7 @@ class PrivateEngine(ABC):
 
 
 def hindrance(*programs: str) -> str | None:
-    """Give None if an engine that needs these programs can be started here, else the reason why not."""
+    """Return None if an engine that needs these programs can be started here, else the reason."""
     if not Path("/proc/self/mountinfo").exists():
         return "this is not Linux"
     if os.geteuid() != 0:

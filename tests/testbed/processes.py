@@ -1,4 +1,4 @@
-"""Child processes of the bench.
+"""Child processes of the testbed.
 
 A child writes its output into a log file, is waited for until it answers, and is stopped by its pid. When it
 does not come up, the error shows the end of its log.
@@ -16,7 +16,7 @@ _SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 class NotInTimeError(AssertionError):
-    """What was waited for did not happen in time."""
+    """A condition did not become true in time."""
 
 
 class ChildError(RuntimeError):
@@ -33,7 +33,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Give the process id; a `RuntimeError` before the start and after the stop."""
+        """Return the process id; a `RuntimeError` before the start and after the stop."""
         if self._process is None:
             raise RuntimeError(f"{self.command[0]} is not running")
         return self._process.pid
@@ -89,18 +89,18 @@ def wait_until(predicate: Callable[[], object], timeout: float = 5, *, interval:
 
 
 def tail(log: Path, lines: int = 30) -> str:
-    """Give the last lines of a log file."""
+    """Return the last lines of a log file."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
 def environment() -> Mapping[str, str]:
-    """Give this process' environment, with the system directories in PATH, where daemons live."""
+    """Return this process' environment, with the system directories in PATH, where daemons live."""
     path = os.environ.get("PATH", os.defpath)
     return {**os.environ, "PATH": os.pathsep.join((path, *_SYSTEM_DIRECTORIES))}
 
 
 def free_port() -> int:
-    """Give a TCP port of the loopback interface that nobody listens on at this moment."""
+    """Return a TCP port of the loopback interface that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -90,7 +90,7 @@ class Registry:
 
 
 def available() -> str | None:
-    """Give None if a registry can be started here, else the reason why not."""
+    """Return None if a registry can be started here, else the reason."""
     path = environment()["PATH"]
     missing = [name for name in ("docker-registry", "htpasswd") if shutil.which(name, path=path) is None]
     return f"not installed: {', '.join(missing)}" if missing else None

@@ -1,4 +1,4 @@
-"""What stands between a client and an engine, and can cut one of their connections."""
+"""A relay between a client and an engine, which can cut their connections."""
 
 import socket
 import threading
@@ -41,7 +41,7 @@ class Relay:
         self._directory.rmdir()
 
     def cut(self, path: str) -> int:
-        """Cut the connections whose last request was for a path, but for its version; give their number."""
+        """Cut the connections whose last request was for a path, in any API version; return their number."""
         found = [pair for pair in self._pairs if pair.alive and pair.path.endswith(path)]
         for pair in found:
             pair.cut()
@@ -69,7 +69,7 @@ class _Pair:
 
     @property
     def alive(self) -> bool:
-        """Tell whether it is neither closed nor cut."""
+        """Return whether it is neither closed nor cut."""
         return any(thread.is_alive() for thread in self._threads)
 
     def cut(self) -> None:

@@ -44,7 +44,7 @@ class Sshd:
         shutil.rmtree(self._directory)
 
     def configuration(self, *, key: str = "user", known_hosts: str = "known_hosts") -> str:
-        """Give the configuration of an ssh that uses one of the keys and trusts a file of hosts."""
+        """Return the configuration of an ssh that uses one of the keys and trusts a file of hosts."""
         return (
             f"IdentityFile {self._directory / key}\nIdentitiesOnly yes\nIdentityAgent none\n"
             f"UserKnownHostsFile {self._directory / known_hosts}\nGlobalKnownHostsFile /dev/null\n"
@@ -52,7 +52,7 @@ class Sshd:
         )
 
     def distrust(self) -> str:
-        """Give a configuration that expects another host key."""
+        """Return a configuration that expects another host key."""
         other = (self._directory / "stranger.pub").read_text()
         self._write("other_hosts", f"[127.0.0.1]:{self.port} {other}")
         return self.configuration(known_hosts="other_hosts")
@@ -89,7 +89,7 @@ class Sshd:
 
 
 def available() -> str | None:
-    """Give None if an ssh server can be started here, else the reason why not."""
+    """Return None if an ssh server can be started here, else the reason."""
     missing = [
         name
         for name in ("sshd", "ssh", "ssh-keygen", "docker")

@@ -1,4 +1,4 @@
-"""What a scripted reply can do besides sending bytes.
+"""Steps of a scripted reply, other than sending bytes.
 
 Rule: a step ends early, with `GoneError`, when the client goes away or the engine is shut down.
 """
@@ -13,7 +13,7 @@ from .wire import Body, GoneError, Wire
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What a step acts on: the connection and the body of the request that is being answered."""
+    """The connection and the request body that a step acts on."""
 
     wire: Wire
     body: Body
@@ -121,7 +121,7 @@ class UntilClosed:
 
 
 def steps_of(reply: Reply) -> tuple[Step, ...]:
-    """Give the steps of a reply, with the body's reading first unless the reply says itself when to read."""
+    """Return the steps of a reply, reading the body first unless the reply reads it itself."""
     steps = tuple(reply) if isinstance(reply, Sequence) and not isinstance(reply, bytes) else (reply,)
     if any(isinstance(step, DontReadBody | ReadBody | ReadSome) for step in steps):
         return steps

@@ -1,4 +1,4 @@
-"""The bench does what the other tests rely on: its scripted engine, private engine and private registry."""
+"""The testbed does what the other tests rely on: its scripted engine, private engine and private registry."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""What gives bearer tokens for a registry, on a loopback port.
+"""A server of bearer tokens for a registry, on a loopback port.
 
 It speaks the protocol at https://distribution.github.io/distribution/spec/auth/token/, and that of OAuth 2
 at the same address. Anybody may pull what is below `public/`; one user may do everything.
@@ -71,7 +71,7 @@ class TokenServer:
 
     @property
     def config(self) -> Mapping[str, str]:
-        """Give what a registry has to be told, to trust in the tokens."""
+        """Return what a registry has to be told, to trust in the tokens."""
         return {
             "realm": f"http://127.0.0.1:{self._server.server_port}/token",
             "service": _NAME,
@@ -80,7 +80,7 @@ class TokenServer:
         }
 
     def answer(self, login: tuple[str, str] | None, scopes: tuple[str, ...]) -> str | None:
-        """Give a token for what of the scopes is allowed, None if the login is wrong."""
+        """Return a token for what of the scopes is allowed, None if the login is wrong."""
         right = login in (None, (self._user, self._password), ("", self.identity))
         user = None if login is None else login[0] or self._user
         self.asked.append(Asked(user, scopes, right))
@@ -137,7 +137,7 @@ def _handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
 
 
 def _access(scope: str, *, known: bool) -> dict[str, object]:
-    """Give what of a scope, `repository:NAME:ACTION,…`, somebody may do."""
+    """Return what of a scope, `repository:NAME:ACTION,…`, somebody may do."""
     kind, _, rest = scope.partition(":")
     name, _, actions = rest.rpartition(":")
     anybody = {"pull"} if name.startswith(_PUBLIC) else set[str]()

@@ -89,12 +89,12 @@ class DockerdWithContainerdStore(DockerdOfTrixie):
 
 
 def available() -> str | None:
-    """Give None if Docker 26.1 can be started here, else the reason why not."""
+    """Return None if Docker 26.1 can be started here, else the reason."""
     return hindrance(*_PROGRAMS, *(() if _place().exists() else ("debootstrap",)))
 
 
 def tree() -> Path:
-    """Give the tree; the first time it is made, which takes about a minute and a Debian mirror."""
+    """Return the tree; the first time it is made, which takes about a minute and a Debian mirror."""
     place = _place()
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""HTTP over a unix socket with nothing but the standard library: what the bench itself asks engines with."""
+"""HTTP over a unix socket with nothing but the standard library: the requests of the testbed itself."""
 
 import http.client
 import socket
@@ -59,7 +59,7 @@ def ask(
 
 
 def answers(path: Path) -> bool:
-    """Tell whether an engine answers `GET /_ping` at a socket."""
+    """Return whether an engine answers `GET /_ping` at a socket."""
     try:
         return ask(path, "GET", "/_ping").status == 200
     except (OSError, http.client.HTTPException):

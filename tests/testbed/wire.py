@@ -112,7 +112,7 @@ class Head:
 
     @property
     def keeps_alive(self) -> bool:
-        """Tell whether the client wants to go on after the reply."""
+        """Return whether the client wants to go on after the reply."""
         return "close" not in self.headers.get("connection", "").lower()
 
 
@@ -169,12 +169,12 @@ class Body:
 
     @property
     def kept(self) -> bytes:
-        """Give the body as far as it was read; empty if that is more than 1 MiB."""
+        """Return the body as far as it was read; empty if that is more than 1 MiB."""
         return bytes(self._kept) if self.length <= KEPT_BODY else b""
 
     @property
     def sha256(self) -> str:
-        """Give the hash of the body as far as it was read, in hexadecimal."""
+        """Return the hash of the body as far as it was read, in hexadecimal."""
         return self._hash.hexdigest()
 
     def read(self, limit: int | None = None) -> None:
