@@ -16,7 +16,7 @@ def json_text(value: Any) -> str:
 
 
 def strings(argument: str, values: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return one or more strings as a tuple; None is an empty one."""
+    """Return one or more strings as a tuple, an empty one for None; raise TypeError."""
     if values is None:
         return ()
     if isinstance(values, str):
@@ -31,7 +31,7 @@ def strings(argument: str, values: str | Iterable[str] | None) -> tuple[str, ...
 
 
 def strings_by_name(argument: str, values: Mapping[str, V], *, optional: bool = False) -> dict[str, V]:
-    """Return a copy of a mapping of strings; its values may be None if `optional`."""
+    """Return a copy of a mapping of strings, whose values may be None if `optional`; raise TypeError."""
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"{argument} must be a mapping, not {type(values).__name__}")
     given = [each for each in values.values() if not (optional and each is None)]

@@ -1,7 +1,7 @@
-"""The client: it makes requests ready, and has the engine send them.
+"""The client makes requests ready, and the engine sends them.
 
-The way of a request is one line: `Client.open` negotiates the dialect, adds the credentials of the registry,
-and sends. A build first gets its builder and the build arguments of the client, and its context is opened.
+`Client.open` negotiates the dialect, adds the credentials of the registry, and sends. For a build, it also
+chooses the builder, adds the client's default build arguments, and opens the build context.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Configuration(Redacted, frozen=True, kw_only=True):
     timeout: Timeout = SHORT
     """Limits of short calls."""
     message_limit: int = MESSAGE_LIMIT
-    """Limit of a message of a stream, in bytes."""
+    """Longest message of a stream, in bytes."""
     credentials: CredentialsLike | None = None
     """Source of registry credentials; None: no lookup."""
     headers: tuple[tuple[str, str], ...] = ()
@@ -55,7 +55,7 @@ class Configuration(Redacted, frozen=True, kw_only=True):
 
 
 class Client:
-    """The client of an engine, on which every operation of every transport runs."""
+    """A client of an engine; the operations of every transport run on one."""
 
     def __init__(self, configuration: Configuration, network: Transport, sender: RequestSender) -> None:
         self.configuration = configuration
@@ -72,7 +72,7 @@ class Client:
             headers=configuration.headers,
             negotiation_limit=configuration.timeout.total,
         )
-        """The engine."""
+        """The engine that sends the requests."""
         self._closed = False
 
     @property
@@ -81,11 +81,11 @@ class Client:
         return self.engine.version
 
     async def open(self, request: Request | AnyBuild) -> Response:
-        """Send a request, and return its response as soon as the head has arrived.
+        """Send a request, and return its response once the head has arrived.
 
         Raises:
-            CredentialsError: The lookup of its credentials failed.
-            DockerError: It cannot be sent, or not in the API version in use.
+            CredentialsError: Its credentials cannot be looked up.
+            DockerError: It cannot be sent at all, or not in the API version in use.
         """
         timer = self._start(request.timeout, long=request.long)
         if not isinstance(request, Request):
@@ -111,13 +111,13 @@ class Client:
         self.engine.close()
 
     def _start(self, timeout: TimeoutLike, *, long: bool) -> Timer:
-        """Return the timer of a call that begins now."""
+        """Return the timer of a call that begins now; raise ClientClosed."""
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         return Timer(call_timeout(timeout, self.configuration.timeout, long=long), self.network.now)
 
     async def _upload(self, request: Request, body: AsyncSource, timer: Timer) -> Response:
-        """Send a request with a body; a body that cannot be read raises before anything is sent."""
+        """Send a request with a body; raise UploadFailed before anything is sent if it cannot be opened."""
         upload = SlicedUpload(body, self.network, request.on_upload)
         try:
             await upload.prepare()

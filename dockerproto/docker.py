@@ -1,4 +1,4 @@
-"""The common base of clients: of all of them, and of the async ones, which differ in how they connect."""
+"""Base classes of clients: of all of them, and of the async ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dockerproto.transport.transport import Transport
 
 
 class AnyDocker:
-    """Properties of async and blocking clients that need no request."""
+    """Properties of async and blocking clients that send no request."""
 
     client: Client
     """The underlying client."""
@@ -26,18 +26,18 @@ class AnyDocker:
 
     @property
     def endpoint(self) -> Endpoint:
-        """The endpoint in use, and the reason for it."""
+        """Endpoint in use, and what selected it."""
         return self.client.configuration.endpoint
 
     @property
     def api_version(self) -> str | None:
-        """API version in use, ``1.41``; None until it is negotiated."""
+        """API version in use, such as ``1.41``; None until it is negotiated."""
         version = self.client.version
         return None if version is None else str(version)
 
 
 class AsyncDocker(AnyDocker, AsyncNamespace):
-    """An engine, for programs on an event loop: use it with ``async with``, or `close` it."""
+    """An engine, for programs on an event loop; use it with ``async with``, or `close` it."""
 
     def __init__(self, configuration: Configuration, network: Transport) -> None:
         connections = Connections(network, configuration.endpoint.address)
@@ -49,7 +49,7 @@ class AsyncDocker(AnyDocker, AsyncNamespace):
     login: Final = asynchronous(login)
 
     async def ping(self) -> Ping:
-        """Ping the engine; any failure raises."""
+        """Ping the engine; raise DockerError if that fails."""
         return await self.client.ping()
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
-"""The engine, for requests that are ready: negotiation, recognizing Podman, framing, the exchange, ping.
+"""The engine sends requests that are ready: it negotiates, recognizes Podman, frames, exchanges and pings.
 
 A request is written in a `Dialect`, which `Engine.negotiate` returns. So nothing is sent in an API version
-that the engine may not have, and nothing that Podman reads differently before Podman is recognized.
+that the engine may lack, and nothing that Podman reads differently before Podman is recognized.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Engine:
         return None if self._dialect is None else self._dialect.version
 
     async def negotiate(self, request: SupportsDialects, timer: Timer) -> Dialect:
-        """Return the dialect to write a request in; ping the engine if that is unknown."""
+        """Return the dialect to write a request in; ping the engine if it is not known yet."""
         dialect = self._dialect
         if dialect is None or (dialect.podman is None and request.differs):
             ping = await self.introduce(timer)
@@ -77,7 +77,7 @@ class Engine:
         return dialect
 
     async def introduce(self, timer: Timer) -> Ping:
-        """Return the engine's facts about itself; of many first calls at once, one pings it."""
+        """Return the response to the first ping; concurrent first calls share one ping."""
         if timer.timeout.total is None:
             timer = Timer(replace(timer.timeout, total=self._negotiation_limit), self.network.now)
         try:
@@ -105,11 +105,11 @@ class Engine:
         return Ping.of(response.head.headers)
 
     async def send(self, request: Request, dialect: Dialect, timer: Timer) -> Response:
-        """Send a request without a body, and return the response as soon as its head has arrived."""
+        """Send a request without a body, and return the response once its head has arrived."""
         return await self.exchange(request, None, dialect, timer, self._sender.send)
 
     async def upload(self, request: Request, upload: Upload, dialect: Dialect, timer: Timer) -> Response:
-        """Send a request with an upload that is prepared; the caller closes the upload."""
+        """Send a request with a prepared upload, which the caller closes."""
         return await self.exchange(request, upload, dialect, timer, self._sender.send)
 
     async def exchange(
@@ -120,7 +120,7 @@ class Engine:
         timer: Timer,
         send: Callable[[WireRequest, Timer], Awaitable[R]],
     ) -> R:
-        """Write a request in a dialect, send it by the given means, and return its response.
+        """Write a request in a dialect, send it with `send`, and return its response.
 
         Raises:
             UnsupportedEngine: Podman does not serve the operation, or would ignore a part of it.
@@ -136,7 +136,7 @@ class Engine:
         return response
 
     def frame(self, request: Request, upload: Upload | None, dialect: Dialect) -> WireRequest:
-        """Return a request as it goes over the wire. Raises as `exchange`."""
+        """Return a request as it goes over the wire; raise as `exchange` does."""
         own = request.all_headers()
         headers = joined((self._host, *own), self._custom_headers) if own else self._usual_headers
         return WireRequest(request.method, self._prefix + self._target(request, dialect), headers, upload)
@@ -151,7 +151,7 @@ class Engine:
         return request.target(dialect.version, podman=podman, environment=variable, redact=redact)
 
     def _recognize(self, message: WireRequest, response: Response) -> None:
-        """Learn from a response whether this is Podman; raise UnsupportedEngine for what Podman lacks."""
+        """Recognize Podman by a response; raise UnsupportedEngine if Podman lacks the operation."""
         dialect, head = self._dialect, response.head
         if dialect is None:
             return

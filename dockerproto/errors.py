@@ -1,4 +1,4 @@
-"""The exceptions: one tree, one root.
+"""The exceptions, a tree with one root.
 
 A name says what happened to the call or which value was wrong: `NotFound`, `TimedOut`, `UploadFailed`,
 `InvalidHost`. ``Error`` ends the names of whole groups, by the part of the system at fault: the engine
@@ -21,7 +21,7 @@ A name says what happened to the call or which value was wrong: `NotFound`, `Tim
     │   └── StreamBadRequest, StreamUnauthorized, StreamNotFoundOrUnauthorized, StreamNotFound,
     │       StreamConflict, StreamTooManyRequests, StreamServerError: each is the class of its cause too
     ├── ConnectionFailed           no connection, or it broke before the response was complete
-    ├── TimedOut                   one of the caller's limits passed (a TimeoutError too)
+    ├── TimedOut                   one of the limits of the call was exceeded (a TimeoutError too)
     ├── ProtocolViolated           the response is not one that an engine sends
     ├── UploadFailed               the data to upload could not be read
     ├── OutputFailed               the output of a build cannot be written, or is not safe to write
@@ -36,7 +36,7 @@ A name says what happened to the call or which value was wrong: `NotFound`, `Tim
     ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           an invalid image reference (a ValueError too); nothing was sent
 
-The message is the engine's own; an exception of another library is the ``__cause__``.
+The message is the engine's own; an exception of another library becomes the ``__cause__``.
 """
 
 from __future__ import annotations
@@ -149,43 +149,43 @@ class StepFailed(DockerStreamError):
 
 
 class StreamBadRequest(DockerStreamError, BadRequest):
-    """A BadRequest that came in the stream."""
+    """A BadRequest that arrived in the stream."""
 
 
 class StreamUnauthorized(DockerStreamError, Unauthorized):
-    """An Unauthorized that came in the stream."""
+    """An Unauthorized that arrived in the stream."""
 
 
 class StreamNotFound(DockerStreamError, NotFound):
-    """A NotFound that came in the stream."""
+    """A NotFound that arrived in the stream."""
 
 
 class StreamNotFoundOrUnauthorized(DockerStreamError, NotFoundOrUnauthorized):
-    """A NotFoundOrUnauthorized that came in the stream."""
+    """A NotFoundOrUnauthorized that arrived in the stream."""
 
 
 class StreamConflict(DockerStreamError, Conflict):
-    """A Conflict that came in the stream."""
+    """A Conflict that arrived in the stream."""
 
 
 class StreamTooManyRequests(DockerStreamError, TooManyRequests):
-    """A TooManyRequests that came in the stream."""
+    """A TooManyRequests that arrived in the stream."""
 
 
 class StreamServerError(DockerStreamError, ServerError):
-    """A ServerError that came in the stream."""
+    """A ServerError that arrived in the stream."""
 
 
 class ConnectionFailed(DockerError):
-    """No connection to the engine, or it broke before the response was complete."""
+    """The client cannot connect to the engine, or the connection broke before the response was complete."""
 
 
 class TimedOut(DockerError, TimeoutError):
-    """One of the caller's limits passed, see `Timeout`."""
+    """One of the limits of the call was exceeded, see `Timeout`."""
 
 
 class ProtocolViolated(DockerError):
-    """The response is not one that an engine sends."""
+    """The response is not one that a Docker Engine sends."""
 
 
 class UploadFailed(DockerError):
@@ -220,7 +220,7 @@ class InvalidPattern(DockerError, ValueError):
 
 
 class NotFinished(DockerError):
-    """The result of a stream is not there, as the stream was not read to its end, or failed."""
+    """The result of a stream is not available: the stream was not read to its end, or failed."""
 
 
 class InvalidHost(DockerError, ValueError):

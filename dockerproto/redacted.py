@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Redacted(Struct, frozen=True):
-    """A struct whose repr() leaves out fields that are secret, or too long to read; also under rich.
+    """A struct whose repr(), and rich's, omits fields that are secret or too long to read.
 
     >>> class Door(Redacted, frozen=True):
     ...     _hidden = ("code",)
@@ -19,7 +19,7 @@ class Redacted(Struct, frozen=True):
     """
 
     _hidden: ClassVar[tuple[str, ...]] = ()
-    """Names of the fields that repr() leaves out."""
+    """Names of the fields that repr() omits."""
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())

@@ -1,6 +1,6 @@
-"""Timeouts: four limits in seconds, and the time that is left of them.
+"""Timeouts: four limits in seconds, and the time left of each.
 
-Nothing here reads a clock: ``now`` is an argument, a function that returns seconds of any monotonic clock.
+Nothing here reads a clock: ``now`` is an argument, a function that returns seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ TimeoutLike: TypeAlias = Timeout | float | Literal[Default.DEFAULT] | None
 SHORT: Final = Timeout(total=60)
 """Default limits of short calls."""
 UNLIMITED: Final = Timeout(connect=None)
-"""Limits that None stands for."""
+"""Limits that None means: none at all."""
 
 
 def client_timeout(timeout: TimeoutLike) -> Timeout:
@@ -102,11 +102,11 @@ class Timer:
         self._since = self.started
 
     def mark(self) -> None:
-        """Start the limit for the response."""
+        """Start the time limit of the response."""
         self._since = self.now()
 
     def left(self, phase: Phase) -> float | None:
-        """Return how many seconds the next wait may take; None means no limit.
+        """Return how many seconds the next wait may take, None for no limit.
 
         Raises:
             TimedOut: No time is left.
@@ -125,7 +125,7 @@ class Timer:
         return limit
 
     def timeout_error(self, phase: Phase) -> TimedOut:
-        """Return the exception for a wait in this phase that took too long."""
+        """Return the exception for a wait that took too long in this phase."""
         total = self.timeout.total
         if total is not None and self.now() - self.started >= total:
             return TimedOut(0, f"not finished within {total:g} s (total)")

@@ -50,7 +50,7 @@ class Operation(Struct, Generic[Async_co, Blocking_co], frozen=True):
 
 
 class Whole(Struct, Generic[T], frozen=True):
-    """A response that is read to its end; a `Call` makes its result of the items."""
+    """A request whose response is read to its end; `Call` turns the items into its result."""
 
     request: Request
     """Request to send."""
@@ -58,7 +58,7 @@ class Whole(Struct, Generic[T], frozen=True):
     """Decoders of the response, by status."""
 
     async def rest(self, client: Client) -> list[T]:
-        """Send the request, and return the items."""
+        """Send the request, and return all items of the response."""
         response = await client.open(self.request)
         items: list[T] = []
         try:
@@ -73,26 +73,26 @@ class Whole(Struct, Generic[T], frozen=True):
 
 
 class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
-    """An operation that reports its progress, and has a result at its end."""
+    """An operation that reports its progress and ends with a result."""
 
     request: AnyRequest
     """Request to send."""
     decoders: Decoders[Message]
     """Decoders of the response, by status."""
     make_reducer: Callable[[], Reducer[R]]
-    """Factory of the reducer that makes the result of the messages; each stream has its own."""
+    """Factory of the reducer that turns the messages into the result; each stream has its own."""
 
     def on_async(self, client: Client) -> AsyncProgress[R]:
-        """Return a stream; entering it, or asking it for an item, sends the request."""
+        """Return a stream; entering it or taking its first item sends the request."""
         return AsyncProgress(client, self.request, self.decoders, self.make_reducer())
 
     def on_blocking(self, client: Client) -> Progress[R]:
-        """Return a stream; entering it, or asking it for an item, sends the request."""
+        """Return a stream; entering it or taking its first item sends the request."""
         _check_blocking(self.request)
         return Progress(self.on_async(client))
 
     async def rest(self, client: Client) -> list[Message]:
-        """Send the request, and return the messages."""
+        """Send the request, and return all messages of the response."""
         return await self.on_async(client).rest()
 
 
@@ -114,12 +114,12 @@ class Downloaded(Operation[AsyncDownload, Download], frozen=True):
 
 
 class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
-    """An operation whose response is read before it returns."""
+    """An operation that returns once the whole response is read."""
 
     items: Whole[Any] | Reported[Any]
-    """Items of the response."""
+    """Request, and the items of its response."""
     finish: Callable[[list[Any]], T]
-    """Function that makes the result of the items."""
+    """Function that turns the items into the result."""
 
     async def on_async(self, client: Client) -> T:
         """Send the request, and read the whole response."""

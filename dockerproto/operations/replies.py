@@ -1,4 +1,4 @@
-"""Operations by the kind of response they expect: a decoder for the status of success, then a finish."""
+"""Constructors of operations, one per kind of response: decoders by status, then what makes the result."""
 
 from __future__ import annotations
 

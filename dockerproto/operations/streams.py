@@ -1,8 +1,8 @@
 """Streams: items of a response as they arrive; the only receiving loop of the library.
 
-`Stream` is an `AsyncStream` on a blocking transport, driven without an event loop: see `network`. Both
-are objects, not generators: ``close``, the end of a ``with``, the end of the response or any error closes
-them, and closing never waits.
+`Stream` drives an `AsyncStream` on a blocking transport, without an event loop (see
+`dockerproto.transport.runtime.run`). Both are objects, not generators: ``close``, the end of a ``with``,
+the end of the response or any error closes them, and closing never waits for the engine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 class AsyncStream(Generic[T]):
-    """Items as they arrive, on an async client: use it with ``async with``, iterate with ``async for``.
+    """Items of a response as they arrive, on an async client, for ``async with`` and ``async for``.
 
     Entering the ``async with`` sends the request; without one, the first item does. Leaving a stream early
     closes it, which stops the engine.
@@ -45,7 +45,7 @@ class AsyncStream(Generic[T]):
         self._response: Response | None = None
         self._decoder: Decoder[T] | None = None
         self.ready: Iterator[T] = iter(())
-        """Items that are decoded already: taking one neither waits nor fails."""
+        """Decoded items: taking one neither waits nor fails."""
         self._items: Iterator[T] = iter(())
         self._taken_items: list[T] = []
         self._tail = Tail[T](self.kept_count)
@@ -164,7 +164,7 @@ class AsyncStream(Generic[T]):
 
 
 class AsyncProgress(AsyncStream[Message], Generic[R]):
-    """Messages of an operation as they arrive, on an async client, and its result at the end."""
+    """Messages of an operation as they arrive, and its result at the end, on an async client."""
 
     def __init__(
         self,
@@ -181,18 +181,18 @@ class AsyncProgress(AsyncStream[Message], Generic[R]):
         """Result of the operation, once all messages are read.
 
         Raises:
-            NotFinished: Messages are left, or the operation failed.
+            NotFinished: Messages remain, or the operation failed.
         """
         return self._collector.result()
 
 
 class AsyncDownload(AsyncStream[bytes]):
-    """Bytes of an archive, on an async client: iterate over it, or `read` it."""
+    """Bytes of an archive, on an async client: iterate over them, or `read` them."""
 
     kept_count = 0
 
     async def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes, b"" at the end; all remaining bytes if it is negative."""
+        """Return at most `size` bytes, b"" at the end; all remaining bytes if `size` is negative."""
         if size < 0:
             return b"".join(await self.rest())
         async for data in self:
@@ -206,7 +206,7 @@ class AsyncDownload(AsyncStream[bytes]):
 
 
 class Stream(Generic[T]):
-    """Items as they arrive, on a blocking client: use it with ``with``, iterate with ``for``.
+    """Items of a response as they arrive, on a blocking client, for ``with`` and ``for``.
 
     Entering the ``with`` sends the request; without one, the first item does. Leaving a stream early
     closes it, which stops the engine.
@@ -248,7 +248,7 @@ class Stream(Generic[T]):
 
 
 class Progress(Stream[Message], Generic[R]):
-    """Messages of an operation as they arrive, on a blocking client, and its result at the end."""
+    """Messages of an operation as they arrive, and its result at the end, on a blocking client."""
 
     def __init__(self, stream: AsyncProgress[R]) -> None:
         super().__init__(stream)
@@ -259,13 +259,13 @@ class Progress(Stream[Message], Generic[R]):
         """Result of the operation, once all messages are read.
 
         Raises:
-            NotFinished: Messages are left, or the operation failed.
+            NotFinished: Messages remain, or the operation failed.
         """
         return self._progress.result
 
 
 class Download(Stream[bytes]):
-    """Bytes of an archive, on a blocking client: iterate over it, or `read` it like a file.
+    """Bytes of an archive, on a blocking client: iterate over them, or `read` them as from a file.
 
     ``tarfile.open(fileobj=download, mode="r|")`` and ``shutil.copyfileobj(download, file)`` work.
     """
@@ -275,5 +275,5 @@ class Download(Stream[bytes]):
         self._download = stream
 
     def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes, b"" at the end; all remaining bytes if it is negative."""
+        """Return at most `size` bytes, b"" at the end; all remaining bytes if `size` is negative."""
         return run(self._download.read(size))

@@ -1,4 +1,4 @@
-"""Operations that are not about images: the version of the engine, and logins, which the client remembers."""
+"""Operations on the engine itself: its version, and logins, which the client remembers."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from dockerproto.transport.runtime import run
 
 
 class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
-    """A login: credentials that the engine verifies and the client then remembers."""
+    """A login: the engine verifies credentials, and the client remembers them."""
 
     registry: str
-    """Registry."""
+    """Host of the registry."""
     credentials: Credentials
     """Credentials to verify."""
     store: bool
-    """True if other programs may use them too."""
+    """True if they are stored for other programs too."""
     timeout: TimeoutLike
     """Limits of the request."""
 
     async def on_async(self, client: Client) -> str:
-        """Verify the credentials, remember them while the client lives, and return the engine's text."""
+        """Verify the credentials, remember them while the client lives, and return the engine's message."""
         if self.store:
             client.credentials.storing()
         response = await verify(self.credentials, self.timeout).on_async(client)
@@ -45,7 +45,7 @@ class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
         return str(response.get("Status", ""))
 
     def on_blocking(self, client: Client) -> str:
-        """Do the same on a blocking client."""
+        """Verify and remember the credentials, as `on_async` does, on a blocking client."""
         return run(self.on_async(client))
 
 
@@ -57,7 +57,7 @@ def login(
     store: bool = False,
     timeout: TimeoutLike = DEFAULT,
 ) -> Login:
-    """Verify credentials at a registry, use them from now on, and return the engine's text.
+    """Verify credentials at a registry, use them from now on, and return the engine's message.
 
     Args:
         registry: ``docker.io`` for Docker Hub, otherwise ``host[:port]``.
@@ -70,7 +70,7 @@ def login(
     Raises:
         CredentialsError: The credentials are valid, but cannot be stored.
         Unauthorized: The credentials are invalid.
-        ValueError: `registry` is invalid; or the credentials source of this client cannot `store`.
+        ValueError: `registry` is invalid, or the credentials source of this client cannot `store`.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
     """
@@ -80,7 +80,7 @@ def login(
 
 
 def verify(credentials: Credentials, timeout: TimeoutLike) -> Call[dict[str, Any]]:
-    """Return an operation that verifies credentials: its result has a text and perhaps a token.
+    """Return an operation that verifies credentials; its result has a message and perhaps a token.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemAuth.
     """

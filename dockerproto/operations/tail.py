@@ -1,4 +1,4 @@
-"""The last items of a stream, kept for an exception that may follow."""
+"""The last items of a stream, which an exception carries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BYTES: Final = 4 * 2**20
 
 
 class Tail(Generic[T]):
-    """Items of the last chunks of a body, bounded in number and in memory.
+    """The items of the last chunks of a body, bounded in number and in memory.
 
     >>> tail = Tail[str](most=3)
     >>> for items in (["a", "b"], ["c"], ["d"]):
@@ -31,10 +31,10 @@ class Tail(Generic[T]):
         self._size = 0
 
     def begin(self, items: Sequence[T], size: int) -> None:
-        """Add the items of the next chunk, of so many bytes; more may be appended to a list later."""
+        """Add the items of the next chunk, `size` bytes long; a list may still grow afterwards."""
         chunks = self._chunks
         self._size += size
-        if chunks and not chunks[-1][0]:  # it was the first part of an item
+        if chunks and not chunks[-1][0]:  # the chunk before held only a part of an item
             size += chunks.pop()[1]
         elif chunks:
             self._before += len(chunks[-1][0])
