@@ -1,7 +1,7 @@
-"""Pictures of the progress display, made of what real engines sent.
+"""Pictures of the progress display, from recordings of real engines.
 
-Nothing is drawn by hand: a client reads a recorded answer from an engine that follows a script, and what the
-display shows after so many messages is the picture. Sphinx makes drawings of them, README.md has one as text.
+A client reads a recorded response from a scripted engine; a picture is the display after some messages.
+The pages show them as SVG, README.md has one as text.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from dockerproto_httpx import Docker
 from tests.testbed.scripted import ScriptedEngine, recorded
 
 SECONDS: Final = 0.2
-"""How much time passes from one message to the next one."""
+"""Seconds between two messages."""
 WIDTH: Final = 80
 
 
 @dataclass(frozen=True)
 class Capture:
-    """A picture: of a command, what it asks for, what an engine answered, and after how many messages."""
+    """A picture: its command, its request, the recorded response, and the number of messages to read."""
 
     command: str
     path: str
     recording: str
-    ask: Callable[[Images], Stream[Message]]
+    call: Callable[[Images], Stream[Message]]
     messages: int | None = None
 
 
@@ -62,14 +62,14 @@ CAPTURES: Final = {
 
 
 def lines_of(name: str, console: Console) -> list[Text]:
-    """Return what the display shows on a console."""
+    """Return the lines that the display shows on a console."""
     capture = CAPTURES[name]
     ticks = count()
     recorder = Recorder(lambda: next(ticks) * SECONDS)
     error: str | None = None
     with ScriptedEngine() as engine, Docker(engine.url) as docker:
         engine.script("POST", capture.path, recorded(capture.recording))
-        with capture.ask(docker.images) as stream:
+        with capture.call(docker.images) as stream:
             try:
                 for message in islice(stream, capture.messages):
                     _record(recorder, message)
@@ -77,7 +77,7 @@ def lines_of(name: str, console: Console) -> list[Text]:
                 error = failure.message
     if capture.messages is None:
         recorder.record(lambda tracker, now: tracker.finish(now, error))
-    return frame(console, *recorder.look())
+    return frame(console, *recorder.snapshot())
 
 
 def _record(recorder: Recorder, message: Message) -> None:
@@ -85,19 +85,21 @@ def _record(recorder: Recorder, message: Message) -> None:
 
 
 def text(name: str) -> str:
-    """Return a picture as text, under the command that shows it."""
+    """Return a picture as text, below its command."""
     lines = lines_of(name, _console())
     return "\n".join([f"$ {CAPTURES[name].command}", *(line.plain.rstrip() for line in lines), ""])
 
 
 def svg(name: str) -> str:
-    """Return a picture as a drawing."""
+    """Return a picture as SVG."""
     console = _console()
     console.print(Text(f"$ {CAPTURES[name].command}", "bold"), highlight=False)
     for line in lines_of(name, console):
         console.print(line)
     drawing = console.export_svg(title="dockerproto", unique_id=f"capture-{name}")
-    return re.sub(r"@font-face \{.*?\}\s*", "", drawing, flags=re.DOTALL)  # which would be fetched
+    return re.sub(
+        r"@font-face \{.*?\}\s*", "", drawing, flags=re.DOTALL
+    )  # a reader's browser would download the fonts
 
 
 def _console() -> Console:

@@ -1,6 +1,6 @@
-"""How the documentation is built: Sphinx, pages in MyST Markdown, the reference from docstrings."""
+"""Configuration of Sphinx: pages in MyST Markdown, the reference from docstrings."""
 
-# ruff: noqa: ARG001, PLR0917  # Sphinx passes all it has to whom it calls
+# ruff: noqa: ARG001, PLR0917  # Sphinx defines the arguments of its callbacks
 
 import ast
 import builtins
@@ -24,7 +24,7 @@ import dockerproto
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # for the testbed
 
-import captures  # noqa: E402  # which needs the line above
+import captures  # noqa: E402  # it needs the line above
 
 project = "dockerproto"
 version = release = dockerproto.__version__
@@ -43,13 +43,13 @@ html_theme = "furo"
 html_title = f"dockerproto {version}"
 html_copy_source = False
 
-default_role = "any"  # a docstring has what it refers to in single backticks
+default_role = "any"  # single backticks in docstrings are references
 autodoc_member_order = "bysource"
 maximum_signature_line_length = 80
-doctest_test_doctest_blocks = ""  # those of docstrings are run by pytest, in the namespace of their module
+doctest_test_doctest_blocks = ""  # pytest runs those of docstrings, in the namespace of their module
 
 nitpicky = True
-# The standard library's and httpx's: to link them, inventories would have to be fetched over the network.
+# Linking the standard library and httpx would need their inventories from the network.
 _STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapping|PathLike|Response"
 nitpick_ignore_regex = [
     ("py:class", _STANDARD),
@@ -64,7 +64,7 @@ nitpick_ignore_regex = [
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 
-# What an operation is on either kind of client; see dockerproto/operations/operation.py.
+# Return types of operations, by client; see dockerproto/operations/operation.py.
 _ON_CLIENTS = {
     "AsyncDocker": {"Call": "Awaitable", "Login": "Awaitable[str]"},
     "Docker": {"Call": "", "Login": "str"},
@@ -78,7 +78,7 @@ _MADE_BY_OPERATIONS = (
 
 
 class _OnClient(ast.NodeTransformer):
-    """Replaces operations in a return annotation by what a client makes of them."""
+    """Replaces operations in a return annotation by the type that a client returns."""
 
     def __init__(self, names: dict[str, str]) -> None:
         self._names = names
@@ -103,7 +103,7 @@ def show_signature(
     if what == "class" and name.rpartition(".")[2] in _MADE_BY_OPERATIONS:
         return "", None
     found = inspect.signature(obj)
-    if isinstance(obj, type) and issubclass(obj, Struct):  # whose signatures have the types themselves
+    if isinstance(obj, type) and issubclass(obj, Struct):  # the signature of a struct has resolved types
         source = {name: hint for each in obj.__mro__ for name, hint in inspect.get_annotations(each).items()}
         named = [each.replace(annotation=source[each.name]) for each in found.parameters.values()]
         found = found.replace(parameters=named)
@@ -117,9 +117,9 @@ def show_signature(
 
 
 def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Read the sections of a docstring, and show as code what it has in single backticks and is a parameter.
+    """Parse the sections of a docstring, and format parameter names in single backticks as code.
 
-    Napoleon as an extension would read attributes too, and take a sentence with a colon for a type.
+    As an extension, Napoleon would parse attributes too, and mistake a sentence with a colon for a type.
     """
     if what in ("attribute", "data", "property"):
         return
@@ -132,7 +132,7 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
 def find_anywhere(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: TextElement
 ) -> Element | None:
-    """Find what an annotation names without its module."""
+    """Resolve a name in an annotation that lacks its module."""
     if node.get("refdomain") != "py" or node.get("refspecific") or hasattr(builtins, node["reftarget"]):
         return None
     node["refspecific"] = True
@@ -141,7 +141,7 @@ def find_anywhere(
 
 
 class Capture(SphinxDirective):
-    """A picture of the progress display, made now: see captures.py."""
+    """A picture of the progress display, generated now: see captures.py."""
 
     required_arguments = 1
 

@@ -1,7 +1,7 @@
 """The main job on asyncio, on trio and on blocking httpx: build, push, pull, export and load an image.
 
-Run it with ``make demo``. It uses the engine of this machine if there is one that answers, and else starts a
-private one. The registry is a private one on a loopback port. What it makes it removes again.
+Run it with ``make demo``. It uses this machine's engine if one responds; otherwise it starts a private one.
+The registry is private, on a loopback port. The demo removes all images that it creates.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import AsyncImages, DeletedImage, DockerError, Images, ImageSummary, Message
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the test bench is no part of what is installed
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the package does not contain the tests
 
 from tests.testbed import dockerd, registry
 from tests.testbed.base_image import busybox_layer, context
@@ -43,7 +43,7 @@ POEM = b"One core decides what to say,\nthree transports carry the bytes away.\n
 
 @dataclass(frozen=True)
 class Names:
-    """The names of the images of one run, which no other run uses."""
+    """Names of the images of one run; each run has its own."""
 
     base: str
     built: str
@@ -52,7 +52,7 @@ class Names:
 
 @dataclass
 class Layer:
-    """What is known of a layer that is being pulled."""
+    """State of a layer during a pull."""
 
     status: str = ""
     messages: int = 0
@@ -60,13 +60,13 @@ class Layer:
 
 
 async def on_event_loop(images: AsyncImages, names: Names, file: IO[bytes]) -> None:
-    """Do the job with an async client, of asyncio or of trio."""
+    """Do the job with an async client, on asyncio or trio."""
     with step("import", "a root file system") as notes:
         layer = busybox_layer()
         messages = await images.import_filesystem(layer, repo=names.base)
         notes += [names.base, size(len(layer)), count(messages)]
 
-    with step("build", "what a tar says") as notes:
+    with step("build", "from a tar") as notes:
         tar = context(DOCKERFILE.format(base=names.base), **{"poem.txt": POEM})
         progress = Progress()
         async with images.build(
@@ -84,7 +84,7 @@ async def on_event_loop(images: AsyncImages, names: Names, file: IO[bytes]) -> N
         messages = await images.push(names.pushed)
         notes += [digest(messages), count(messages)]
 
-    with step("delete", "here") as notes:
+    with step("delete", "from the engine") as notes:
         deleted: list[DeletedImage] = []
         for name in (names.pushed, names.built, names.base):
             deleted += await images.delete(name)
@@ -98,7 +98,7 @@ async def on_event_loop(images: AsyncImages, names: Names, file: IO[bytes]) -> N
         progress.show_layers()
         notes += [names.pushed, count(progress.messages)]
 
-    with step("list", "what is here") as notes:
+    with step("list", "images") as notes:
         found = await images.list(filters={"reference": names.pushed})
         notes += [summary(image) for image in found]
 
@@ -107,11 +107,11 @@ async def on_event_loop(images: AsyncImages, names: Names, file: IO[bytes]) -> N
 
     with step("export", "to a file") as notes:
         async with images.export_image(names.pushed) as archive:
-            async for piece in archive:
-                file.write(piece)
+            async for chunk in archive:
+                file.write(chunk)
         notes.append(size(file.tell()))
 
-    with step("delete", "here") as notes:
+    with step("delete", "from the engine") as notes:
         notes.append(f"{len(await images.delete(names.pushed))} names and layers")
 
     with step("load", "from the file") as notes:
@@ -119,7 +119,7 @@ async def on_event_loop(images: AsyncImages, names: Names, file: IO[bytes]) -> N
         messages = await images.import_image(file)
         notes += [message["stream"].strip() for message in messages if "stream" in message]
 
-    with step("inspect", "what was loaded") as notes:
+    with step("inspect", "the loaded image") as notes:
         notes.append((await images.inspect(names.pushed))["Id"][:19])
 
 
@@ -130,7 +130,7 @@ def blocking(images: Images, names: Names, file: IO[bytes]) -> None:
         messages = images.import_filesystem(layer, repo=names.base)
         notes += [names.base, size(len(layer)), count(messages)]
 
-    with step("build", "what a tar says") as notes:
+    with step("build", "from a tar") as notes:
         tar = context(DOCKERFILE.format(base=names.base), **{"poem.txt": POEM})
         progress = Progress()
         with images.build(
@@ -148,7 +148,7 @@ def blocking(images: Images, names: Names, file: IO[bytes]) -> None:
         messages = images.push(names.pushed)
         notes += [digest(messages), count(messages)]
 
-    with step("delete", "here") as notes:
+    with step("delete", "from the engine") as notes:
         deleted: list[DeletedImage] = []
         for name in (names.pushed, names.built, names.base):
             deleted += images.delete(name)
@@ -162,7 +162,7 @@ def blocking(images: Images, names: Names, file: IO[bytes]) -> None:
         progress.show_layers()
         notes += [names.pushed, count(progress.messages)]
 
-    with step("list", "what is here") as notes:
+    with step("list", "images") as notes:
         found = images.list(filters={"reference": names.pushed})
         notes += [summary(image) for image in found]
 
@@ -171,11 +171,11 @@ def blocking(images: Images, names: Names, file: IO[bytes]) -> None:
 
     with step("export", "to a file") as notes:
         with images.export_image(names.pushed) as archive:
-            for piece in archive:
-                file.write(piece)
+            for chunk in archive:
+                file.write(chunk)
         notes.append(size(file.tell()))
 
-    with step("delete", "here") as notes:
+    with step("delete", "from the engine") as notes:
         notes.append(f"{len(images.delete(names.pushed))} names and layers")
 
     with step("load", "from the file") as notes:
@@ -183,7 +183,7 @@ def blocking(images: Images, names: Names, file: IO[bytes]) -> None:
         messages = images.import_image(file)
         notes += [message["stream"].strip() for message in messages if "stream" in message]
 
-    with step("inspect", "what was loaded") as notes:
+    with step("inspect", "the loaded image") as notes:
         notes.append(images.inspect(names.pushed)["Id"][:19])
 
 
@@ -217,14 +217,14 @@ JOBS = {"asyncio": with_asyncio, "trio": with_trio, "httpx": with_httpx}
 
 
 class Progress:
-    """What comes of an operation while it runs, told in few lines."""
+    """Prints the progress of an operation in few lines."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self._layers: dict[str, Layer] = {}
 
     def show(self, message: Message) -> None:
-        """Print the steps and the output of a build; collect what a pull says of its layers."""
+        """Print the steps and the output of a build; collect the progress of a pull by layer."""
         self.messages.append(message)
         text = message.get("stream", "").strip()
         if text and not text.startswith(("--->", "Removing", "Successfully")):
@@ -236,74 +236,74 @@ class Progress:
             layer.bytes = max(layer.bytes, message["progressDetail"].get("total", 0))
 
     def show_layers(self) -> None:
-        """Print what became of each layer."""
+        """Print the last state of each layer."""
         for name, layer in self._layers.items():
             tell(f"{name}: {layer.status}, {size(layer.bytes)}, {layer.messages} messages")
 
 
 @contextmanager
 def step(verb: str, what: str) -> Generator[list[str]]:
-    """Print a line when a step is done: how long it took, what was done, and the notes on it."""
+    """Print a line when a step is done: its duration, its description, and its notes."""
     notes: list[str] = []
-    begun = time.monotonic()
+    start = time.monotonic()
     yield notes
-    print(f"  {time.monotonic() - begun:5.2f} s  {verb:<8} {what:<20}  {', '.join(notes)}")
+    print(f"  {time.monotonic() - start:5.2f} s  {verb:<8} {what:<20}  {', '.join(notes)}")
 
 
 def tell(text: str) -> None:
-    """Print what is going on in a step."""
+    """Print output of a step."""
     for line in text.splitlines():
         print(f"           | {line}")
 
 
 def size(number: int) -> str:
-    """Say how many bytes."""
+    """Format a number of bytes."""
     return f"{number / 1000:,.0f} kB"
 
 
 def count(messages: Sequence[Message]) -> str:
-    """Say how many messages."""
+    """Format the number of messages."""
     return f"{len(messages)} message{'s' if len(messages) != 1 else ''}"
 
 
 def digest(messages: Sequence[Message]) -> str:
-    """Find the digest of what was pushed, of which the registry is told last."""
+    """Return the digest of the pushed image; the last message has it."""
     found = [message["aux"]["Digest"] for message in messages if "aux" in message]
     return f"digest {found[-1][:19]}" if found else "no digest"
 
 
 def summary(image: ImageSummary) -> str:
-    """Say what an image in a list is."""
+    """Describe an image of a list."""
     return f"{' '.join(image['RepoTags'])} {image['Id'][:19]}, {size(image['Size'])}"
 
 
 def engine_of_this_machine() -> str | None:
-    """Return the address of the engine at DOCKER_HOST or at a usual socket, if it answers."""
+    """Return the address of this machine's engine; None if none responds."""
     try:
         with dockerproto_httpx.Docker(timeout=5) as docker:
             docker.ping()
             return str(docker.endpoint.address)
     except DockerError as error:
-        print(f"There is no engine to use here: {error}")
+        print(f"This machine has no engine: {error}")
         return None
 
 
 def start(resources: ExitStack) -> tuple[str, str]:
-    """Start a registry, and an engine if there is none; return the address of either."""
+    """Start a registry, and an engine if this machine has none; return their addresses."""
     directory = Path(resources.enter_context(TemporaryDirectory(prefix="dockerproto-demo-")))
     url = engine_of_this_machine()
     for missing in (registry.available(), None if url else dockerd.available()):
         if missing:
             sys.exit(f"The demo cannot run: {missing}")
     if url is None:
-        print("So a private one is started.")
+        print("Starting a private one.")
         url = resources.enter_context(Dockerd(directory / "engine")).url
     return url, resources.enter_context(Registry(directory / "registry")).host
 
 
 def clean_up(url: str, names: Names) -> None:
-    """Remove what is left of the images of a run."""
-    with step("delete", "what is left") as notes, dockerproto_httpx.Docker(url) as docker:
+    """Remove the remaining images of a run."""
+    with step("delete", "the rest") as notes, dockerproto_httpx.Docker(url) as docker:
         for name in (names.pushed, names.built, names.base):
             if docker.images.exists(name):
                 docker.images.delete(name)
@@ -311,7 +311,7 @@ def clean_up(url: str, names: Names) -> None:
 
 
 def heading(text: str) -> str:
-    """Make a heading, bold where that can be seen and is wanted."""
+    """Return a heading, bold on a terminal unless NO_COLOR is set."""
     bold = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     return f"\n\x1b[1m{text}\x1b[0m" if bold else f"\n{text}"
 
@@ -332,7 +332,7 @@ def main() -> None:
                 try:
                     run(url, names, file)
                 except BaseException:
-                    with suppress(DockerError):  # what comes of the job says more
+                    with suppress(DockerError):  # the error of the job matters more
                         clean_up(url, names)
                     raise
                 clean_up(url, names)

@@ -1,4 +1,4 @@
-"""Pull an image on several engines at once, and tell how it went on each.
+"""Pull an image on several engines at once, and print the outcome for each.
 
 Run as ``python fleet.py IMAGE URL...``, with ``--trio`` for trio. The exit code is 1 if any engine failed.
 """
@@ -14,14 +14,14 @@ import dockerproto_asyncio
 import dockerproto_trio
 from dockerproto import DockerError
 
-AT_ONCE = 3
+CONCURRENT_PULLS = 3
 
 Report = Callable[[str, str], None]
 
 
 async def pull_with_asyncio(image: str, urls: list[str], report: Report) -> None:
     """Pull on every engine, on asyncio."""
-    limit = asyncio.Semaphore(AT_ONCE)
+    limit = asyncio.Semaphore(CONCURRENT_PULLS)
 
     async def pull(url: str) -> None:
         try:
@@ -38,7 +38,7 @@ async def pull_with_asyncio(image: str, urls: list[str], report: Report) -> None
 
 async def pull_with_trio(image: str, urls: list[str], report: Report) -> None:
     """Pull on every engine, on trio."""
-    limit = trio.CapacityLimiter(AT_ONCE)
+    limit = trio.CapacityLimiter(CONCURRENT_PULLS)
 
     async def pull(url: str) -> None:
         try:
@@ -54,9 +54,9 @@ async def pull_with_trio(image: str, urls: list[str], report: Report) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Pull, print what each engine says, and return the exit code."""
+    """Pull, print the outcome for each engine, and return the exit code."""
     parser = argparse.ArgumentParser(description="Pull an image on several engines at once.")
-    parser.add_argument("--trio", action="store_true", help="on trio, not on asyncio")
+    parser.add_argument("--trio", action="store_true", help="run on trio instead of asyncio")
     parser.add_argument("image")
     parser.add_argument("urls", nargs="+", metavar="url")
     options = parser.parse_args(arguments)

@@ -58,7 +58,7 @@ class Replay(Transport):
         return ReplayStream(self)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """Call the function here, as there is no event loop to block."""
+        """Call the function here: it blocks no other task."""
         return function()
 
     def lock(self) -> "FreeLock":

@@ -29,7 +29,7 @@ class SocketTransport(Transport):
         return SocketStream(connection)
 
     async def in_thread(self, function: Callable[[], Any]) -> Any:
-        return function()  # there is no event loop to block
+        return function()  # it blocks no other task
 
     def lock(self) -> ThreadLock:
         return ThreadLock()

@@ -254,9 +254,9 @@ def test_a_save_that_fails_leaves_no_file(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["save", "app"], "an archive is not written to a terminal: use -o, or redirect it"),
-        (["load"], "an archive is not read from a terminal: name a file, or redirect it"),
-        (["build", "-"], "nothing to build is read from a terminal: redirect standard input"),
+        (["save", "app"], "cannot write an archive to a terminal: use -o, or redirect standard output"),
+        (["load"], "cannot read an archive from a terminal: use -i, or redirect standard input"),
+        (["build", "-"], "cannot read a build context from a terminal: redirect standard input"),
         (["pull", "-a", "busybox:1"], "from_image 'busybox:1' has a tag, and all tags are asked for"),
         (["-c", "other", "images"], "url= and context= both name an engine"),
     ],

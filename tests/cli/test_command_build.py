@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dockerproto import ConnectionFailed, DockerStreamError
-from dockerproto_cli.printing import complain
+from dockerproto_cli.printing import report_error
 from tests.support.commanding import Run, stdin
 from tests.support.recorded_streams import reply
 from tests.testbed.base_image import context
@@ -89,7 +89,7 @@ def test_a_build_without_an_image_writes_none(run: Run) -> None:
     ("arguments", "error"),
     [
         (["-f", "-", "-"], "the context and the Dockerfile cannot both come from standard input"),
-        (["-f", "x", "-"], "standard input is a Dockerfile, and -f names another one"),
+        (["-f", "x", "-"], "standard input is a Dockerfile, but -f names another one"),
     ],
 )
 def test_standard_input_is_one_thing(
@@ -114,9 +114,9 @@ def test_a_quiet_build_that_fails_shows_what_the_step_wrote(
 def test_a_cause_on_this_side_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     error = DockerStreamError("transport is closing")
     error.__cause__ = ConnectionFailed(0, "the session of the build broke")
-    complain(error, Namespace(json=False, quiet=False))
+    report_error(error, Namespace(json=False, quiet=False))
     error.__cause__ = OSError("no error of ours")
-    complain(error, Namespace(json=False, quiet=False))
+    report_error(error, Namespace(json=False, quiet=False))
     assert capsys.readouterr().err.splitlines() == [
         "dockerproto: transport is closing (the session of the build broke)",
         "dockerproto: transport is closing",

@@ -9,15 +9,15 @@ import pytest
 from dockerproto.messages.trace import VertexStatus
 from dockerproto.progress import Tracker
 from dockerproto_cli.formatting import duration
-from dockerproto_cli.lines import Plain
+from dockerproto_cli.lines import LineFormatter
 from tests.progress.test_progress_builds import trace, vertex
 from tests.support.following import followed, layer
 
 
 def lines(tracker: Tracker, *messages: dict[str, object]) -> list[str]:
-    plain = Plain()
+    formatter = LineFormatter()
     events = (event for now, message in enumerate(messages) for event in tracker.feed(message, float(now)))
-    told = [*plain.lines(events), *plain.lines(tracker.finish(9.0, "it"))]
+    told = [*formatter.lines(events), *formatter.lines(tracker.finish(9.0, "it"))]
     return [re.sub(r"\d\.\ds", "0.0s", line) for line in told]
 
 

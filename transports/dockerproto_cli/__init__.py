@@ -1,7 +1,7 @@
 """A progress display for every client, and the ``dockerproto`` command.
 
-`show` needs rich (extra ``rich``); the command (extra ``cli``) uses the blocking client too. Both are loaded
-when they are first used, so that the command can name a missing extra.
+`show` needs rich (extra ``rich``); the command (extra ``cli``) also uses the blocking client. Both are loaded
+on first use, so that the command can name a missing extra.
 """
 
 from importlib import import_module
@@ -17,7 +17,7 @@ __all__ = ["AsyncShown", "Display", "Shown", "show"]
 if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma: no branch
 
     def __getattr__(name: str) -> object:
-        """Return a public name, from the module that needs rich."""
+        """Load a public name from the module that needs rich."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:

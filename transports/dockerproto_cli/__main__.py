@@ -8,7 +8,7 @@ from dockerproto.errors import NotInstalled
 def main() -> int:
     """Run the command and return its exit status; 1 if the extra ``cli`` is missing."""
     try:
-        from dockerproto_cli import command  # noqa: PLC0415  # what it imports may be missing
+        from dockerproto_cli import command  # noqa: PLC0415  # its imports may be missing
     except (ModuleNotFoundError, NotInstalled) as error:
         cause = error.__cause__ or error
         sys.stderr.write(

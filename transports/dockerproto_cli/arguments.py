@@ -1,4 +1,4 @@
-"""The arguments of the command: their names and meanings are those of the docker command's."""
+"""The arguments of the command, with the names and meanings of the Docker CLI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dockerproto_cli.build_options import read_agent, read_output, read_secret
 from dockerproto_cli.printing import Invocation
 
 Run: TypeAlias = Callable[[Invocation], int | None]
-"""What does a command: it returns an exit status, None for success."""
+"""A function that runs a command. It returns the exit status; None means success."""
 Argument: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
 
 
@@ -26,15 +26,15 @@ def _value(*names: str, help: str, metavar: str | None = None, **more: Any) -> A
 
 
 def _pair(text: str) -> tuple[str, str | None]:
-    """Read NAME=VALUE, or NAME."""
+    """Parse ``NAME=VALUE`` or ``NAME``."""
     name, equals, value = text.partition("=")
     if not name:
-        raise argparse.ArgumentTypeError(f"not NAME=VALUE: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
     return name, value if equals else None
 
 
 def _build_arg(text: str) -> tuple[str, str | None]:
-    """Read NAME=VALUE, or NAME with its value from the environment, if it is there."""
+    """Parse ``NAME=VALUE`` or ``NAME``, whose value comes from the environment; None if it is unset."""
     name, value = _pair(text)
     return name, os.environ.get(name) if value is None else value
 
@@ -42,25 +42,30 @@ def _build_arg(text: str) -> tuple[str, str | None]:
 def _filter(text: str) -> tuple[str, str]:
     name, value = _pair(text)
     if value is None:
-        raise argparse.ArgumentTypeError(f"not NAME=VALUE: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
     return name, value
 
 
-_PLATFORM: Final = _value("--platform", metavar="OS[/ARCH[/VARIANT]]", help="the platform of the image")
+_PLATFORM: Final = _value("--platform", metavar="OS[/ARCH[/VARIANT]]", help="platform of the image")
 _FILTER: Final = _value(
-    "--filter", action="append", type=_filter, default=[], metavar="NAME=VALUE", help="which images"
+    "--filter",
+    action="append",
+    type=_filter,
+    default=[],
+    metavar="NAME=VALUE",
+    help="select images by this filter",
 )
-_QUIET: Final = _flag("-q", "--quiet", help="no progress")
-_IDS: Final = _flag("-q", "--quiet", help="ids only")
-_NO_TRUNC: Final = _flag("--no-trunc", help="do not shorten anything")
-_IMAGE: Final = _value("image", metavar="IMAGE", help="a name, with a tag or a digest, or an id")
-_IMAGES: Final = _value("image", metavar="IMAGE", nargs="+", help="names or ids")
-_NAME: Final = _value("image", metavar="NAME[:TAG]", help="its name")
+_QUIET: Final = _flag("-q", "--quiet", help="do not show progress")
+_IDS: Final = _flag("-q", "--quiet", help="print ids only")
+_NO_TRUNC: Final = _flag("--no-trunc", help="do not truncate ids and commands")
+_IMAGE: Final = _value("image", metavar="IMAGE", help="name or id of the image")
+_IMAGES: Final = _value("image", metavar="IMAGE", nargs="+", help="names or ids of the images")
+_NAME: Final = _value("image", metavar="NAME[:TAG]", help="name of the image")
 _PROGRESS: Final = _value(
     "--progress",
     choices=("auto", "plain", "tty"),
     default="auto",
-    help="how to show the progress: as lines (plain), drawn (tty), or drawn on a terminal only (auto)",
+    help="plain: lines; tty: bars; auto: bars on a terminal, else lines",
 )
 
 COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
@@ -68,36 +73,43 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
         "build an image",
         remote.build,
         (
-            _value("-t", "--tag", action="append", default=[], metavar="NAME[:TAG]", help="a name for it"),
-            _value("-f", "--file", metavar="PATH", help="the Dockerfile; -: from standard input"),
+            _value(
+                "-t", "--tag", action="append", default=[], metavar="NAME[:TAG]", help="name of the new image"
+            ),
+            _value("-f", "--file", metavar="PATH", help="Dockerfile; -: read it from standard input"),
             _value(
                 "--build-arg",
                 action="append",
                 type=_build_arg,
                 default=[],
                 metavar="NAME[=VALUE]",
-                help="a build argument; without a value, that of the environment",
+                help="build argument; without VALUE, the value comes from the environment",
             ),
             _value(
-                "--label", action="append", type=_pair, default=[], metavar="NAME[=VALUE]", help="a label"
+                "--label",
+                action="append",
+                type=_pair,
+                default=[],
+                metavar="NAME[=VALUE]",
+                help="label of the new image",
             ),
-            _flag("--no-cache", help="do not use the cache"),
-            _flag("--pull", help="look for newer base images"),
-            _value("--target", metavar="STAGE", help="the stage to build"),
+            _flag("--no-cache", help="do not use the build cache"),
+            _flag("--pull", help="check for newer base images"),
+            _value("--target", metavar="STAGE", help="stage to build"),
             _PLATFORM,
             _value(
                 "--builder",
                 choices=("classic", "buildkit"),
-                help="which builder; by default what DOCKER_BUILDKIT or else the engine says",
+                help="builder; default: DOCKER_BUILDKIT, else the engine's recommendation",
             ),
-            _value("--network", metavar="MODE", help="the network of the steps"),
+            _value("--network", metavar="MODE", help="network of the steps"),
             _value(
                 "--secret",
                 action="append",
                 type=read_secret,
                 default=[],
                 metavar="id=ID[,src=PATH|env=NAME]",
-                help="a secret: a file, or an environment variable",
+                help="secret from a file or an environment variable",
             ),
             _value(
                 "--ssh",
@@ -105,72 +117,72 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
                 type=read_agent,
                 default=[],
                 metavar="default|ID=SOCKET",
-                help="an ssh agent: that of SSH_AUTH_SOCK, or another",
+                help="ssh agent for the build; default: the agent of SSH_AUTH_SOCK",
             ),
             _value(
                 "-o",
                 "--output",
                 type=read_output,
                 metavar="DIR|type=local,dest=DIR|type=tar,dest=FILE",
-                help="write what the build made, instead of making an image of it",
+                help="write the resulting files instead of creating an image",
             ),
-            _flag("-q", "--quiet", help="no progress; write the id of the image"),
+            _flag("-q", "--quiet", help="do not show progress; print the id of the image"),
             _PROGRESS,
             _value(
                 "source",
                 metavar="PATH|URL|-",
-                help="what to build; -: a tar or a Dockerfile, from standard input",
+                help="build context; -: read a tar or a Dockerfile from standard input",
             ),
         ),
     ),
-    "history": ("show how an image came about", local.history, (_NO_TRUNC, _IDS, _IMAGE)),
+    "history": ("show the history of an image", local.history, (_NO_TRUNC, _IDS, _IMAGE)),
     "images": (
         "list images",
         local.images,
         (
-            _flag("-a", "--all", help="the intermediate images of builds too"),
+            _flag("-a", "--all", help="include intermediate images of builds"),
             _flag("--digests", help="show digests"),
             _FILTER,
             _NO_TRUNC,
             _IDS,
-            _value("repository", metavar="REPOSITORY[:TAG]", nargs="?", help="only those of this name"),
+            _value("repository", metavar="REPOSITORY[:TAG]", nargs="?", help="list only images of this name"),
         ),
     ),
-    "inspect": ("show all that is known of images", local.inspect, (_PLATFORM, _IMAGES)),
+    "inspect": ("show details of images", local.inspect, (_PLATFORM, _IMAGES)),
     "load": (
         "load images from an archive",
         remote.load,
         (
-            _value("-i", "--input", metavar="FILE", help="the archive; standard input by default"),
+            _value("-i", "--input", metavar="FILE", help="archive; default: standard input"),
             _QUIET,
             _PLATFORM,
             _PROGRESS,
         ),
     ),
     "prune": (
-        "delete images that are not used",
+        "delete unused images",
         local.prune,
         (
-            _flag("-a", "--all", help="all that no container uses, not only those without a name"),
-            _flag("-f", "--force", help="do not ask"),
+            _flag("-a", "--all", help="delete all images without a container, not only untagged ones"),
+            _flag("-f", "--force", help="do not ask for confirmation"),
             _FILTER,
         ),
     ),
     "pull": (
         "download an image from its registry",
         remote.pull,
-        (_flag("-a", "--all-tags", help="all tags"), _QUIET, _PLATFORM, _PROGRESS, _NAME),
+        (_flag("-a", "--all-tags", help="transfer all tags"), _QUIET, _PLATFORM, _PROGRESS, _NAME),
     ),
     "push": (
         "upload an image to its registry",
         remote.push,
-        (_flag("-a", "--all-tags", help="all tags"), _QUIET, _PLATFORM, _PROGRESS, _NAME),
+        (_flag("-a", "--all-tags", help="transfer all tags"), _QUIET, _PLATFORM, _PROGRESS, _NAME),
     ),
     "rmi": (
         "remove images",
         local.remove,
         (
-            _flag("-f", "--force", help="even if they are in use or have other names"),
+            _flag("-f", "--force", help="remove them even if they are in use or have other names"),
             _flag("--no-prune", help="keep untagged parents"),
             _IMAGES,
         ),
@@ -179,7 +191,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
         "write images to an archive",
         remote.save,
         (
-            _value("-o", "--output", metavar="FILE", help="the archive; standard output by default"),
+            _value("-o", "--output", metavar="FILE", help="archive; default: standard output"),
             _PLATFORM,
             _IMAGES,
         ),
@@ -187,33 +199,33 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
     "tag": (
         "give an image another name",
         local.tag,
-        (_IMAGE, _value("target", metavar="NAME[:TAG]", help="the other name")),
+        (_IMAGE, _value("target", metavar="NAME[:TAG]", help="the new name")),
     ),
 }
-"""The commands: what they do in words, what does it, and their arguments."""
+"""Summary, function and arguments of each command."""
 
 _COMMON: Final[tuple[Argument, ...]] = (
-    _value("-H", "--host", metavar="URL", help="the engine, such as unix:///run/docker.sock"),
-    _value("-c", "--context", metavar="NAME", help="the docker context of the engine"),
-    _flag("--json", help="write JSON: one document, or one message a line"),
+    _value("-H", "--host", metavar="URL", help="engine, such as unix:///run/docker.sock"),
+    _value("-c", "--context", metavar="NAME", help="Docker context of the engine"),
+    _flag("--json", help="print JSON: one document, or one message per line"),
 )
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the arguments."""
+    """Return the parser of the arguments."""
     top = argparse.ArgumentParser(
-        prog="dockerproto", description="Images of a Docker Engine.", allow_abbrev=False
+        prog="dockerproto", description="Manage the images of a Docker Engine.", allow_abbrev=False
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     for names, options in _COMMON:
         top.add_argument(*names, **options)
-    chosen = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (summary, run, arguments) in COMMANDS.items():
-        command = chosen.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         command.set_defaults(run=run, command=name)
         for names, options in arguments:
             command.add_argument(*names, **options)
-        for names, options in _COMMON:  # after the command too, where they win
-            again: dict[str, Any] = {**options, "default": argparse.SUPPRESS}
-            command.add_argument(*names, **again)
+        for names, options in _COMMON:  # also accepted after the command, where they take precedence
+            optional: dict[str, Any] = {**options, "default": argparse.SUPPRESS}
+            command.add_argument(*names, **optional)
     return top

@@ -1,4 +1,4 @@
-"""What a build is of, by the words of the docker command: a directory, a URL, or standard input."""
+"""Parse the build context of a build as the Docker CLI does: a directory, a URL, or standard input."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypedDict
 
 STDIN: Final = "-"
-_PIECE: Final = 256 * 1024
-_BEGINNING: Final = 512
-# What begins an archive; the mark of a tar that is not compressed is further inside.
+_CHUNK: Final = 256 * 1024
+_HEAD: Final = 512
+# First bytes of a compressed archive; the magic of an uncompressed tar is at _TAR.
 _MAGIC: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 _TAR: Final = slice(257, 262)
 _REMOTE: Final = ("http://", "https://", "git://", "ssh://", "git@", "github.com/")
 
 
-class Source(TypedDict, total=False):
-    """The arguments of a build that say of what."""
+class BuildSource(TypedDict, total=False):
+    """The arguments of `build` that name its context and its Dockerfile."""
 
     path: str
     path_dockerfile: str | Path | None
@@ -27,19 +27,19 @@ class Source(TypedDict, total=False):
     remote: str
 
 
-def context_of(source: str, file: str | None) -> Source:
-    """Return what a build is of.
+def parse_source(source: str, file: str | None) -> BuildSource:
+    """Return the arguments of `build` for a context and a Dockerfile.
 
     Args:
         source: A directory, a URL, or ``-``: a tar or a Dockerfile from standard input.
-        file: The Dockerfile: of a directory a path from here, else one in the context; ``-``: from
-            standard input.
+        file: The Dockerfile; ``-`` means standard input. With a directory, the path is relative to the
+            working directory; with other contexts, to the context.
 
     Raises:
-        ValueError: Standard input cannot be both, or is a terminal.
+        ValueError: Standard input would have to be two things, or is a terminal.
     """
     if source == STDIN:
-        return _given(file)
+        return _from_standard_input(file)
     if source.startswith(_REMOTE) and not Path(source).exists():
         return {"remote": source, "path_dockerfile": file}
     if file == STDIN:
@@ -47,24 +47,24 @@ def context_of(source: str, file: str | None) -> Source:
     return {"path": source, "path_dockerfile": None if file is None else Path(file).absolute()}
 
 
-def _given(file: str | None) -> Source:
-    """Return what comes from standard input: a tar, or a Dockerfile."""
+def _from_standard_input(file: str | None) -> BuildSource:
+    """Return the arguments for standard input, which is a tar or a Dockerfile."""
     if file == STDIN:
         raise ValueError("the context and the Dockerfile cannot both come from standard input")
-    begun = (given := _standard_input()).read(_BEGINNING)
-    if begun.startswith(_MAGIC) or begun[_TAR] == b"ustar":
-        return {"fileobj": chain((begun,), _pieces(given)), "path_dockerfile": file}
+    head = (stdin := _standard_input()).read(_HEAD)
+    if head.startswith(_MAGIC) or head[_TAR] == b"ustar":
+        return {"fileobj": chain((head,), _chunks(stdin)), "path_dockerfile": file}
     if file is not None:
-        raise ValueError("standard input is a Dockerfile, and -f names another one")
-    return {"dockerfile": begun + given.read()}
+        raise ValueError("standard input is a Dockerfile, but -f names another one")
+    return {"dockerfile": head + stdin.read()}
 
 
 def _standard_input() -> BinaryIO:
     if sys.stdin.isatty():
-        raise ValueError("nothing to build is read from a terminal: redirect standard input")
+        raise ValueError("cannot read a build context from a terminal: redirect standard input")
     return sys.stdin.buffer
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while data := file.read(_PIECE):
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while data := file.read(_CHUNK):
         yield data

@@ -1,7 +1,7 @@
-"""One line around a stream shows its progress, with every client.
+"""Wrap the stream of any client to display its progress.
 
-The stream's items are handed on as they are, and its exceptions too. However a loop is left, the terminal
-is as it was, and the stream is closed.
+The stream's items and exceptions pass through unchanged. However a loop is left, the terminal is restored
+and the stream is closed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Display:
     """The progress of one operation, on a terminal or as lines of text.
 
     Args:
-        console: What it is written to; by default standard error.
-        live: Whether to draw bars, or to write lines; by default, bars if it is a terminal.
-        clock: What tells the time, in seconds, and does not go back; by default ``time.monotonic``.
+        console: Console to write to; standard error by default.
+        live: True draws bars, False writes lines; by default, bars if the console is a terminal.
+        clock: Function that returns a monotonic time in seconds; ``time.monotonic`` by default.
     """
 
     def __init__(
@@ -40,74 +40,74 @@ class Display:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is going on."""
-        return self._recorder.look()[0]
+        """The current state of the operation."""
+        return self._recorder.snapshot()[0]
 
     def uploaded(self, sent: int, total: int | None = None) -> None:
-        """Take how many bytes of a context or an archive were sent, of how many if that is known."""
-        self._take(lambda progress, now: progress.uploaded(sent, now, total))
+        """Report the number of bytes sent of a build context or an archive, and its size if known."""
+        self._update(lambda progress, now: progress.uploaded(sent, now, total))
 
     @overload
     def show(self, stream: Stream[Message]) -> Shown: ...
     @overload
     def show(self, stream: AsyncStream[Message]) -> AsyncShown: ...
     def show(self, stream: Stream[Message] | AsyncStream[Message]) -> Shown | AsyncShown:
-        """Return the stream, whose progress is shown while it is iterated over."""
+        """Wrap a stream to show its progress while it is iterated over."""
         return Shown(stream, self) if isinstance(stream, Stream) else AsyncShown(stream, self)
 
     def start(self) -> None:
-        """Begin to show."""
+        """Start the display."""
         self._screen.start()
 
     def feed(self, message: Message) -> None:
-        """Show what a message says."""
-        self._take(lambda progress, now: progress.feed(message, now))
+        """Show the progress that a message reports."""
+        self._update(lambda progress, now: progress.feed(message, now))
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Show how it ended, and leave the terminal as it was; again does nothing."""
-        words = None if error is None else _words(error)
+        """Show the outcome and restore the terminal; repeating it changes nothing."""
+        text = None if error is None else _error_text(error)
         try:
-            self._take(lambda progress, now: progress.finish(now, words))
+            self._update(lambda progress, now: progress.finish(now, text))
             self._screen.stop()
         except OSError:
-            if error is None:  # else that is what matters
+            if error is None:  # else that error matters more
                 raise
 
     def stop(self) -> None:
-        """Leave the terminal as it was; again does nothing."""
+        """Restore the terminal; repeating it changes nothing."""
         self._screen.stop()
 
-    def _take(self, change: Callable[[Tracker, float], Iterable[Event]]) -> None:
-        self._screen.changed(self._recorder.record(change))
+    def _update(self, change: Callable[[Tracker, float], Iterable[Event]]) -> None:
+        self._screen.update(self._recorder.record(change))
 
 
 class Shown:
-    """A stream of a blocking client whose progress is shown: ``for`` over it, ``with`` it to leave it early.
+    """A stream of a blocking client that displays its progress. Use ``with`` to leave it early.
 
     Args:
-        stream: The stream.
-        display: What shows it.
+        stream: Stream of messages.
+        display: Display of its progress.
     """
 
     def __init__(self, stream: Stream[Message], display: Display) -> None:
         self._stream: Final = stream
-        self._watch: Final = _Watch(self, display, stream.close)
+        self._guard: Final = _Guard(self, display, stream.close)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Message:
-        with self._watch:
+        with self._guard:
             message = next(self._stream)
-            self._watch.display.feed(message)
+            self._guard.display.feed(message)
         return message
 
     def close(self) -> None:
-        """Close the stream, and leave the terminal as it was; again does nothing."""
-        self._watch.end()
+        """Close the stream and restore the terminal; repeating it changes nothing."""
+        self._guard.end()
 
     def __enter__(self) -> Self:
-        with self._watch:
+        with self._guard:
             self._stream.__enter__()
         return self
 
@@ -118,53 +118,51 @@ class Shown:
 
 
 class AsyncShown:
-    """A stream of an async client whose progress is shown: ``async for`` over it.
-
-    ``async with`` it to leave it early.
+    """A stream of an async client that displays its progress. Use ``async with`` to leave it early.
 
     Args:
-        stream: The stream.
-        display: What shows it.
+        stream: Stream of messages.
+        display: Display of its progress.
     """
 
     def __init__(self, stream: AsyncStream[Message], display: Display) -> None:
         self._stream: Final = stream
-        self._watch: Final = _Watch(self, display, stream.abort)
+        self._guard: Final = _Guard(self, display, stream.abort)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Message:
-        with self._watch:
+        with self._guard:
             message = await self._stream.__anext__()
-            self._watch.display.feed(message)
+            self._guard.display.feed(message)
         return message
 
     async def close(self) -> None:
-        """Close the stream, and leave the terminal as it was; again does nothing."""
-        self._watch.end()
+        """Close the stream and restore the terminal; repeating it changes nothing."""
+        self._guard.end()
 
     async def __aenter__(self) -> Self:
-        with self._watch:
+        with self._guard:
             await self._stream.__aenter__()
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._watch.end()
+        self._guard.end()
 
 
-class _Watch:
-    """Shows while an item is waited for; any exception that comes ends the display and the stream.
+class _Guard:
+    """Context of each step of a stream: start the display at first, end both on any exception.
 
-    What is forgotten is ended when it is collected, or at the end of the program.
+    A stream that is dropped is closed by the garbage collector, or at the end of the program.
     """
 
     def __init__(self, owner: object, display: Display, close: Callable[[], None]) -> None:
         self.display: Final = display
         self._started = False
-        self._left: Final = weakref.finalize(owner, _leave, display, close)
+        self._finalizer: Final = weakref.finalize(owner, _close, display, close)
 
     def __enter__(self) -> None:
         if not self._started:
@@ -179,18 +177,18 @@ class _Watch:
         try:
             self.display.finish(None if isinstance(exc, StopIteration | StopAsyncIteration) else exc)
         finally:
-            self._left()
+            self._finalizer()
 
     def end(self) -> None:
-        self._left()
+        self._finalizer()
 
 
-def _leave(display: Display, close: Callable[[], None]) -> None:
+def _close(display: Display, close: Callable[[], None]) -> None:
     close()
     display.stop()
 
 
-def _words(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     return error.message if isinstance(error, DockerError) else str(error) or type(error).__name__
 
 
@@ -201,13 +199,13 @@ def show(stream: AsyncStream[Message], console: Console | None = None) -> AsyncS
 def show(
     stream: Stream[Message] | AsyncStream[Message], console: Console | None = None
 ) -> Shown | AsyncShown:
-    """Show the progress of a stream while it is iterated over, and hand on its messages.
+    """Show the progress of a stream while it is iterated over, and pass its messages through.
 
     Args:
-        stream: What a pull, push, build or import returns with ``stream=True``.
-        console: What it is written to; by default standard error.
+        stream: The stream that a pull, push, build or import returns with ``stream=True``.
+        console: Console to write to; standard error by default.
 
     Returns:
-        What is to be iterated over instead of the stream; whatever the stream raises, this does.
+        A wrapper to iterate over instead of the stream; it raises what the stream raises.
     """
     return Display(console).show(stream)

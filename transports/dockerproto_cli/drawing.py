@@ -1,7 +1,7 @@
-"""A snapshot as lines for a terminal: bars for layers, steps with the end of their output.
+"""Draw a snapshot as lines for a terminal: bars for layers, steps with the end of their output.
 
-Nothing here writes. A frame fits the terminal, however many parts there are: what is over or waiting is
-folded first, then output, and a line says how much is not shown.
+Nothing here writes. A frame fits the terminal, however many parts there are: parts that have ended or wait
+are folded first, then output, and a line counts the hidden parts.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _URGENCY: Final[Mapping[State, int]] = {
     State.DONE: 3,
     State.SKIPPED: 3,
 }
-_UNDER_WAY: Final = 2
+_RUNNING: Final = 2
 _RUNNING_LINES: Final = 5
 _NOTES: Final = 3
 
 
 class Glyphs(Struct, frozen=True):
-    """The characters that are drawn with."""
+    """The characters of a drawing."""
 
     marks: Mapping[State, str]
     spinner: str
     extracted: str
-    moved: str
-    left: str
+    transferred: str
+    remaining: str
     margin: str
     more: str
 
@@ -65,7 +65,7 @@ ASCII: Final = Glyphs(
 
 
 class Columns(Struct, frozen=True):
-    """How wide the columns of a layer are, in cells; 0 leaves a column out. The bar takes what is left."""
+    """Widths of the columns of a layer, in cells; 0 omits a column. The bar fills the rest."""
 
     name: int
     status: int
@@ -79,18 +79,18 @@ LAYOUTS: Final = (
     (44, Columns(name=13, status=0, amount=22, bar=False)),
     (0, Columns(name=13, status=0, amount=0, bar=False)),
 )
-"""The columns by the least width of the terminal."""
+"""The columns, by the minimum width of the terminal."""
 
 
 class _Row(Struct, frozen=True):
-    """A part that is shown: its line, and more lines if there is room."""
+    """A visible part: its line, and more lines if there is room."""
 
     line: Text
     more: list[Text]
 
 
 class Drawing:
-    """Draws the snapshots of one operation, for a terminal of a width and a height in cells."""
+    """Draw the snapshots of one operation, for a terminal of this width and height in cells."""
 
     def __init__(self, width: int, height: int, glyphs: Glyphs = UNICODE) -> None:
         self._width = max(width, 2)
@@ -99,12 +99,12 @@ class Drawing:
 
     def frame(self, snapshot: Snapshot, now: float) -> list[Text]:
         """Return the lines of a snapshot."""
-        lines = [self._fitted(Text(line)) for line in snapshot.lines]
+        lines = [self._fit(Text(line)) for line in snapshot.lines]
         title, notes = lines[:1], lines[1:] if snapshot.state.over else lines[1:][-_NOTES:]
         summary = self._summary(snapshot, now)
         room = self._height - len(title) - len(notes[-_NOTES:]) - len(summary) - 1
         parts = sorted((part for part in snapshot.parts if part.kind is not Kind.DETAIL), key=_order)
-        return [*title, *self._chosen(parts, max(room, 1), snapshot, now), *notes, *summary]
+        return [*title, *self._visible(parts, max(room, 1), snapshot, now), *notes, *summary]
 
     def _row(self, part: Part, snapshot: Snapshot, now: float) -> _Row:
         if part.kind is not Kind.STEP:
@@ -113,14 +113,14 @@ class Drawing:
         more = [self._layer(each, 2) for each in details if each.state is State.RUNNING]
         if part.state is State.FAILED or not part.state.over:
             log = part.log if part.state is State.FAILED else part.log[-_RUNNING_LINES:]
-            more += [self._fitted(Text(f"  {self._glyphs.margin} {line}", "dim")) for line in log]
+            more += [self._fit(Text(f"  {self._glyphs.margin} {line}", "dim")) for line in log]
         return _Row(self._step(part, now), more)
 
     def _step(self, part: Part, now: float) -> Text:
         seconds = part.seconds(now)
         spent = "cached" if part.state is State.SKIPPED else "" if seconds is None else duration(seconds)
         name = Text.assemble((self._mark(part, now), STYLES[part.state]), " ", part.name)
-        return self._joined(name, Text(spent, "dim"))
+        return self._justify(name, Text(spent, "dim"))
 
     def _mark(self, part: Part, now: float) -> str:
         spinner = self._glyphs.spinner
@@ -132,7 +132,7 @@ class Drawing:
         status = part.status or part.state.value
         if not columns.bar and not columns.amount:
             cells.append(Text(_percent(part, status), STYLES[part.state]))
-            return self._fitted(Text.assemble(*cells))
+            return self._fit(Text.assemble(*cells))
         if columns.status:
             cells.append(_cell(status, columns.status, STYLES[part.state]))
         amount = Text(of(part.current, part.total) if part.current else "" if columns.status else status)
@@ -140,20 +140,20 @@ class Drawing:
             left = self._width - sum(cell.cell_len for cell in cells) - columns.amount - 1
             cells.append(self._bar(part, left))
         cells.append(amount if columns.amount else Text())
-        return self._fitted(Text.assemble(*cells))
+        return self._fit(Text.assemble(*cells))
 
     def _bar(self, part: Part, width: int) -> Text:
-        """Draw what was extracted over what was transferred."""
+        """Draw the extracted share over the transferred share."""
         width -= 2
         if part.moved.share is None or part.state is State.SKIPPED:
             return Text(" " * (width + 2))
         moved = int(width * part.moved.share)
-        whole = moved if part.unpacked is None else min(moved, int(width * (part.unpacked.share or 0)))
+        extracted = moved if part.unpacked is None else min(moved, int(width * (part.unpacked.share or 0)))
         glyphs = self._glyphs
         return Text.assemble(
-            (glyphs.extracted * whole, "green"),
-            (glyphs.moved * (moved - whole), "cyan"),
-            (glyphs.left * (width - moved), "dim"),
+            (glyphs.extracted * extracted, "green"),
+            (glyphs.transferred * (moved - extracted), "cyan"),
+            (glyphs.remaining * (width - moved), "dim"),
             "  ",
         )
 
@@ -170,17 +170,17 @@ class Drawing:
             f"{size(snapshot.rate)}/s" if snapshot.rate and not snapshot.state.over else "",
             duration(snapshot.seconds(now)),
         ]
-        return [self._fitted(Text("  ".join(filter(None, words)), STYLES[snapshot.state]))]
+        return [self._fit(Text("  ".join(filter(None, words)), STYLES[snapshot.state]))]
 
-    def _chosen(self, parts: Sequence[Part], room: int, snapshot: Snapshot, now: float) -> Iterator[Text]:
-        """Yield the lines of the most important parts, in their order, and what was left out."""
+    def _visible(self, parts: Sequence[Part], room: int, snapshot: Snapshot, now: float) -> Iterator[Text]:
+        """Yield the lines of the most important parts, in their order, and a count of the hidden ones."""
         ranked = sorted(range(len(parts)), key=lambda index: _urgency(parts[index], index))
         folded = len(ranked) > room
         shown, hidden = ranked[: room - folded], ranked[room - folded :]
         rows = {index: self._row(parts[index], snapshot, now) for index in shown}
         left = room - folded - len(shown)
         if folded:
-            yield self._fitted(_fold((parts[index] for index in hidden), self._glyphs.more))
+            yield self._fit(_fold((parts[index] for index in hidden), self._glyphs.more))
         more: dict[int, list[Text]] = {}
         for index, row in rows.items():  # the most important one first
             more[index] = row.more[-left:] if left > 0 else []
@@ -189,36 +189,36 @@ class Drawing:
             yield rows[index].line
             yield from more[index]
 
-    def _joined(self, left: Text, right: Text) -> Text:
-        """Put a text at the left and one at the right."""
+    def _justify(self, left: Text, right: Text) -> Text:
+        """Align one text to the left and one to the right."""
         room = self._width - right.cell_len - 2
         if room <= right.cell_len:
-            return self._fitted(left)
+            return self._fit(left)
         left.truncate(room, overflow="ellipsis", pad=True)
         return Text.assemble(left, " ", right)
 
-    def _fitted(self, line: Text) -> Text:
+    def _fit(self, line: Text) -> Text:
         line.truncate(self._width - 1, overflow="ellipsis")  # a full line would wrap on some terminals
         return line
 
 
 def _order(part: Part) -> float:
-    """Return what parts are sorted by: layers stay as they came, steps are shown as they began."""
+    """Return the sort key of a part: layers keep their order, steps are sorted by their start."""
     if part.kind is not Kind.STEP:
         return -inf
     return inf if part.started is None else part.started
 
 
 def _urgency(part: Part, index: int) -> tuple[int, int]:
-    """Return what a part is sorted by: the first are shown; of those that are over, the last."""
-    urgency = _URGENCY.get(part.state, _UNDER_WAY)
+    """Return the sort key of a part; the first parts are shown. Of ended parts, the latest come first."""
+    urgency = _URGENCY.get(part.state, _RUNNING)
     return urgency, -index if part.state.over else index
 
 
 def _fold(parts: Iterable[Part], more: str) -> Text:
     counts = Counter(part.state.value for part in parts)
-    said = ", ".join(f"{count} {state}" for state, count in counts.items())
-    return Text(f"{more} {sum(counts.values())} more: {said}", "dim")
+    text = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return Text(f"{more} {sum(counts.values())} more: {text}", "dim")
 
 
 def _cell(text: str, width: int, style: str = "") -> Text:

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Format numbers for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AGES: Final = (
 
 
 def size(count: float) -> str:
-    """Say how many bytes there are, with three digits.
+    """Format a number of bytes, with three digits.
 
     >>> size(0), size(999), size(4042315), size(79_100_000)
     ('0 B', '999 B', '4.04 MB', '79.1 MB')
@@ -31,7 +31,7 @@ def size(count: float) -> str:
 
 
 def of(current: int, total: int | None) -> str:
-    """Say how many bytes of how many.
+    """Format a number of bytes, of a total if known.
 
     >>> of(1_200_000, 3_000_000), of(5, None)
     ('1.20 MB / 3.00 MB', '5 B')
@@ -40,7 +40,7 @@ def of(current: int, total: int | None) -> str:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """Return a text with question marks for what an encoding does not have.
+    """Replace the characters that an encoding lacks by question marks.
 
     >>> encodable("a é", "ascii")
     'a ?'
@@ -49,7 +49,7 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say how long something takes.
+    """Format a duration in seconds.
 
     >>> duration(0.26), duration(83), duration(3725)
     ('0.3s', '1:23', '1:02:05')
@@ -62,7 +62,7 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Say how long ago something was.
+    """Format an age in seconds.
 
     >>> ago(0), ago(90), ago(86400 * 400)
     ('now', '1 minute ago', '1 year ago')

@@ -1,4 +1,4 @@
-"""What has changed, as lines of text: for files, pipes and logs, where nothing can be drawn over."""
+"""Format progress events as lines of text, for files, pipes and logs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dockerproto.progress import Event, Kind, Line, Part, State
 from dockerproto_cli.formatting import duration, size
 
 
-class Plain:
-    """Makes lines of what has changed."""
+class LineFormatter:
+    """Formats the events of one operation as lines."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[Kind, str], str] = {}
 
     def lines(self, events: Iterable[Event]) -> Iterator[str]:
-        """Yield the lines that events are worth."""
+        """Yield the lines for some events."""
         for event in events:
             if isinstance(event, Line):
                 yield event.text if event.part is None else f"#{event.part.number} {event.text}"
@@ -27,24 +27,24 @@ class Plain:
 
 
 def _layer(part: Part, last: str | None) -> Iterator[str]:  # noqa: ARG001  # one of a table
-    begun = part.state is State.RUNNING and part.total is not None and part.current < part.total
-    amount = f" {size(part.total)}" if begun and part.total is not None else ""
+    started = part.state is State.RUNNING and part.total is not None and part.current < part.total
+    amount = f" {size(part.total)}" if started and part.total is not None else ""
     yield f"{part.name}: {part.status or part.state.value}{amount}"
 
 
 def _step(part: Part, last: str | None) -> Iterator[str]:
-    """Yield how a step begins and how it ends; of one that never began, nothing."""
-    begins = f"#{part.number} {part.name}"
+    """Yield the lines of a step's start and end; none for a step that never started."""
+    heading = f"#{part.number} {part.name}"
     if part.state is State.SKIPPED:
-        yield f"{begins}: cached"
+        yield f"{heading}: cached"
         return
     if part.started is not None and last is None:
-        yield begins
+        yield heading
     if part.started is not None and part.state.over:
-        yield f"#{part.number} {_ended(part)}"
+        yield f"#{part.number} {_outcome(part)}"
 
 
-def _ended(part: Part) -> str:
+def _outcome(part: Part) -> str:
     if part.state is State.FAILED:
         return f"failed: {part.error}"
     return f"{part.state.value} {duration(part.seconds(0.0) or 0.0)}"

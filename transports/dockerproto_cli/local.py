@@ -1,4 +1,4 @@
-"""The commands that are about the images that an engine has."""
+"""The commands on the engine's own images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dockerproto import DeletedImage, DockerError, ImageInspect, ImageSummary
 from dockerproto.progress.text import printable
 from dockerproto.request.filters import FilterValue
 from dockerproto_cli.formatting import ago, size
-from dockerproto_cli.printing import Invocation, complain
+from dockerproto_cli.printing import Invocation, report_error
 
 NONE: Final = "<none>"
 _SHORT: Final = 12
@@ -20,7 +20,7 @@ _LONGEST: Final = 45
 
 
 def images(invocation: Invocation) -> None:
-    """List images, a line for each name."""
+    """List images, one line per name."""
     arguments = invocation.arguments
     pairs = [*arguments.filter, *([("reference", arguments.repository)] if arguments.repository else [])]
     listed = invocation.docker.images.list(all=arguments.all, filters=_filters(pairs))
@@ -46,7 +46,7 @@ def images(invocation: Invocation) -> None:
 
 
 def history(invocation: Invocation) -> None:
-    """List the steps in which an image was made."""
+    """List the steps in the history of an image."""
     arguments = invocation.arguments
     entries = invocation.docker.images.history(arguments.image)
     whole: bool = arguments.no_trunc
@@ -60,7 +60,7 @@ def history(invocation: Invocation) -> None:
             (
                 _id(entry["Id"], whole=whole),
                 ago(time.time() - entry["Created"]),
-                _shortened(printable(" ".join(entry["CreatedBy"].split())), whole=whole),
+                _truncate(printable(" ".join(entry["CreatedBy"].split())), whole=whole),
                 size(entry["Size"]),
                 entry["Comment"],
             )
@@ -70,13 +70,13 @@ def history(invocation: Invocation) -> None:
 
 
 def inspect(invocation: Invocation) -> int:
-    """Write all that the engine knows of images, as a JSON array."""
+    """Print the details of images, as a JSON array."""
     found: list[ImageInspect] = []
 
-    def look(name: str) -> None:
+    def inspect_one(name: str) -> None:
         found.append(invocation.docker.images.inspect(name, platform=invocation.arguments.platform))
 
-    status = _each(invocation, look)
+    status = _each(invocation, inspect_one)
     invocation.document(found)
     return status
 
@@ -90,14 +90,14 @@ def tag(invocation: Invocation) -> None:
 
 
 def remove(invocation: Invocation) -> int:
-    """Remove images, and write what was untagged and deleted."""
+    """Remove images, and print the names and layers that were removed."""
     arguments, removed = invocation.arguments, list[DeletedImage]()
 
     def delete(name: str) -> None:
-        done = invocation.docker.images.delete(name, force=arguments.force, noprune=arguments.no_prune)
-        removed.extend(done)
+        changes = invocation.docker.images.delete(name, force=arguments.force, noprune=arguments.no_prune)
+        removed.extend(changes)
         if not invocation.json:
-            _tell(invocation, done)
+            _print_changes(invocation, changes)
 
     status = _each(invocation, delete)
     if invocation.json:
@@ -106,40 +106,40 @@ def remove(invocation: Invocation) -> int:
 
 
 def prune(invocation: Invocation) -> int:
-    """Delete images that are not used, if the user agrees."""
+    """Delete unused images, if the user confirms."""
     arguments = invocation.arguments
     which = "all images that no container uses" if arguments.all else "all images without a name"
-    if not arguments.force and not _agreed(f"This deletes {which}. Go on? [y/N] "):
-        complain("nothing was deleted", arguments)
+    if not arguments.force and not _confirm(f"This deletes {which}. Continue? [y/N] "):
+        report_error("nothing was deleted", arguments)
         return 1
     pairs = [*arguments.filter, ("dangling", "false" if arguments.all else "true")]
     pruned = invocation.docker.images.prune(filters=_filters(pairs))
     if invocation.json:
         invocation.document(pruned)
     else:
-        _tell(invocation, pruned["ImagesDeleted"])
+        _print_changes(invocation, pruned["ImagesDeleted"])
         invocation.line(f"Total reclaimed space: {size(pruned['SpaceReclaimed'])}")
     return 0
 
 
 def _each(invocation: Invocation, do: Callable[[str], None]) -> int:
-    """Do something to each image that is named; go on after a failure, and return the exit status."""
+    """Call a function for each image, also after a failure, and return the exit status."""
     status = 0
     for name in invocation.arguments.image:
         try:
             do(name)
         except DockerError as error:
-            complain(error, invocation.arguments)
+            report_error(error, invocation.arguments)
             status = 1
     return status
 
 
-def _tell(invocation: Invocation, done: Iterable[DeletedImage]) -> None:
-    for word, what in chain.from_iterable(each.items() for each in done):
-        invocation.line(f"{word}: {what}")
+def _print_changes(invocation: Invocation, changes: Iterable[DeletedImage]) -> None:
+    for word, name in chain.from_iterable(each.items() for each in changes):
+        invocation.line(f"{word}: {name}")
 
 
-def _agreed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     sys.stderr.write(question)
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -153,7 +153,7 @@ def _filters(pairs: Iterable[tuple[str, str]]) -> dict[str, list[FilterValue]] |
 
 
 def _names(image: ImageSummary, *, digests: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield the names of an image: repository, tag, digest; what is not there is `NONE`."""
+    """Yield the names of an image: repository, tag, digest; a missing part is `NONE`."""
     known: dict[str, list[str]] = {}
     for name in image["RepoDigests"]:
         repository, _, digest = name.partition("@")
@@ -170,5 +170,5 @@ def _id(id: str, *, whole: bool) -> str:
     return id if whole else id.removeprefix("sha256:")[:_SHORT]
 
 
-def _shortened(text: str, *, whole: bool) -> str:
+def _truncate(text: str, *, whole: bool) -> str:
     return text if whole or len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,4 +1,4 @@
-"""What a command writes: results to standard output, as text or JSON; all else to standard error."""
+"""Print results to standard output, as text or JSON, and everything else to standard error."""
 
 from __future__ import annotations
 
@@ -24,60 +24,60 @@ _LIVE: Final[Mapping[str, bool | None]] = {"auto": None, "plain": False, "tty": 
 
 
 class Invocation(Struct, frozen=True):
-    """One run of a command: its arguments, and the engine that it is for."""
+    """One run of a command: its arguments and its client."""
 
     arguments: Namespace
     docker: Docker
 
     @property
     def json(self) -> bool:
-        """Whether JSON is wanted."""
-        wanted: bool = self.arguments.json
-        return wanted
+        """True if the output is JSON."""
+        json_output: bool = self.arguments.json
+        return json_output
 
     def line(self, text: str) -> None:
-        """Write a line."""
+        """Print a line."""
         sys.stdout.write(f"{encodable(printable(text), sys.stdout.encoding)}\n")
 
     def document(self, value: object) -> None:
-        """Write a JSON document, in one line; by `json`, or for people."""
+        """Print a JSON document: on one line if the output is JSON, else indented."""
         sys.stdout.write(json.dumps(value, indent=None if self.json else 4, default=_plain) + "\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write rows under a head, in columns that are as wide as they have to be."""
+        """Print a table, with columns as wide as their widest cell."""
         cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
         widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             self.line("   ".join(map(set_cell_size, row, widths)).rstrip())
 
     def display(self) -> Display:
-        """Return what shows progress, on standard error."""
+        """Return a display of progress on standard error."""
         return Display(Console(stderr=True), live=_LIVE[self.arguments.progress])
 
     def messages(self, stream: Stream[Message], display: Display | None = None) -> list[Message]:
-        """Read a stream to its end: show its progress, or write its messages as JSON, a line each."""
+        """Read a stream to its end: show its progress, or print its messages as JSON, one per line."""
         if self.json:
             with stream:
-                return [self._written(message) for message in stream]
+                return [self._print_message(message) for message in stream]
         if self.arguments.quiet:
             return list(stream)
         return list((display or self.display()).show(stream))
 
-    def _written(self, message: Message) -> Message:
+    def _print_message(self, message: Message) -> Message:
         self.document(message)
         sys.stdout.flush()
         return message
 
 
-def complain(error: DockerError | str, arguments: Namespace) -> None:
+def report_error(error: DockerError | str, arguments: Namespace) -> None:
     """Write an error to standard error: one line, or one JSON object.
 
-    Of a build that was to be quiet, what the failing step wrote comes before it.
+    If a build ran with ``--quiet``, the last lines of its failed step come first.
     """
-    text, step = (error, None) if isinstance(error, str) else (_words(error), error.step)
+    text, step = (error, None) if isinstance(error, str) else (_error_text(error), error.step)
     if arguments.json:
-        known: dict[str, object] = {} if step is None else {"step": asdict(step)}
-        _write(json.dumps({"error": text, **known}))
+        details: dict[str, object] = {} if step is None else {"step": asdict(step)}
+        _write(json.dumps({"error": text, **details}))
         return
     if step is not None and arguments.quiet:
         for line in step.log:
@@ -86,8 +86,8 @@ def complain(error: DockerError | str, arguments: Namespace) -> None:
     _write(printable(f"dockerproto: {prefix}{' '.join(text.split())}"))
 
 
-def _words(error: DockerError) -> str:
-    """Return what an error says; of one that the engine reports, also its cause on this side, if any."""
+def _error_text(error: DockerError) -> str:
+    """Return the message of an error; for an error from the engine, also its cause in this process."""
     cause = error.__cause__
     if isinstance(error, DockerStreamError) and isinstance(cause, DockerError):
         return f"{error.message} ({cause.message})"
@@ -99,7 +99,7 @@ def _write(line: str) -> None:
 
 
 def _plain(value: bytes | ProtoMessage) -> object:
-    """Return what JSON does not know, decoded traces of BuildKit, as what it knows."""
+    """Convert decoded BuildKit traces to JSON types."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return {name: part for name, part in asdict(value).items() if part}

@@ -1,4 +1,4 @@
-"""The commands that move images, or make them: with progress."""
+"""The commands that transfer or build images, with progress."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import IO, BinaryIO
 
 from dockerproto import build_result, import_result, parse_reference, push_result
 from dockerproto.references import HUB
-from dockerproto_cli.build_source import context_of
+from dockerproto_cli.build_source import parse_source
 from dockerproto_cli.printing import Invocation
 
 
 def pull(invocation: Invocation) -> None:
-    """Download an image, and write its name."""
+    """Pull an image, and print its name."""
     arguments = invocation.arguments
     stream = invocation.docker.images.pull(
         arguments.image, tag="" if arguments.all_tags else None, platform=arguments.platform, stream=True
     )
     invocation.messages(stream)
     if not invocation.json:
-        invocation.line(_full(arguments.image, all_tags=arguments.all_tags))
+        invocation.line(_full_name(arguments.image, all_tags=arguments.all_tags))
 
 
 def push(invocation: Invocation) -> None:
-    """Upload an image, and write its name with its digest."""
+    """Push an image, and print its name with its digest."""
     arguments = invocation.arguments
     stream = invocation.docker.images.push(
         arguments.image, tag="" if arguments.all_tags else None, platform=arguments.platform, stream=True
@@ -39,11 +39,11 @@ def push(invocation: Invocation) -> None:
 
 
 def build(invocation: Invocation) -> None:
-    """Build an image, and write its id."""
+    """Build an image, and print its id."""
     arguments = invocation.arguments
     display = invocation.display()
     stream = invocation.docker.images.build(
-        **context_of(arguments.source, arguments.file),
+        **parse_source(arguments.source, arguments.file),
         tag=arguments.tag,
         quiet=arguments.quiet,
         nocache=arguments.no_cache,
@@ -66,7 +66,7 @@ def build(invocation: Invocation) -> None:
 
 
 def load(invocation: Invocation) -> None:
-    """Load the images of an archive, and write their names."""
+    """Load the images of an archive, and print their names."""
     arguments = invocation.arguments
     with _input(arguments.input) as (file, total):
         display = invocation.display()
@@ -83,20 +83,21 @@ def load(invocation: Invocation) -> None:
 
 
 def save(invocation: Invocation) -> None:
-    """Write images to an archive; a file is there when it is complete, or not at all."""
+    """Export images to an archive; a file appears only when it is complete."""
     arguments = invocation.arguments
     exported = invocation.docker.images.export_image(arguments.image, platform=arguments.platform)
-    with exported as archive, _output(arguments.output) as file:  # which is made if there is an archive
-        for piece in archive:
-            file.write(piece)
+    # The file is opened second: it is created only if the engine sends an archive.
+    with exported as archive, _output(arguments.output) as file:
+        for chunk in archive:
+            file.write(chunk)
 
 
 @contextmanager
 def _output(path: str | None) -> Generator[IO[bytes]]:
-    """Open what an archive is written to; a file takes its place when it is complete."""
+    """Open the destination of an archive; a file is moved into place when it is complete."""
     if path is None:
         if sys.stdout.isatty():
-            raise ValueError("an archive is not written to a terminal: use -o, or redirect it")
+            raise ValueError("cannot write an archive to a terminal: use -o, or redirect standard output")
         yield sys.stdout.buffer
         return
     if Path(path).exists() and not Path(path).is_file():  # /dev/null, a pipe
@@ -117,21 +118,21 @@ def _output(path: str | None) -> Generator[IO[bytes]]:
 
 @contextmanager
 def _input(path: str | None) -> Generator[tuple[BinaryIO, int | None]]:
-    """Open an archive, and tell how large it is, if that is known."""
+    """Open an archive, and return its size if it is known."""
     if path is None and sys.stdin.isatty():
-        raise ValueError("an archive is not read from a terminal: name a file, or redirect it")
+        raise ValueError("cannot read an archive from a terminal: use -i, or redirect standard input")
     with nullcontext(sys.stdin.buffer) if path is None else Path(path).open("rb") as file:
         yield file, _size(file)
 
 
 def _size(file: BinaryIO) -> int | None:
-    with suppress(OSError):  # what stands for standard input need not be a file
+    with suppress(OSError):  # standard input may be replaced by an object without a descriptor
         return os.fstat(file.fileno()).st_size or None
     return None
 
 
-def _full(name: str, *, all_tags: bool) -> str:
-    """Return a name with its registry, and with its tag unless all are meant."""
+def _full_name(name: str, *, all_tags: bool) -> str:
+    """Return a name with its registry, and with its tag unless all tags were requested."""
     reference = parse_reference(name)
     known = reference.registry
     bare = reference.name.removeprefix(f"index.{HUB}/").removeprefix(f"{known}/")

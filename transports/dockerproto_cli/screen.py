@@ -1,4 +1,4 @@
-"""Where progress goes: into a terminal, drawn again ten times a second, or line by line to anything else."""
+"""Show progress: redrawn ten times a second on a terminal, line by line on anything else."""
 
 from __future__ import annotations
 
@@ -14,80 +14,80 @@ from rich.text import Text
 from dockerproto.progress import Event, Snapshot, Tracker
 from dockerproto_cli.drawing import ASCII, UNICODE, Drawing
 from dockerproto_cli.formatting import encodable
-from dockerproto_cli.lines import Plain
+from dockerproto_cli.lines import LineFormatter
 
 _PER_SECOND: Final = 10
 
 
 class Screen(Protocol):
-    """What shows a progress."""
+    """A view of progress."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start."""
         ...
 
-    def changed(self, events: Iterable[Event]) -> None:
-        """Take note of what has changed."""
+    def update(self, events: Iterable[Event]) -> None:
+        """Show some events."""
         ...
 
     def stop(self) -> None:
-        """End: leave the terminal as it was found, with what was shown last; again does nothing."""
+        """Stop, and restore the terminal; the last frame stays. Repeating it changes nothing."""
         ...
 
 
 class LiveScreen:
-    """A part of a terminal that is drawn again and again; what else is printed goes above it.
+    """A region of a terminal that is redrawn repeatedly; other output goes above it.
 
     Args:
         console: The terminal.
-        look: What returns the snapshot to draw, and the time; it is called by another thread.
+        snapshot: Function that returns the snapshot to draw, and the time; called in another thread.
     """
 
-    def __init__(self, console: Console, look: Callable[[], tuple[Snapshot, float]]) -> None:
-        self._look = look
+    def __init__(self, console: Console, snapshot: Callable[[], tuple[Snapshot, float]]) -> None:
+        self._snapshot = snapshot
         self._live: Final = Live(
             self,
             console=console,
             refresh_per_second=_PER_SECOND,
             vertical_overflow="visible",
-            # What goes to a file would be drawn into the terminal.
+            # Redirecting a stream that goes to a file would draw it on the terminal.
             redirect_stdout=sys.stdout.isatty(),
             redirect_stderr=sys.stderr.isatty(),
         )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from frame(console, *self._look())
+        yield from frame(console, *self._snapshot())
 
     def start(self) -> None:
-        """Begin to draw."""
+        """Start drawing."""
         self._live.start()
 
-    def changed(self, events: Iterable[Event]) -> None:
-        """Do nothing: it will be seen when it is drawn again."""
+    def update(self, events: Iterable[Event]) -> None:
+        """Do nothing: the next redraw shows the change."""
 
     def stop(self) -> None:
         """Draw for the last time, and show the cursor again."""
         self._live.stop()
 
 
-class PlainScreen:
-    """Lines of text for what has changed.
+class LineScreen:
+    """Progress as lines of text.
 
     Args:
-        console: What they are written to.
+        console: Console to write to.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._plain = Plain()
+        self._formatter = LineFormatter()
 
     def start(self) -> None:
         """Do nothing."""
 
-    def changed(self, events: Iterable[Event]) -> None:
+    def update(self, events: Iterable[Event]) -> None:
         """Write lines."""
         file = self._console.file
-        for line in self._plain.lines(events):
+        for line in self._formatter.lines(events):
             file.write(f"{encodable(line, self._console.encoding)}\n")
         file.flush()
 
@@ -96,42 +96,42 @@ class PlainScreen:
 
 
 class Recorder:
-    """A progress that is fed by one thread, and looked at by another one.
+    """A tracker that one thread feeds and another one reads.
 
     Args:
-        clock: What tells the time, in seconds.
+        clock: Function that returns a monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._progress = Tracker()
-        self._lock = threading.RLock()  # not another kind: what is collected here may end it here
+        self._tracker = Tracker()
+        self._lock = threading.RLock()  # reentrant: a stream collected meanwhile stops its display
 
-    def look(self) -> tuple[Snapshot, float]:
-        """Return what is going on, and the time."""
+    def snapshot(self) -> tuple[Snapshot, float]:
+        """Return the current snapshot, and its time."""
         with self._lock:
             now = self._clock()
-            return self._progress.snapshot(now), now
+            return self._tracker.snapshot(now), now
 
     def record(self, change: Callable[[Tracker, float], Iterable[Event]]) -> Iterable[Event]:
-        """Tell the progress something, and return what has changed by it."""
+        """Change the tracker, and return the resulting events."""
         with self._lock:
-            return change(self._progress, self._clock())
+            return change(self._tracker, self._clock())
 
 
 def screen_for(console: Console, recorder: Recorder, live: bool | None) -> Screen:
-    """Return a screen that draws if the console is a terminal that can, or as the caller says."""
+    """Return a screen: drawn if `live` is true or, with None, if the console is a terminal."""
     drawn = is_terminal(console) if live is None else live
-    return LiveScreen(console, recorder.look) if drawn else PlainScreen(console)
+    return LiveScreen(console, recorder.snapshot) if drawn else LineScreen(console)
 
 
 def is_terminal(console: Console) -> bool:
-    """Whether lines can be drawn over; a file cannot be, even if FORCE_COLOR calls it a terminal."""
+    """Return True if the console can be redrawn; a file cannot, even if FORCE_COLOR claims a terminal."""
     return console.file.isatty() and console.is_terminal and not console.is_dumb_terminal
 
 
 def frame(console: Console, snapshot: Snapshot, now: float) -> list[Text]:
-    """Return a snapshot as lines that fit a console."""
+    """Draw a snapshot as lines that fit a console."""
     unicode = console.encoding.startswith("utf")
     drawing = Drawing(console.width, console.height, UNICODE if unicode else ASCII)
     lines = drawing.frame(snapshot, now)
