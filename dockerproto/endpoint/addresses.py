@@ -1,7 +1,6 @@
-"""Which engine: the addresses that one can have, and what was chosen.
+"""Addresses of engines, and the endpoint that a client resolves.
 
-An address that exists can be used: what could become a header, an option of ssh or a command is
-refused when it is made.
+An address is validated when it is created: none can inject a header, an option of ssh or a shell command.
 """
 
 from __future__ import annotations
@@ -28,24 +27,24 @@ _UNQUOTED: Final = "/:@!$&'()*+,;=~"
 _SSH_OPTIONS: Final = ("-o", "ConnectTimeout=30", "-T")
 
 
-class _OfThisMachine:
-    """What has no name in the network."""
+class _LocalAddress:
+    """Base class of addresses without a network name."""
 
     __slots__ = ()
 
     @property
     def host(self) -> str:
-        """The value of the ``Host`` header, which means nothing to the engine."""
+        """Value of the ``Host`` header, which the engine ignores."""
         return "docker"
 
     @property
     def prefix(self) -> str:
-        """What stands before the paths of the API: nothing."""
+        """Prefix of API paths, always empty."""
         return ""
 
 
-class UnixSocket(_OfThisMachine, Struct, frozen=True):
-    """A socket in the file system."""
+class UnixSocket(_LocalAddress, Struct, frozen=True):
+    """A Unix socket in the file system."""
 
     path: str
 
@@ -54,50 +53,50 @@ class UnixSocket(_OfThisMachine, Struct, frozen=True):
 
 
 class TCP(Struct, frozen=True):
-    """A port of a host; whether TLS is spoken there is told by `Endpoint.tls`.
+    """A TCP port of a host; `Endpoint.tls` says if it uses TLS.
 
     Raises:
-        InvalidHost: It is none that could be sent in a request.
+        InvalidHost: The name, port or prefix is invalid.
     """
 
     name: str
     port: int
     prefix: str = ""
-    """What stands before the paths of the API, as behind a proxy: ``/x``, or nothing."""
+    """Prefix of API paths, for an engine behind a reverse proxy: ``/x``, or empty."""
 
     def __post_init__(self) -> None:
         if not (_HOST.fullmatch(self.name) and self.port in _PORTS and _PREFIX.fullmatch(self.prefix)):
-            raise InvalidHost(0, f"not a port of a host: {str(self)!r}")
+            raise InvalidHost(0, f"invalid TCP address: {str(self)!r}")
 
     def __str__(self) -> str:
         return f"tcp://{self.host}{self.prefix}"
 
     @property
     def host(self) -> str:
-        """The value of the ``Host`` header."""
+        """Value of the ``Host`` header."""
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
 
 
 class SSH(Struct, frozen=True):
-    """An engine behind the ssh server of its machine, where the docker command is too.
+    """An engine reached over ssh, on a machine that has the Docker CLI.
 
     Raises:
-        InvalidHost: It is none that ssh could be given without danger.
+        InvalidHost: A field is invalid, or not safe to pass to ssh.
     """
 
     host: str
-    """The machine; the value of the ``Host`` header too, which means nothing to the engine."""
+    """Name of the machine; also the value of the ``Host`` header, which the engine ignores."""
     user: str = ""
-    """Who to be there; "": ssh decides."""
+    """User name on that machine; "" leaves the choice to ssh."""
     port: int | None = None
-    """Where the ssh server listens; None: ssh decides."""
+    """Port of the ssh server; None leaves the choice to ssh."""
     path: str = ""
-    """The engine's socket on that machine; "": the docker command there decides."""
+    """Path of the engine's socket on that machine; "" leaves the choice to the Docker CLI there."""
 
     def __post_init__(self) -> None:
         matches = (_HOST.fullmatch(self.host), _USER.fullmatch(self.user), _REMOTE_PATH.fullmatch(self.path))
         if not all(matches) or (self.port is not None and self.port not in _PORTS):
-            raise InvalidHost(0, f"not a machine to reach by ssh: {self.host!r}")
+            raise InvalidHost(0, f"invalid ssh address: host {self.host!r}")
 
     def __str__(self) -> str:
         user = f"{quote(self.user, safe='+~=,')}@" if self.user else ""
@@ -107,59 +106,59 @@ class SSH(Struct, frozen=True):
 
     @property
     def prefix(self) -> str:
-        """What stands before the paths of the API: nothing."""
+        """Prefix of API paths, always empty."""
         return ""
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments of the ssh command that connects its input and output with the engine.
+        """Arguments of the ssh command that connects its standard input and output to the engine.
 
         >>> SSH("h", user="me", port=22).arguments[3:]
         ['-l', 'me', '-p', '22', '--', 'h', 'docker system dial-stdio']
         """
         user = ["-l", self.user] if self.user else []
         port = [] if self.port is None else ["-p", str(self.port)]
-        # The shell of the other side reads the command, so it is one argument, quoted.
+        # A shell on the other machine parses the command, so it is one quoted argument.
         socket = [f"--host=unix://{self.path}"] if self.path.strip("/") else []
         command = shlex.join(["docker", *socket, "system", "dial-stdio"])
         return [*_SSH_OPTIONS, *user, *port, "--", self.host, command]
 
 
-class NamedPipe(_OfThisMachine, Struct, frozen=True):
-    """A named pipe of Windows."""
+class NamedPipe(_LocalAddress, Struct, frozen=True):
+    """A Windows named pipe."""
 
     path: str
-    """With slashes: ``//./pipe/docker_engine``."""
+    """Path with slashes: ``//./pipe/docker_engine``."""
 
     def __str__(self) -> str:
         return f"npipe://{self.path}"
 
 
 Address: TypeAlias = UnixSocket | TCP | SSH | NamedPipe
-"""Where an engine listens."""
+"""Address that an engine listens on."""
 
 
 class TLS(Struct, frozen=True, kw_only=True):
-    """How to trust an engine and be trusted by it: paths of files in PEM form."""
+    """TLS files of a client: paths of PEM files, and if the engine is verified."""
 
     ca: str | None = None
-    """Certificates of the authorities to trust; None: those of the system."""
+    """Certificates of the trusted authorities; None means those of the system."""
     certificate: str | None = None
-    """The client's certificate; None: it has none."""
+    """The client's certificate; None means that it has no certificate."""
     key: str | None = None
-    """The private key of the certificate."""
+    """Private key of the client's certificate."""
     verify: bool = True
-    """Whether the engine's certificate and name are checked."""
+    """True to verify the engine's certificate and host name."""
 
 
 class Endpoint(Struct, frozen=True):
-    """The engine that was chosen, and why."""
+    """The address of an engine, and the reason why it was selected."""
 
     address: Address
-    """Where it listens."""
+    """Address that the engine listens on."""
     reason: str
-    """What decided."""
+    """Source of the address, such as ``DOCKER_HOST``."""
     context: str | None = None
-    """The stored context that it is of; None: of none, which is what docker calls the default context."""
+    """Name of the stored Docker context; None for an address that comes from elsewhere."""
     tls: TLS | None = None
-    """What TLS needs, if TLS is spoken; never on sockets, pipes and over ssh."""
+    """TLS files; None without TLS, and always None for sockets, pipes and ssh."""

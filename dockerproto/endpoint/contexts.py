@@ -1,6 +1,6 @@
-"""The files of docker contexts: what they are called, and what is in them.
+"""Files of Docker contexts: their paths, and parsers of their contents.
 
-They are read as the docker command reads them: see `gojson`; of config.json, only the first document.
+The parsers follow the Docker CLI's rules for JSON, see `dockerproto.config.gojson`.
 Described at https://docs.docker.com/engine/manage-resources/contexts/.
 """
 
@@ -15,19 +15,19 @@ from dockerproto.config.gojson import GoObject, read_go_json, read_go_object, ty
 from dockerproto.errors import ContextError
 
 DEFAULT_CONTEXT: Final = "default"
-"""The name of the context that is not stored: ``DOCKER_HOST`` or the default socket."""
+"""Name of the context that is not stored: ``DOCKER_HOST``, or else a standard socket."""
 CONFIG_FILE: Final = "config.json"
 TLS_FILES: Final = ("ca.pem", "cert.pem", "key.pem")
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]+")
 
 
 class Stored(Struct, frozen=True):
-    """What a context's meta.json says of the engine."""
+    """The engine of a Docker context, as stored in its meta.json."""
 
     host: str
-    """Where it listens; "": at the default socket."""
+    """Address of the engine; "" means the default socket."""
     skip_verify: bool
-    """Whether TLS is spoken and the engine's certificate is not checked."""
+    """True to use TLS without verifying the engine's certificate."""
 
 
 def is_context_name(name: str) -> bool:
@@ -40,53 +40,53 @@ def is_context_name(name: str) -> bool:
 
 
 def context_id(name: str) -> str:
-    """Return what the directories of a context are called, the SHA-256 of its name.
+    """Return the directory name of a context, the SHA-256 of its name.
 
     >>> context_id("test")
     '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 
     Raises:
-        ContextError: No file can have the name.
+        ContextError: The name cannot be encoded.
     """
     from hashlib import sha256  # noqa: PLC0415  # only where contexts are used
 
     try:
         return sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
     except UnicodeEncodeError:
-        raise ContextError(0, f"not the name of a context: {name!r}") from None
+        raise ContextError(0, f"invalid Docker context name: {name!r}") from None
 
 
 def meta_path(name: str) -> str:
-    """Return where the description of a context is, below the directory of the configuration."""
+    """Return the path of a context's meta.json, relative to the directory of config.json."""
     return f"contexts/meta/{context_id(name)}/meta.json"
 
 
 def tls_path(name: str) -> str:
-    """Return where the TLS files of a context are, below the directory of the configuration."""
+    """Return the directory of a context's TLS files, relative to the directory of config.json."""
     return f"contexts/tls/{context_id(name)}/docker"
 
 
 def read_current_context(config: bytes) -> str | None:
-    """Return the ``currentContext`` of a config.json, None if it has none.
+    """Return the ``currentContext`` of a config.json, None if it is missing or empty.
 
-    What else is wrong in the file does not matter here.
+    Other members of the file are not validated.
 
     Raises:
-        ValueError: It is no JSON object, or that member no text.
+        ValueError: The file is not a JSON object, or the member is not a string.
     """
     return read_go_object(config).member("currentContext", str) or None
 
 
 def read_meta(name: str, path: str, content: bytes) -> Stored:
-    """Return what a context's meta.json says of the engine.
+    """Return the engine of a context, from its meta.json.
 
     Raises:
-        ContextError: It cannot be read so, or says nothing of it.
+        ContextError: The file is malformed, or has no engine.
     """
     try:
         return _read_meta(content)
     except ValueError as error:
-        raise ContextError(0, f"the context {name!r} cannot be read from {path}: {error}") from error
+        raise ContextError(0, f"cannot read the Docker context {name!r} from {path}: {error}") from error
 
 
 def _read_meta(content: bytes) -> Stored:

@@ -1,7 +1,7 @@
-"""From what a user writes to an address: the forms of ``DOCKER_HOST``.
+"""Parser of engine addresses in the forms of ``DOCKER_HOST``.
 
-They are those of the docker command and, as in its contexts, ``http://`` and ``https://``. What it would
-drop without a word, a user of TCP or a query, is refused.
+The forms are those of the Docker CLI, with ``http://`` and ``https://`` as in its contexts. Parts that the
+CLI silently drops, such as a user or a query in a TCP address, are rejected.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from dockerproto.endpoint.addresses import (
 from dockerproto.errors import InvalidHost
 
 DEFAULT_TLS_HOST: Final = "tcp://localhost:2376"
-"""What the docker command takes if TLS is asked for and no host is."""
+"""Default host of the Docker CLI with TLS."""
 _FORMS: Final = (
     "unix:///path, tcp://host[:port][/prefix], http://…, https://…, ssh://[user@]host[:port][/path], "
     "npipe:////./pipe/name"
 )
 _PORTS: Final = {"tcp": 2375, "http": 80, "https": 443}
 _TLS_PORTS: Final = _PORTS | {"tcp": 2376}
-_SLIP: Final = re.compile(r"/|(?:unix|npipe|ssh|tcp|https?|fd):(?!//)")  # a path or scheme, no host
+_SLIP: Final = re.compile(r"/|(?:unix|npipe|ssh|tcp|https?|fd):(?!//)")  # a path or scheme instead of a host
 _PATH: Final = re.compile(r"(?!.*://)[^\0]*", re.DOTALL)
 _PIPE: Final = re.compile(r"[^\0-\x1f\x7f]*")
 _NOTHING: Final = re.compile(r"(?!)")
@@ -45,58 +45,58 @@ _SSH: Final = re.compile(
 
 
 def parse_host(text: str, *, tls: bool = False) -> Address:
-    """Read an address in the forms of ``DOCKER_HOST``.
+    """Parse an engine's address in the forms of ``DOCKER_HOST``.
 
-    Without a scheme it is TCP. The port of ``tcp://`` is 2375 by default, 2376 with `tls`; that of
-    ``http://`` is 80 and that of ``https://``, where TLS is spoken, is 443.
+    An address without a scheme is TCP. The default port of ``tcp://`` is 2375, or 2376 with `tls`; that of
+    ``http://`` is 80, and that of ``https://``, which uses TLS, is 443.
 
     >>> parse_host("unix:///run/docker.sock"), parse_host("10.0.0.1")
     (UnixSocket(path='/run/docker.sock'), TCP(name='10.0.0.1', port=2375, prefix=''))
 
     Raises:
-        InvalidHost: It is in none of them.
+        InvalidHost: The address has another form.
     """
     return _parse(text, _TLS_PORTS if tls else _PORTS)
 
 
 def parse_context_host(text: str, *, tls: bool) -> Address:
-    """Read the address of a context, whose ports the docker command takes from HTTP: 80, with TLS 443.
+    """Parse the address in a Docker context; the default port is that of HTTP: 80, or 443 with TLS.
 
     Raises:
-        InvalidHost: It is none, or has no scheme.
+        InvalidHost: The address is invalid, or has no scheme.
     """
     if "://" not in text:
-        raise _refusal(text)
+        raise _invalid(text)
     port = 443 if tls else 80
     return _parse(text, {"tcp": port, "http": port, "https": 443})
 
 
 def wants_tls(text: str) -> bool:
-    """Return whether an address says itself that TLS is spoken there."""
+    """Return True if the scheme of an address implies TLS."""
     return text.strip().startswith("https://")
 
 
 def _parse(text: str, ports: dict[str, int]) -> Address:
     text = text.strip()
     if not text or _SLIP.match(text):
-        raise _refusal(text)
+        raise _invalid(text)
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "tcp", text
     if scheme == "fd":
-        raise InvalidHost(0, "only a daemon can be handed a socket by fd://, no client can")
+        raise InvalidHost(0, "fd:// is for daemons, which can inherit a socket; a client needs an address")
     address = _address(scheme, rest, ports)
     if address is None:
-        raise _refusal(text)
+        raise _invalid(text)
     return address
 
 
 def _address(scheme: str, rest: str, ports: dict[str, int]) -> Address | None:
-    """Return an address, None for what is none: an exception would carry along what may be a password."""
-    pattern, read = _SCHEMES.get(scheme, (_NOTHING, _unix))
+    """Return an address, None if it is invalid: an exception would carry along a possible password."""
+    pattern, build = _SCHEMES.get(scheme, (_NOTHING, _unix))
     match = pattern.fullmatch(rest)
     try:
-        return None if match is None else read(match, ports.get(scheme, 0))
+        return None if match is None else build(match, ports.get(scheme, 0))
     except InvalidHost:
         return None
 
@@ -131,7 +131,7 @@ _SCHEMES: Final[dict[str, tuple[re.Pattern[str], Callable[[re.Match[str], int], 
 }
 
 
-def _refusal(text: str) -> InvalidHost:
-    # What stands before an @ may be a password.
+def _invalid(text: str) -> InvalidHost:
+    # The part before an @ may contain a password.
     shown = f"…{text[text.rindex('@') :]}" if "@" in text else text
-    return InvalidHost(0, f"not the address of an engine: {shown!r}; the forms are {_FORMS}")
+    return InvalidHost(0, f"invalid engine address {shown!r}; expected {_FORMS}")

@@ -1,7 +1,7 @@
-"""Which engine a client is of, decided as the docker command does, over what was found on the machine.
+"""Resolve which engine to connect to, by the Docker CLI's precedence rules.
 
-First the context: `choose`. Then what it stands for: `stored_endpoint` if it is stored, else
-`default_endpoint`.
+`choose` selects a Docker context; then `stored_endpoint` returns the engine of a stored context, and
+`default_endpoint` that of the default context. The caller reads the files and the environment.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from dockerproto.errors import ContextError, InvalidHost
 
 _HOST: Final = "DOCKER_HOST"
 _CONTEXT: Final = "DOCKER_CONTEXT"
-_NONE_EXISTS: Final = "the default socket, as no usual one exists"
-_FIRST: Final = "the first of the usual sockets that exists"
+_NO_SOCKET: Final = "the default socket, as no usual one exists"
+_FIRST_SOCKET: Final = "the first of the usual sockets that exists"
 
 
 class ContextSelection(Struct, frozen=True):
-    """The context that was chosen, and why."""
+    """The selected Docker context, and the reason."""
 
     context: str
-    """Its name; `DEFAULT_CONTEXT`: none that is stored."""
+    """Name of the context; `DEFAULT_CONTEXT` if it is not a stored one."""
     reason: str = ""
-    """What decided; "": nothing did."""
+    """Source of the name, such as ``DOCKER_CONTEXT``; "" if nothing names a context."""
     broken: str = ""
-    """What is wrong with config.json, if it was asked and could not say."""
+    """The problem with config.json, if it was needed and is unusable; otherwise ""."""
 
 
 def choose(
     context: str | None, environment: Mapping[str, str], config: bytes | str | None
 ) -> ContextSelection:
-    """Choose a context: the program's, ``DOCKER_HOST``, ``DOCKER_CONTEXT``, ``currentContext``, none.
+    """Select a context by the first of `context`, ``DOCKER_HOST``, ``DOCKER_CONTEXT``, ``currentContext``.
 
     Args:
-        context: What the program asks for.
-        environment: The variables of the environment.
-        config: What config.json contains, None if there is none; a str says why it cannot be read.
+        context: Name given by the program.
+        environment: Environment variables.
+        config: Content of config.json, None if it does not exist; a str is the reason why it is unreadable.
 
     Raises:
-        ContextError: The program asks for a context without a name.
+        ContextError: `context` is empty.
     """
     if context is not None:
         if not context:
-            raise ContextError(0, "not the name of a context: ''")
+            raise ContextError(0, "invalid Docker context name: ''")
         return ContextSelection(context, "context=")
     if environment.get(_HOST):
         return ContextSelection(DEFAULT_CONTEXT)
@@ -77,108 +77,108 @@ def choose(
 
 
 def stored_endpoint(
-    choice: ContextSelection,
+    selection: ContextSelection,
     directory: str,
     meta: bytes | None,
     tls_files: Collection[str] | None,
     tls: TLS | None,
 ) -> Endpoint:
-    """Return the engine of a stored context.
+    """Return the endpoint of a stored context.
 
     Args:
-        choice: The context.
-        directory: Where config.json is.
-        meta: What its meta.json contains, None if there is none.
-        tls_files: The files in its directory of TLS, None if there is no such directory.
-        tls: What the program asks for, instead of what the context says.
+        selection: The context.
+        directory: Directory of config.json.
+        meta: Content of the context's meta.json, None if it does not exist.
+        tls_files: Names in the context's directory of TLS files, None if the directory does not exist.
+        tls: TLS files given by the program, which replace those of the context.
 
     Raises:
-        ContextError: There is no such context, it cannot be read, or its address is none.
+        ContextError: The context does not exist, is malformed, or has an invalid address.
     """
-    name, path = choice.context, join(directory, meta_path(choice.context))
+    name, path = selection.context, join(directory, meta_path(selection.context))
     if meta is None:
         raise ContextError(
-            0, f"there is no context {name!r}, which is the choice of {choice.reason}: no {path}"
+            0, f"Docker context {name!r} (from {selection.reason}) does not exist: missing {path}"
         )
     stored = read_meta(name, path, meta)
-    said = tls_files is not None or stored.skip_verify or wants_tls(stored.host)
-    if said and tls is None:
+    uses_tls = tls_files is not None or stored.skip_verify or wants_tls(stored.host)
+    if uses_tls and tls is None:
         tls = _tls(join(directory, tls_path(name)), tls_files or (), verify=not stored.skip_verify)
     try:
         address = parse_context_host(stored.host or f"unix://{DEFAULT_SOCKET}", tls=tls is not None)
     except InvalidHost as error:
-        raise ContextError(0, f"the context {name!r} in {path}: {error.message}") from error
-    return Endpoint(address, choice.reason, name, tls if isinstance(address, TCP) else None)
+        raise ContextError(0, f"Docker context {name!r} in {path}: {error.message}") from error
+    return Endpoint(address, selection.reason, name, tls if isinstance(address, TCP) else None)
 
 
 class HostFacts(Struct, frozen=True, kw_only=True):
-    """What the default context is decided by."""
+    """Facts about the machine that the default context depends on."""
 
     environment: Mapping[str, str]
-    """The variables of the environment."""
+    """Environment variables."""
     certificates: str
-    """The directory of the TLS files, ``DOCKER_CERT_PATH`` or that of config.json."""
+    """Directory of the TLS files: ``DOCKER_CERT_PATH``, or that of config.json."""
     tls_files: Collection[str]
-    """Which of `TLS_FILES` exist in it."""
+    """Names of the `TLS_FILES` that exist in it."""
     sockets: Sequence[str]
-    """The usual sockets that exist, the best first."""
+    """Paths of the standard sockets that exist, in the order of preference."""
 
 
 def default_endpoint(
-    url: str | None, choice: ContextSelection, machine: HostFacts, tls: TLS | None
+    url: str | None, selection: ContextSelection, machine: HostFacts, tls: TLS | None
 ) -> Endpoint:
-    """Return the engine of no stored context: `url`, ``DOCKER_HOST``, or a usual socket.
+    """Return the endpoint of the default context: `url`, ``DOCKER_HOST``, or a standard socket.
 
     Args:
-        url: The address that the program asks for.
-        choice: Why no context was chosen.
-        machine: What was found.
-        tls: What the program asks for, instead of what the environment says.
+        url: Address given by the program.
+        selection: The default context, and the reason why it was selected.
+        machine: Facts about the machine.
+        tls: TLS files given by the program, which replace those of the environment.
 
     Raises:
-        InvalidHost: The address is none.
-        ContextError: TLS is asked for by the environment, and there is no ca.pem.
+        InvalidHost: The address is invalid.
+        ContextError: The environment enables TLS, but ca.pem is missing.
     """
     host = machine.environment.get(_HOST, "")
-    wanted = tls is not None or _asks_for_tls(machine.environment)
-    text = url if url is not None else host.strip() or (DEFAULT_TLS_HOST if wanted else None)
+    uses_tls = tls is not None or _enables_tls(machine.environment)
+    text = url if url is not None else host.strip() or (DEFAULT_TLS_HOST if uses_tls else None)
     if text is None:
         address, reason = _usual_socket(machine.sockets)
     else:
-        # The docker command has 2375 for the port of DOCKER_HOST even with TLS.
+        # As in the Docker CLI, TLS from the environment does not change the default port from 2375.
         address = parse_host(text, tls=tls is not None)
-        reason = "url=" if url is not None else _HOST if host.strip() else "TLS is asked for, and no host"
-    if choice.broken:
-        reason += f"; {CONFIG_FILE} was passed over: {choice.broken}"
-    if choice.reason:
-        reason = f"{choice.reason} is {DEFAULT_CONTEXT!r}: {reason}"
+        reason = "url=" if url is not None else _HOST if host.strip() else "the default host with TLS"
+    if selection.broken:
+        reason += f"; {CONFIG_FILE} was passed over: {selection.broken}"
+    if selection.reason:
+        reason = f"{selection.reason} is {DEFAULT_CONTEXT!r}: {reason}"
     if not isinstance(address, TCP):
         return Endpoint(address, reason)
-    return Endpoint(address, reason, tls=tls or _environment_tls(machine, said=wants_tls(text or "")))
+    return Endpoint(address, reason, tls=tls or _environment_tls(machine, implied=wants_tls(text or "")))
 
 
 def _usual_socket(sockets: Sequence[str]) -> tuple[Address, str]:
     if sockets:
-        return UnixSocket(sockets[0]), _FIRST
-    return UnixSocket(DEFAULT_SOCKET), _NONE_EXISTS
+        return UnixSocket(sockets[0]), _FIRST_SOCKET
+    return UnixSocket(DEFAULT_SOCKET), _NO_SOCKET
 
 
-def _asks_for_tls(environment: Mapping[str, str]) -> bool:
-    """Return whether TLS is asked for; by any value that is not empty, as in the docker command, even 0."""
+def _enables_tls(environment: Mapping[str, str]) -> bool:
+    """Return True if the environment enables TLS; any value does, even 0, as in the Docker CLI."""
     return bool(environment.get("DOCKER_TLS") or environment.get("DOCKER_TLS_VERIFY"))
 
 
-def _environment_tls(machine: HostFacts, *, said: bool) -> TLS | None:
-    if not _asks_for_tls(machine.environment):
-        return TLS() if said else None
+def _environment_tls(machine: HostFacts, *, implied: bool) -> TLS | None:
+    if not _enables_tls(machine.environment):
+        return TLS() if implied else None
     if TLS_FILES[0] not in machine.tls_files:
         path = join(machine.certificates, TLS_FILES[0])
-        raise ContextError(0, f"DOCKER_TLS or DOCKER_TLS_VERIFY asks for TLS, and there is no {path}")
+        raise ContextError(0, f"DOCKER_TLS or DOCKER_TLS_VERIFY enables TLS, but {path} is missing")
     verify = bool(machine.environment.get("DOCKER_TLS_VERIFY"))
     return _tls(machine.certificates, machine.tls_files, verify=verify)
 
 
 def _tls(directory: str, files: Collection[str], *, verify: bool) -> TLS:
     ca, certificate, key = (join(directory, each) if each in files else None for each in TLS_FILES)
-    # A certificate without its key is of no use, and the docker command does not use it.
+    # A certificate is useless without its key; the Docker CLI ignores it too.
     return TLS(ca=ca, certificate=certificate if key else None, key=key, verify=verify)

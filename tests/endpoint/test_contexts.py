@@ -47,7 +47,7 @@ def test_the_directories_of_a_context(name: str, digest: str) -> None:
 
 
 def test_a_name_that_no_file_can_have() -> None:
-    with pytest.raises(ContextError, match="not the name of a context"):
+    with pytest.raises(ContextError, match="invalid Docker context name"):
         context_id("\ud800")
 
 
@@ -143,7 +143,7 @@ def test_a_stored_context_that_is_broken(meta: str, problem: str) -> None:
     with pytest.raises(ContextError) as caught:
         read_meta("x", "/c/meta.json", meta.encode())
     assert caught.value.status == 0
-    assert caught.value.message.startswith("the context 'x' cannot be read from /c/meta.json: " + problem)
+    assert caught.value.message.startswith("cannot read the Docker context 'x' from /c/meta.json: " + problem)
     assert isinstance(caught.value.__cause__, ValueError)
 
 

@@ -50,7 +50,7 @@ def test_what_is_empty_names_nothing() -> None:
     environment = {"DOCKER_HOST": "", "DOCKER_CONTEXT": ""}
     assert choose(None, environment, b'{"currentContext": ""}') == ContextSelection("default")
     assert choose(None, {"DOCKER_HOST": " ", "DOCKER_CONTEXT": "x"}, None) == ContextSelection("default")
-    with pytest.raises(ContextError, match="not the name of a context"):
+    with pytest.raises(ContextError, match="invalid Docker context name"):
         choose("", {}, None)
 
 
@@ -162,14 +162,14 @@ def test_tls_of_the_environment(
 
 def test_tls_without_a_host_is_on_this_machine() -> None:
     found = machine(ALL, ["/s"], DOCKER_TLS_VERIFY="1")
-    expected = Endpoint(TCP("localhost", 2376), "TLS is asked for, and no host", None, FULL)
+    expected = Endpoint(TCP("localhost", 2376), "the default host with TLS", None, FULL)
     assert default_endpoint(None, DEFAULT, found, None) == expected
     assert default_endpoint(None, DEFAULT, machine(sockets=["/s"]), TLS()).address == TCP("localhost", 2376)
 
 
 def test_tls_of_the_environment_without_an_authority() -> None:
     for files in ([], ["cert.pem", "key.pem"]):
-        with pytest.raises(ContextError, match=r"there is no /certs/ca\.pem"):
+        with pytest.raises(ContextError, match=r"/certs/ca\.pem is missing"):
             default_endpoint("tcp://h", DEFAULT, machine(files, DOCKER_TLS="1"), None)
 
 
@@ -236,16 +236,14 @@ def test_a_context_that_is_not_there() -> None:
     with pytest.raises(ContextError) as caught:
         stored_endpoint(CONTEXT, "/c", None, None, None)
     path = f"/c/contexts/meta/{context_id('remote')}/meta.json"
-    assert (
-        caught.value.message
-        == f"there is no context 'remote', which is the choice of DOCKER_CONTEXT: no {path}"
-    )
+    expected = f"Docker context 'remote' (from DOCKER_CONTEXT) does not exist: missing {path}"
+    assert caught.value.message == expected
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1:2375", "fd://3", "foo://x", "tcp://me:s3cret@h"])
 def test_a_context_whose_address_is_none(host: str) -> None:
     with pytest.raises(
-        ContextError, match=r"^the context 'remote' in /c/contexts/meta/.*/meta\.json: "
+        ContextError, match=r"^Docker context 'remote' in /c/contexts/meta/.*/meta\.json: "
     ) as caught:
         stored(host)
     assert isinstance(caught.value.__cause__, InvalidHost)

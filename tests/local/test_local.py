@@ -106,7 +106,7 @@ def test_a_context_of_another_directory(machine: Path) -> None:
 
 
 def test_a_context_that_cannot_be_read(machine: Path) -> None:
-    with pytest.raises(ContextError, match=r"there is no context 'gone', .*: no .*/meta\.json"):
+    with pytest.raises(ContextError, match=r"Docker context 'gone' .* does not exist: missing .*/meta\.json"):
         find_endpoint(None, ENVIRONMENT, context="gone")
     (Path("home/.docker") / meta_path("folder")).mkdir(parents=True)
     with pytest.raises(ContextError, match=r"the context 'folder' cannot be read: .*/meta\.json") as caught:
@@ -164,7 +164,7 @@ def test_the_home_directory_is_asked_of_the_system(machine: Path, monkeypatch: p
         raise KeyError
 
     monkeypatch.setattr("pwd.getpwuid", unknown)
-    with pytest.raises(ContextError, match=r"no \.docker/contexts/meta/"):
+    with pytest.raises(ContextError, match=r"missing \.docker/contexts/meta/"):
         find_endpoint(None, {}, context="remote")
 
 
