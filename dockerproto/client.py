@@ -28,7 +28,7 @@ from dockerproto.request.dialect import Dialect
 from dockerproto.request.ping import Ping
 from dockerproto.request.request import Request
 from dockerproto.sources import AsyncSource
-from dockerproto.timeouts import DEFAULT, SHORT, Timeout, TimeoutLike, Timer, call_timeout
+from dockerproto.timeouts import DEFAULT, Limits, Pace, TimeoutLike, Timer, call_timeout
 from dockerproto.transport.transport import Transport
 from dockerproto.versions import Version
 
@@ -42,8 +42,8 @@ class Configuration(Redacted, frozen=True, kw_only=True):
     """Endpoint of the engine."""
     version: Version | None = None
     """API version that the program insists on; None: negotiated."""
-    timeout: Timeout = SHORT
-    """Limits of short calls."""
+    limits: Limits = Limits()
+    """Limits of calls that have none of their own."""
     message_limit: int = MESSAGE_LIMIT
     """Longest message of a stream, in bytes."""
     credentials: CredentialsLike | None = None
@@ -70,7 +70,7 @@ class Client:
             sender,
             version=configuration.version,
             headers=configuration.headers,
-            negotiation_limit=configuration.timeout.total,
+            negotiation_limit=configuration.limits.reading.total,
         )
         """The engine that sends the requests."""
         self._closed = False
@@ -87,7 +87,7 @@ class Client:
             CredentialsError: Its credentials cannot be looked up.
             DockerError: It cannot be sent at all, or not in the API version in use.
         """
-        timer = self._start(request.timeout, long=request.long)
+        timer = self._start(request.timeout, request.pace)
         if not isinstance(request, Request):
             return await self._build(request, timer)
         if request.body is not None:
@@ -103,18 +103,18 @@ class Client:
         Raises:
             DockerError: The engine does not respond, or reports an error.
         """
-        return await self.engine.ping(self._start(DEFAULT, long=False))
+        return await self.engine.ping(self._start(DEFAULT, "reading"))
 
     def close(self) -> None:
         """Close all connections; closing again has no effect."""
         self._closed = True
         self.engine.close()
 
-    def _start(self, timeout: TimeoutLike, *, long: bool) -> Timer:
+    def _start(self, timeout: TimeoutLike, pace: Pace) -> Timer:
         """Return the timer of a call that begins now; raise ClientClosed."""
         if self._closed:
             raise ClientClosed(0, "the client is closed")
-        return Timer(call_timeout(timeout, self.configuration.timeout, long=long), self.network.now)
+        return Timer(call_timeout(timeout, self.configuration.limits, pace), self.network.now)
 
     async def _upload(self, request: Request, body: AsyncSource, timer: Timer) -> Response:
         """Send a request with a body; raise UploadFailed before anything is sent if it cannot be opened."""

@@ -63,24 +63,39 @@ TimeoutLike: TypeAlias = Timeout | float | Literal[Default.DEFAULT] | None
 """A `Timeout`; a number of seconds, which limits the total; None for no limit; or `DEFAULT`."""
 
 SHORT: Final = Timeout(total=60)
-"""Default limits of short calls."""
+"""Default limits of calls that only read."""
 UNLIMITED: Final = Timeout(connect=None)
 """Limits that None means: none at all."""
 
 
-def client_timeout(timeout: TimeoutLike) -> Timeout:
-    """Return the limits of a client, which apply to its short calls."""
-    return SHORT if timeout is DEFAULT else _read(timeout)
+Pace: TypeAlias = Literal["reading", "changing", "long"]
+"""Kind of a call, which decides its default limits: the name of a field of `Limits`."""
 
 
-def call_timeout(timeout: TimeoutLike, client: Timeout, *, long: bool) -> Timeout:
-    """Return the limits of one operation.
+class Limits(Struct, frozen=True, kw_only=True):
+    """The limits of a client's calls that have none of their own."""
 
-    A long one (build, pull, push, export, import, prune) has no limits, except the client's for connecting,
-    unless they are given with the call.
-    """
+    reading: Timeout = SHORT
+    """Limits of calls that only read."""
+    changing: Timeout = Timeout()
+    """Limits of calls that change something: deleting an image with large layers may take minutes."""
+    long: Timeout = Timeout()
+    """Limits of calls of any duration, such as a build or a pull; only `Timeout.connect` is limited."""
+
+
+def client_limits(timeout: TimeoutLike) -> Limits:
+    """Return the limits of a client; those that the program gives do not apply to long calls."""
     if timeout is DEFAULT:
-        return Timeout(connect=client.connect) if long else client
+        return Limits()
+    given = _read(timeout)
+    return Limits(reading=given, changing=given, long=Timeout(connect=given.connect))
+
+
+def call_timeout(timeout: TimeoutLike, limits: Limits, pace: Pace) -> Timeout:
+    """Return the limits of one call: those given with it, otherwise the client's for calls of its pace."""
+    if timeout is DEFAULT:
+        default: Timeout = getattr(limits, pace)
+        return default
     return _read(timeout)
 
 

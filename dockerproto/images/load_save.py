@@ -58,7 +58,7 @@ def export_image(
         texts("names", names if len(names) > 1 else ()),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    return archive(Request(method="GET", path=path, query=query, timeout=timeout, long=True))
+    return archive(Request(method="GET", path=path, query=query, timeout=timeout, pace="long"))
 
 
 @overload

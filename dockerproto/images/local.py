@@ -164,7 +164,7 @@ def tag(name: str, repo: str, *, tag: str | None = None, timeout: TimeoutLike = 
         name: Reference or id of the image.
         repo: The repository of the new name, with a tag or without.
         tag: The tag of the new name; ``latest`` if there is none in `repo` either.
-        timeout: Limits of this call.
+        timeout: Limits of this call; by default only connecting is limited.
 
     Returns:
         True; whatever else happened raises.
@@ -178,7 +178,8 @@ def tag(name: str, repo: str, *, tag: str | None = None, timeout: TimeoutLike = 
     if new.digest is not None:
         raise ValueError(f"a digest cannot be given to an image: {repo!r}")
     query = (Parameter("repo", new.name), Parameter("tag", new.tag or LATEST))
-    return created(Request(method="POST", path=f"/images/{path_of(name)}/tag", query=query, timeout=timeout))
+    path = f"/images/{path_of(name)}/tag"
+    return created(Request(method="POST", path=path, query=query, timeout=timeout, pace="changing"))
 
 
 def delete(
@@ -197,7 +198,7 @@ def delete(
             the containers too.
         noprune: Keep untagged parents.
         platforms: Remove these platforms of it only, ``os/arch[/variant]``. Since API 1.50.
-        timeout: Limits of this call.
+        timeout: Limits of this call; by default only connecting is limited.
 
     Returns:
         What was untagged and what was deleted, in order.
@@ -214,7 +215,8 @@ def delete(
         flag("noprune", noprune),
         texts("platforms", chosen, since=Version(1, 50)),
     )
-    return json_list(Request(method="DELETE", path=f"/images/{path_of(name)}", query=query, timeout=timeout))
+    path = f"/images/{path_of(name)}"
+    return json_list(Request(method="DELETE", path=path, query=query, timeout=timeout, pace="changing"))
 
 
 def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> Call[ImagesPruned]:
@@ -240,7 +242,7 @@ def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> 
             query=query,
             since=Version(1, 25),
             timeout=timeout,
-            long=True,
+            pace="long",
         )
     )
 
@@ -282,7 +284,12 @@ def prune_builds(
     )
     return json_object(
         Request(
-            method="POST", path="/build/prune", query=query, since=Version(1, 31), timeout=timeout, long=True
+            method="POST",
+            path="/build/prune",
+            query=query,
+            since=Version(1, 31),
+            timeout=timeout,
+            pace="long",
         )
     )
 

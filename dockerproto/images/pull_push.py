@@ -96,7 +96,7 @@ def pull(
             default_platform(platform),
         ),
         timeout=timeout,
-        long=True,
+        pace="long",
     )
     asked = f"{reference.name}{'@' if reference.digest else ':'}{chosen}" if chosen else reference.name
     return progress(request.authorised(auth, reference.registry), stream, partial(PullReducer, asked))
@@ -158,7 +158,7 @@ def push(
         query=(_tag(chosen, "push"), text("platform", platform_json(platform), since=Version(1, 46))),
         auth=ANONYMOUS,  # engines up to 28.3 refuse a push that says nothing of credentials
         timeout=timeout,
-        long=True,
+        pace="long",
     )
     return progress(request.authorised(auth, reference.registry), stream, PushReducer)
 

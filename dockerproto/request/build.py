@@ -21,7 +21,7 @@ from dockerproto.request.attachments import BuildAttachments
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 from dockerproto.sources import AsyncSource
-from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.timeouts import DEFAULT, Pace, TimeoutLike
 
 
 class Build(Redacted, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Build(Redacted, frozen=True, kw_only=True):
 
     method: ClassVar[str] = "POST"
     path: ClassVar[str] = "/build"
-    long: ClassVar[bool] = True
+    pace: ClassVar[Pace] = "long"
 
     query: tuple[Parameter, ...]
     """Query parameters, except the build arguments."""
@@ -86,7 +86,7 @@ class ClassicBuild(Build, frozen=True, kw_only=True):
             query=self._parameters(),
             headers=(*self.headers, *config),
             timeout=self.timeout,
-            long=True,
+            pace="long",
         )
 
 
@@ -103,7 +103,7 @@ class BuildKitBuild(Build, frozen=True, kw_only=True):
             path=self.path,
             query=self._parameters(*session),
             timeout=self.timeout,
-            long=True,
+            pace="long",
         )
 
 
@@ -112,7 +112,7 @@ class EitherBuild(Struct, frozen=True):
 
     method: ClassVar[str] = Build.method
     path: ClassVar[str] = Build.path
-    long: ClassVar[bool] = True
+    pace: ClassVar[Pace] = "long"
 
     classic: ClassicBuild
     """The build for the classic builder."""

@@ -17,7 +17,7 @@ from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
 from dockerproto.redacted import Redacted
 from dockerproto.request.parameters import NO_VARIABLES, Environment, Parameter
 from dockerproto.sources import AsyncSource
-from dockerproto.timeouts import DEFAULT, TimeoutLike
+from dockerproto.timeouts import DEFAULT, Pace, TimeoutLike
 from dockerproto.versions import OLDEST, Version, require
 
 TAR: Final = ("Content-Type", "application/x-tar")
@@ -53,8 +53,8 @@ class Request(Redacted, frozen=True, kw_only=True):
     """API version that introduced the operation."""
     timeout: TimeoutLike = DEFAULT
     """Limits from the program."""
-    long: bool = False
-    """True for an operation of any duration, which has no limits by default."""
+    pace: Pace = "reading"
+    """Kind of the call, which decides its default limits."""
     versioned: bool = True
     """True if the path starts with the API version; that of the ping does not, as it reports the version."""
 
@@ -120,5 +120,5 @@ def upload_request(
         body=body,
         on_upload=on_upload,
         timeout=timeout,
-        long=True,
+        pace="long",
     )

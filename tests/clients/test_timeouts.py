@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,13 +15,16 @@ from dockerproto.timeouts import (
     DEFAULT,
     SHORT,
     UNLIMITED,
+    Limits,
     Phase,
     Timeout,
     TimeoutLike,
     Timer,
     call_timeout,
-    client_timeout,
+    client_limits,
 )
+from tests.conftest import Connect
+from tests.testbed.scripted import ScriptedEngine, json_response
 
 PHASES: list[Phase] = ["connect", "response", "idle"]
 LIMITS = ["connect", "response", "idle", "total"]
@@ -80,7 +85,7 @@ CLIENT = Timeout(connect=3, response=4, idle=5, total=6)
     ids=["default", "none", "int", "float", "timeout"],
 )
 def test_the_limits_of_a_client(timeout: TimeoutLike, expected: Timeout) -> None:
-    assert client_timeout(timeout) == expected
+    assert client_limits(timeout).reading == expected
 
 
 @pytest.mark.parametrize(
@@ -94,24 +99,103 @@ def test_the_limits_of_a_client(timeout: TimeoutLike, expected: Timeout) -> None
     ids=["default", "none", "int", "timeout"],
 )
 def test_the_limits_of_a_call(timeout: TimeoutLike, short: Timeout, long: Timeout) -> None:
-    assert call_timeout(timeout, CLIENT, long=False) == short
-    assert call_timeout(timeout, CLIENT, long=True) == long
+    limits = client_limits(CLIENT)
+    assert call_timeout(timeout, limits, "reading") == short
+    assert call_timeout(timeout, limits, "changing") == short
+    assert call_timeout(timeout, limits, "long") == long
 
 
 def test_a_long_call_waits_as_long_for_a_connection_as_the_client() -> None:
-    assert call_timeout(DEFAULT, UNLIMITED, long=True) == UNLIMITED
+    assert call_timeout(DEFAULT, client_limits(None), "long") == UNLIMITED
+
+
+def test_by_default_only_reading_has_a_total() -> None:
+    assert client_limits(DEFAULT) == Limits(reading=SHORT, changing=Timeout(), long=Timeout())
+
+
+NAME = "busybox"
+READING: dict[str, tuple[Any, ...]] = {
+    "list": (),
+    "inspect": (NAME,),
+    "history": (NAME,),
+    "exists": (NAME,),
+    "distribution": (NAME,),
+    "search": (NAME,),
+}
+CHANGING: dict[str, tuple[Any, ...]] = {
+    "delete": (NAME,),
+    "tag": (NAME, "another"),
+    "prune": (),
+    "prune_builds": (),
+}
+REPLIES: dict[tuple[str, str], bytes] = {
+    ("GET", "/version"): json_response({}),
+    ("DELETE", f"/images/{NAME}"): json_response([]),
+    ("POST", f"/images/{NAME}/tag"): json_response(None, 201),
+    ("POST", "/images/prune"): json_response({}),
+    ("POST", "/build/prune"): json_response({}),
+}
+
+
+@pytest.fixture
+def slow(scripted: ScriptedEngine) -> ScriptedEngine:
+    for request, reply in REPLIES.items():
+        scripted.script(*request, reply)
+    return scripted
+
+
+async def call_slowly(docker: Any, name: str, *arguments: Any, **options: Any) -> None:
+    """Call an operation of an engine that is known, on a client whose clock gains 70 s at each look."""
+    await docker.version()
+    docker.client.network.now = partial(next, itertools.count(1000, 70))
+    await getattr(docker.images, name)(*arguments, **options)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", CHANGING)
+async def test_a_call_that_changes_something_takes_its_time(
+    slow: ScriptedEngine, connect: Connect, name: str
+) -> None:
+    async with connect(slow.url) as docker:
+        await call_slowly(docker, name, *CHANGING[name])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", READING)
+async def test_a_call_that_reads_ends_after_a_minute(
+    slow: ScriptedEngine, connect: Connect, name: str
+) -> None:
+    async with connect(slow.url) as docker:
+        with pytest.raises(TimedOut, match=r"^not finished within 60 s \(total\)$"):
+            await call_slowly(docker, name, *READING[name])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", CHANGING)
+async def test_a_limit_of_the_call_counts(slow: ScriptedEngine, connect: Connect, name: str) -> None:
+    async with connect(slow.url) as docker:
+        with pytest.raises(TimedOut, match=r"^not finished within 65 s \(total\)$"):
+            await call_slowly(docker, name, *CHANGING[name], timeout=65)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["delete", "tag"])
+async def test_a_limit_of_the_client_counts(slow: ScriptedEngine, connect: Connect, name: str) -> None:
+    async with connect(slow.url, timeout=60) as docker:
+        with pytest.raises(TimedOut, match=r"^not finished within 60 s \(total\)$"):
+            await call_slowly(docker, name, *CHANGING[name])
 
 
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_the_limits_of_a_call_that_are_none(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^timeout must be a number of seconds or None, not "):
-        call_timeout(value, CLIENT, long=False)
+        call_timeout(value, Limits(), "reading")
 
 
 @pytest.mark.parametrize("value", NUMBERS_THAT_ARE_NONE, ids=repr)
 def test_the_limits_of_a_client_that_are_not_positive(value: float) -> None:
     with pytest.raises(ValueError, match=r"^timeout must be a positive number of seconds"):
-        client_timeout(value)
+        client_limits(value)
 
 
 @pytest.mark.parametrize("phase", PHASES)

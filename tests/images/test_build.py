@@ -38,7 +38,7 @@ def test_a_build_of_an_archive(version: Version) -> None:
     assert (request.method, request.target(version)) == ("POST", f"/v{version}/build?rm=1")
     assert request.all_headers() == [TAR]
     assert body_of(build(fileobj=fileobj)) is fileobj
-    assert (request.long, request.timeout, request.auth) == (True, DEFAULT, None)
+    assert (request.pace, request.timeout, request.auth) == ("long", DEFAULT, None)
 
 
 def test_a_build_of_a_url() -> None:

@@ -275,6 +275,7 @@ REQUESTS: dict[str, tuple[Build, str, Any]] = {
 
 
 TAKE_LONG = {"export_image", "import_filesystem", "import_image", "prune", "prune_builds", "pull", "push"}
+PACES = {**dict.fromkeys(TAKE_LONG, "long"), "delete": "changing", "tag": "changing"}
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -284,7 +285,7 @@ def test_requests(name: str) -> None:
     method, _, path = line.partition(" ")
     assert (request.method, request.target(NEWEST)) == (method, f"/v1.55{path}")
     assert request.all_headers() == headers
-    assert request.long is (name.partition(" ")[0] in TAKE_LONG)
+    assert request.pace == PACES.get(name.partition(" ")[0], "reading")
     assert (request.timeout, request.versioned) == (DEFAULT, True)
 
 

@@ -166,7 +166,7 @@ def test_a_request_is_data() -> None:
     request = Request(method="GET", path="/x", query=(Parameter("a", 1),))
     assert request == Request(method="GET", path="/x", query=(Parameter("a", 1),))
     assert request != Request(method="GET", path="/x", query=(Parameter("a", 2),))
-    assert (request.body, request.timeout, request.long, request.since) == (None, DEFAULT, False, OLDEST)
+    assert (request.body, request.timeout, request.pace, request.since) == (None, DEFAULT, "reading", OLDEST)
     with pytest.raises(AttributeError):
         request.path = "/y"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]  # what is tested
 

@@ -32,7 +32,7 @@ from dockerproto.endpoint.resolution import (
 )
 from dockerproto.errors import ContextError, InvalidHeader
 from dockerproto.messages.decoding import MESSAGE_LIMIT
-from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_timeout
+from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_limits
 from dockerproto.versions import Version, pinned_version
 from dockerproto_local.credentials import StoredCredentials
 from dockerproto_local.tls import ssl_context
@@ -60,7 +60,7 @@ class Options(TypedDict, total=False):
     api_version: str
     """``"auto"``, the newest that both speak, or one to insist on, such as ``"1.43"``."""
     timeout: TimeoutLike
-    """Limits of short calls, 60 seconds by default; see `Timeout`."""
+    """Limits of calls that are not long; by default 60 seconds for those that only read; see `Timeout`."""
     message_limit: int
     """The longest message of a stream, in bytes; 16 MiB by default."""
     headers: Mapping[str, str]
@@ -86,7 +86,7 @@ def configure(url: str | None, options: Options) -> Configuration:
     return Configuration(
         endpoint=endpoint,
         version=find_version(options.get("api_version", AUTO), os.environ),
-        timeout=client_timeout(options.get("timeout", DEFAULT)),
+        limits=client_limits(options.get("timeout", DEFAULT)),
         message_limit=options.get("message_limit", MESSAGE_LIMIT),
         credentials=StoredCredentials(os.environ) if credentials is DEFAULT else credentials,
         headers=find_headers(options.get("headers"), os.environ),
