@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from dockerproto.errors import DockerStreamError, FailedStep
-from dockerproto.messages.build_log import Built, LogEvent, StepNotice, StepStarted
+from dockerproto.messages.build_log import Built, LogEvent, StepNotice, StepStarted, without_red
 from dockerproto.messages.command_failure import failed_command, failed_instruction
 from dockerproto.messages.trace import StatusResponse, Vertex
 
@@ -52,9 +52,9 @@ class FailedStepFinder:
         self._classic = _ClassicSteps()
         self._vertexes = _Vertexes()
 
-    def add_event(self, event: LogEvent) -> None:
-        """Take the next event of the log of a classic builder."""
-        self._classic.add(event)
+    def add_text(self, text: str, event: LogEvent | None) -> None:
+        """Take the next message of the log of a classic builder, and its event."""
+        self._classic.add(text, event)
 
     def add_trace(self, trace: StatusResponse) -> None:
         """Take the next trace of BuildKit."""
@@ -80,15 +80,20 @@ class _ClassicSteps:
         self._tail = LogTail()
         self._printed = False
 
-    def add(self, event: LogEvent) -> None:
-        if isinstance(event, StepStarted):
+    def add(self, text: str, event: LogEvent | None) -> None:
+        if event is None:  # nearly always
+            self._write(text)
+        elif isinstance(event, StepStarted):
             self._name = f"[{event.number}/{event.total}] {event.instruction}"
             self._tail, self._printed = LogTail(), False
         elif isinstance(event, Built):
             self._name = ""
         elif self._printed or not isinstance(event, StepNotice):  # a step may print what looks like a notice
-            self._printed = True
-            self._tail.add(0, event.text.encode(errors="replace"))
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        self._printed = True
+        self._tail.add(0, without_red(text).encode(errors="replace"))
 
     def find(self, message: str) -> tuple[str, LogTail] | None:
         name = self._name or failed_instruction(message)

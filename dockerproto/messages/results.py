@@ -196,7 +196,10 @@ class BuildReducer:
         if trace := message.get("trace"):
             self._add_trace(trace)
         elif text := _text(message, "stream"):
-            self._add_event(self._log.parse(text))
+            event = self._log.parse(text)
+            self._failed_step.add_text(text, event)
+            if event is not None:
+                self._add_event(event)
 
     def explain(self, error: DockerStreamError, /) -> None:
         """Set the step of an error to the step that failed."""
@@ -214,7 +217,6 @@ class BuildReducer:
         self._warnings += map(_build_warning, trace.warnings)
 
     def _add_event(self, event: LogEvent) -> None:
-        self._failed_step.add_event(event)
         match event:
             case Tagged(reference=reference) if self._image:
                 self._tags[_familiar_name(reference)] = None

@@ -63,11 +63,11 @@ class Board:
         if old is None or part.state is not old.state or _status_text(part) != _status_text(old):
             yield part
 
-    def write(self, part: Part, text: str) -> Iterator[Event]:
-        """Add a line to the log of a step."""
+    def write(self, part: Part, text: str) -> Line:
+        """Add a line to the log of a step, and return its event."""
         part = self._parts[part.kind, part.id]
         self._parts[part.kind, part.id] = part = replace(part, log=(*part.log, text)[-self._log_lines :])
-        yield Line(text, part)
+        return Line(text, part)
 
     def close(self, now: float, state_of: Callable[[Part], State], error: str) -> Iterator[Event]:
         """End all parts that are not over, each in the state that `state_of` returns for it."""

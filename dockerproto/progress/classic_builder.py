@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
 from dockerproto.messages.build_log import (
     BuildLog,
     Built,
+    LogEvent,
     StepCached,
     StepNotice,
-    StepOutput,
     StepStarted,
     Tagged,
+    without_red,
 )
 from dockerproto.progress.board import Board
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
@@ -35,11 +36,18 @@ class ClassicSteps:
         """The step that is running."""
         return self._current
 
-    def feed(self, board: Board, text: str, now: float) -> Iterator[Event]:
+    def feed(self, board: Board, text: str, now: float) -> Iterable[Event]:
         """Take the text of a message, with its line ends."""
         event = self._log.parse(text)
-        if not isinstance(event, StepOutput):
-            yield from self.finish(board)
+        if event is None:  # nearly always
+            return self._write(board, self._lines.feed(without_red(text)))
+        return (*self.finish(board), *self._take(board, event, text, now))
+
+    def finish(self, board: Board) -> Iterable[Event]:
+        """Write the line that has no end yet."""
+        return self._write(board, self._lines.flush())
+
+    def _take(self, board: Board, event: LogEvent, text: str, now: float) -> Iterator[Event]:
         match event:
             case StepStarted():
                 yield from self._start(board, event, now)
@@ -52,13 +60,7 @@ class ClassicSteps:
             case StepNotice() if self._current is not None:
                 pass
             case _:
-                for line in self._lines.feed(event.text):
-                    yield from self._write(board, line)
-
-    def finish(self, board: Board) -> Iterator[Event]:
-        """Write the line that has no end yet."""
-        for line in self._lines.flush():
-            yield from self._write(board, line)
+                yield from self._write(board, self._lines.feed(text))
 
     def _start(self, board: Board, step: StepStarted, now: float) -> Iterator[Event]:
         yield from self._end(board, State.DONE, now)
@@ -74,8 +76,7 @@ class ClassicSteps:
             part = board.part(Kind.STEP, self._current.id, self._current.name)
             yield from board.put(replace(part, state=state), now)
 
-    def _write(self, board: Board, line: str) -> Iterator[Event]:
+    def _write(self, board: Board, lines: Iterable[str]) -> list[Event]:
         if self._current is None:
-            yield Line(line)
-        else:
-            yield from board.write(self._current, line)
+            return [Line(line) for line in lines]
+        return [board.write(self._current, line) for line in lines]

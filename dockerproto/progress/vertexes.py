@@ -37,6 +37,8 @@ class TraceSteps:
     def feed(self, board: Board, message: Mapping[str, object], now: float) -> Iterator[Event]:
         """Take a message; one without a trace changes nothing."""
         trace = _trace_of(message)
+        if trace is None:
+            return
         for vertex in trace.vertexes:
             yield from board.put(_step(board, vertex, now), now)
         for status in trace.statuses:
@@ -50,7 +52,7 @@ class TraceSteps:
         """Write the lines that have no end yet."""
         for (vertex, _), output in self._logs.items():
             for line in output.lines.flush():
-                yield from board.write(board.part(Kind.STEP, vertex, ""), line)
+                yield board.write(board.part(Kind.STEP, vertex, ""), line)
 
     def _write_log(self, board: Board, log: VertexLog) -> Iterator[Event]:
         part = board.find(Kind.STEP, log.vertex)
@@ -58,7 +60,7 @@ class TraceSteps:
             return
         output = self._logs.setdefault((log.vertex, log.stream), _VertexOutput())
         for line in output.feed(log.msg):
-            yield from board.write(part, line)
+            yield board.write(part, line)
 
 
 class _VertexOutput:
@@ -72,16 +74,16 @@ class _VertexOutput:
         return self.lines.feed(self._decoder.decode(chunk))
 
 
-def _trace_of(message: Mapping[str, object]) -> StatusResponse:
+def _trace_of(message: Mapping[str, object]) -> StatusResponse | None:
     trace = message.get("trace")
     if isinstance(trace, StatusResponse):
         return trace
     if message.get("id") != TRACE:
-        return StatusResponse()
+        return None
     try:
         return decode_trace(message.get("aux"))
     except ProtocolViolated:
-        return StatusResponse()
+        return None
 
 
 def _step(board: Board, vertex: Vertex, now: float) -> Part:
