@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal, overload
 
+from msgspec.structs import replace
+
 from dockerproto.arguments import strings
 from dockerproto.images.local import LATEST
 from dockerproto.images.pull_push import CREATE
@@ -186,7 +188,7 @@ def import_filesystem(
         Parameter("fromSrc", url or "-", secret=url is not None),  # URLs may have passwords in them
         text("repo", _new_name(repo, tag)),
         text("message", message),
-        texts("changes", changes),
+        replace(texts("changes", changes), secret=True),  # ENV may contain passwords
         default_platform(platform),
     )
     body = None if url else check_source("source", source)

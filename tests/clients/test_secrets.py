@@ -1,22 +1,42 @@
-"""No secret shows, whatever happens to it."""
+"""No secret is in a repr, a message, the log or a warning."""
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
+import logging
+import threading
 import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
 from dockerproto import DockerError
+from dockerproto.buildkit.messages import CredentialsRequest, GetSecretRequest
 from dockerproto_local import configure
+from tests.buildkit.test_session import AUTH as CREDENTIALS
+from tests.buildkit.test_session import SECRET
 from tests.conftest import Connect
+from tests.support.calling import Speak, Speaking
 from tests.support.stored import ENTRY, ME, OTHER, PASSWORD, PUSH, USER, Machine, rendered
 from tests.testbed.base_image import context
-from tests.testbed.scripted import Close, Reply, ScriptedEngine, chunked, json_response, stream_head
+from tests.testbed.scripted import (
+    LAST_CHUNK,
+    Close,
+    Recorded,
+    Reply,
+    ScriptedEngine,
+    UntilClosed,
+    WaitFor,
+    chunk,
+    chunked,
+    json_response,
+    stream_head,
+)
 
 
 def _fail_at_the_engine(machine: Machine) -> None:
@@ -109,6 +129,86 @@ async def _outcome(call: Callable[[], Any]) -> str:
         return repr(await call())
     except DockerError as error:
         return rendered(error)
+
+
+HUSH = "h@sh/+:%"
+"""A secret that is escaped in different ways in headers, queries and JSON."""
+QUOTED = quote(HUSH, "")
+SPELLED = {HUSH, QUOTED, quote(HUSH), quote(QUOTED), base64.b64encode(f"{USER}:{HUSH}".encode()).decode()}
+URL = f"https://{USER}:{QUOTED}@files.example/a.tar"
+AUTH: dict[str, Any] = {"username": USER, "password": HUSH}
+
+
+def _hushed_calls(docker: Any) -> dict[str, Callable[[], Any]]:
+    """Return calls that send secrets, by the path of each."""
+    images = docker.images
+    return {
+        "/auth": partial(docker.login, OTHER, USER, HUSH),
+        PUSH[1]: partial(images.push, f"{OTHER}/a", auth=AUTH),
+        f"/distribution/{OTHER}/a/json": partial(images.distribution, f"{OTHER}/a", auth=AUTH),
+        "/images/create": partial(images.import_filesystem, URL, changes=f"ENV TOKEN={HUSH}"),
+        "/build": partial(images.build, fileobj=TAR, auth={OTHER: AUTH}, buildargs={HUSH: HUSH}),
+    }
+
+
+def _sends_secret(request: Recorded) -> bool:
+    values = [request.headers.get(name, "") for name in ("x-registry-auth", "x-registry-config")]
+    text = f"{request.target} {request.body!r} {[base64.urlsafe_b64decode(value) for value in values]}"
+    return HUSH in unquote(unquote(text))
+
+
+def _assert_hushed(log: pytest.LogCaptureFixture) -> None:
+    assert log.messages
+    assert not [line for line in log.messages if any(each in line for each in SPELLED)]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(json_response({"IdentityToken": HUSH, "stream": HUSH}), id="success"),
+        pytest.param(json_response({"message": f"denied: {HUSH}"}, 401), id="failure"),
+        pytest.param(Close(), id="a connection that breaks"),
+    ],
+)
+@pytest.mark.anyio
+async def test_no_secret_is_logged(
+    scripted: ScriptedEngine, connect: Connect, caplog: pytest.LogCaptureFixture, reply: Reply
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="dockerproto")
+    hidden = {"headers": {"Proxy-Authorization": HUSH}, "proxies": {"HTTPS_PROXY": URL}}
+    async with connect(scripted.url, credentials=None, **hidden) as docker:
+        for path, call in _hushed_calls(docker).items():
+            method = "GET" if path.endswith("/json") else "POST"
+            scripted.script(method, path, reply)
+            await _outcome(call)
+            assert f"{method} /v1.41{path}" in caplog.messages[-1]
+            assert scripted.requests[-1].headers["proxy-authorization"] == HUSH
+            assert _sends_secret(scripted.requests[-1])
+    _assert_hushed(caplog)
+
+
+@pytest.mark.anyio
+async def test_no_secret_of_a_session_is_logged(
+    scripted: ScriptedEngine, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="dockerproto")
+    told: list[bytes] = []
+    over = threading.Event()
+
+    def speak(speaking: Speaking) -> None:
+        told.extend(speaking.ask(SECRET, GetSecretRequest("token").encode())[0])
+        told.extend(speaking.ask(CREDENTIALS, CredentialsRequest(OTHER).encode())[0])
+        over.set()
+
+    scripted.script("POST", "/session", (Speak(speak), UntilClosed()))
+    scripted.script("POST", "/build", (WaitFor(over), stream_head(), chunk(b"{}"), LAST_CHUNK))
+    options: dict[str, Any] = {"builder": "buildkit", "buildargs": {"A": HUSH}, "auth": {OTHER: AUTH}}
+    async with connect(scripted.url) as docker:
+        await docker.images.build(remote=URL, secrets={"token": HUSH.encode()}, **options)
+    assert [HUSH.encode() in message for message in told] == [True, True]
+    calls = [line for line in caplog.messages if line.startswith("session: ")]
+    assert calls == [f"session: {call}: gRPC status 0" for call in (SECRET, CREDENTIALS)]
+    _assert_hushed(caplog)
 
 
 def test_a_configuration_does_not_show_its_source() -> None:
