@@ -17,6 +17,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 
@@ -56,11 +57,12 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|os|rich|ssl|typing|httpx)\..*"),
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console"),  # rich's
+    ("py:class", "SSLContext"),
     ("py:class", "Options|ListParameters"),  # the way autodoc shows Unpack[Options]
     ("py:class", r"dockerproto\.timeouts\.Default"),  # the type of DEFAULT
     ("py:class", r"(dockerproto\.(\w+\.)+)?[TR]"),  # type variables
     # Parts of documented types:
-    ("py:class", r"Default|Found|RequestSender|(dockerproto\.buildcontext\.plan\.)?ExclusionPatterns"),
+    ("py:class", r"Found|RequestSender|(dockerproto\.buildcontext\.plan\.)?ExclusionPatterns"),
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 
@@ -71,6 +73,13 @@ _ON_CLIENTS = {
     "AsyncImages": {"Call": "Awaitable", "Reported": "AsyncProgress", "Downloaded": "AsyncDownload"},
     "Images": {"Call": "", "Reported": "Progress", "Downloaded": "Download"},
 }
+_ORIGINS = {
+    alias.name: str(node.module)
+    for node in ast.walk(ast.parse(inspect.getsource(dockerproto)))
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
+}
+"""Modules from which `dockerproto` imports its public names."""
 _MADE_BY_OPERATIONS = (
     *("AsyncDownload", "AsyncImages", "AsyncProgress", "AsyncStream"),
     *("Download", "Images", "Progress", "Stream"),
@@ -121,12 +130,19 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
 
     As an extension, Napoleon would parse attributes too, and mistake a sentence with a colon for a type.
     """
+    if what == "data" and name.removeprefix("dockerproto.") in _ORIGINS:  # autodoc shows the type's docstring
+        lines[:] = _imported_data_docstring(name.removeprefix("dockerproto."))
     if what in ("attribute", "data", "property"):
         return
     with suppress(TypeError, ValueError):
         names = "|".join(map(re.escape, inspect.signature(obj).parameters))
         lines[:] = [re.sub(rf"(?<!`)`({names})`(?!`)", r"``\1``", line) for line in lines]
     lines[:] = GoogleDocstring(lines, Config(napoleon_use_rtype=False), app, what, name, obj, options).lines()
+
+
+def _imported_data_docstring(name: str) -> list[str]:
+    """Return the docstring of data that `dockerproto` imports, from the module that defines the data."""
+    return ModuleAnalyzer.for_module(_ORIGINS[name]).find_attr_docs()["", name]
 
 
 def find_anywhere(
