@@ -97,12 +97,12 @@ class BuildSession:
         """First failure while the engine was served."""
         return self._session.failure or self._failure
 
-    async def send(self, message: WireRequest, timer: Timer) -> SessionResponse:
+    async def send(self, request: WireRequest, timer: Timer) -> SessionResponse:
         """Send the request of the build on a connection of its own, and return the response."""
         self._build = connection = await self._connections.open(timer)
         if self._closed:
             connection.close()
-        head = await connection.request(message, timer)
+        head = await connection.request(request, timer)
         return SessionResponse(HTTPResponse(connection, head, timer, self._connections), self)
 
     def end(self) -> None:
@@ -155,7 +155,7 @@ class BuildSession:
 
     async def _pump(self) -> None:
         """Move bytes and steps; each turn ends when the connection is readable or a step is over."""
-        stream, data = self._connection.switched()
+        stream, data = self._connection.detach()
         while True:
             self._session.feed(data)
             while (step := self._session.advance()) is not None:
@@ -287,11 +287,11 @@ async def _open_session(engine: Engine, handshake: Request, dialect: Dialect, ti
 
 
 async def _send_on_own_connection(
-    connections: Connections, message: WireRequest, timer: Timer
+    connections: Connections, request: WireRequest, timer: Timer
 ) -> HTTPResponse:
     connection = await connections.open(timer)
     try:
-        head = await connection.request(message, timer)
+        head = await connection.request(request, timer)
     except BaseException:
         connections.drop(connection)
         raise

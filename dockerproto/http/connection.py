@@ -1,7 +1,7 @@
-"""Exchanges over connections: an `Exchange` and a byte stream, and the pool of them.
+"""HTTP exchanges over byte streams, and the connections of a client, with its pool of idle ones.
 
-Whatever goes wrong closes the connection; only one whose exchange ended properly is used again.
-OSError and TimeoutError of the byte streams become the library's own errors here and nowhere else.
+Any error closes the connection; a connection is reused only if its last exchange ended properly. OSError and
+TimeoutError of byte streams are converted to the library's own errors here and nowhere else.
 """
 
 from __future__ import annotations
@@ -20,31 +20,38 @@ from dockerproto.transport.streams import ByteStream
 from dockerproto.transport.transport import Transport
 
 AHEAD_LIMIT: Final = 16 * 2**20
-"""How much of an answer is kept until its request is sent, in bytes."""
+"""Limit of the response bytes that are kept while the request is still being sent."""
 
 
 class Connection:
     """One connection to the engine."""
 
     def __init__(self, stream: ByteStream) -> None:
-        self._stream: Final = stream
-        self._exchange: Final = Exchange()
+        self._stream = stream
+        self._exchange = Exchange()
         self._head: Head | None = None
         self._ahead = 0
         self._requests = 0
         self._closed = False
 
-    async def request(self, message: WireRequest, timer: Timer) -> Head:
-        """Send a request, and return the head of its answer."""
+    async def request(self, request: WireRequest, timer: Timer) -> Head:
+        """Send a request, and return the head of its response.
+
+        Raises:
+            ConnectionFailed: The connection broke.
+            DockerError: The request is not valid HTTP.
+            ProtocolViolated: The response is not valid HTTP, or its head is too long.
+            TimedOut: A limit of the timer passed.
+        """
         self._ahead = 0
         self._requests += 1
         try:
-            await self._send(self._exchange.start(message), timer)
-            if message.upload is not None:
-                await self._send_body(message.upload, timer)
+            await self._send(self._exchange.start(request), timer)
+            if request.upload is not None:
+                await self._send_body(request.upload, timer)
         except ConnectionFailed:
-            # An engine that refuses in the middle of an upload answers, then resets the connection.
-            if message.upload is None:
+            # An engine that rejects an upload early responds first, then resets the connection.
+            if request.upload is None:
                 raise
         timer.mark()
         while self._head is None:
@@ -54,18 +61,18 @@ class Connection:
         return head
 
     async def receive(self, timer: Timer) -> bytes:
-        """Return the next bytes of the body, b"" at its end."""
+        """Return the next bytes of the body, b"" at its end. Raises as `request`."""
         while (data := self._exchange.body()) is None:
             self._exchange.feed(await self._receive(timer, "idle"))
         return data
 
-    def switched(self) -> tuple[ByteStream, bytes]:
-        """Return the stream of a connection that was turned over to another protocol, and what came."""
-        return self._stream, self._exchange.beyond
+    def detach(self) -> tuple[ByteStream, bytes]:
+        """Return the byte stream after a switch to another protocol, and the bytes received since."""
+        return self._stream, self._exchange.trailing_data
 
     @property
     def untouched(self) -> bool:
-        """Whether no byte of an answer to the last request has come."""
+        """True if no byte of a response to the last request has been received."""
         return self._exchange.untouched
 
     @property
@@ -74,38 +81,38 @@ class Connection:
         return self._requests > 1
 
     @property
-    def finished(self) -> bool:
-        """Whether the last exchange ended properly, so that another may follow."""
+    def reusable(self) -> bool:
+        """True if the last exchange ended properly, so that another may follow."""
         return self._exchange.reusable
 
     def readable(self) -> Awaitable[bool]:
-        """Whether something came after the answer, if only the end."""
+        """Return, without waiting, True if bytes or the end of the connection followed the response."""
         return self._stream.readable()
 
     @property
     def lost(self) -> bool:
-        """Whether the engine has closed it, however much of what came before is still unread."""
+        """True if the engine has closed the connection, even if bytes are unread."""
         return not self._closed and self._stream.hung_up()
 
     def close(self) -> None:
-        """Close the connection, at once."""
+        """Close the connection at once."""
         self._closed = True
         self._stream.close()
 
     async def _send_body(self, upload: Upload, timer: Timer) -> None:
-        """Send the body, unless the engine refuses before its end."""
+        """Send the body; stop if the engine rejects it before its end."""
         while data := await upload.next():
-            if not await self._wanted(timer):
+            if not await self._wants_more(timer):
                 return
-            for piece in self._exchange.chunk(data):
-                if not await self._send(piece, timer):
+            for part in self._exchange.chunk(data):
+                if not await self._send(part, timer):
                     return
         await self._send(self._exchange.finish(), timer)
 
     async def _send(self, data: Chunk, timer: Timer) -> bool:
-        """Send data, and return whether the engine still wants more; what it says meanwhile is read.
+        """Send data; return False if the engine has rejected the request.
 
-        Engines from 29.5 on may answer while they read: one that is not heard would not read on.
+        Engines from 29.5 on may respond while they read: unless their response is read, they stop reading.
         """
         rest = data if isinstance(data, FileRange) else memoryview(data)
         while rest:
@@ -114,20 +121,21 @@ class Connection:
                 rest = rest[await self._stream.send(rest, limit) :]
             except OSError as error:
                 raise _failure(error, timer, "idle") from error
-            if rest and not await self._wanted(timer):
+            if rest and not await self._wants_more(timer):
                 return False
         return True
 
-    async def _wanted(self, timer: Timer) -> bool:
-        """Read what the engine says already, and return whether it wants the rest of the body."""
+    async def _wants_more(self, timer: Timer) -> bool:
+        """Read the bytes that have arrived; return False if they reject the request or end the connection."""
         while await self._stream.readable():
             data = await self._receive(timer, "idle")
             self._ahead += len(data)
             if self._ahead > AHEAD_LIMIT:
-                raise ProtocolViolated(0, f"{AHEAD_LIMIT} bytes of an answer before the request was read")
+                message = f"the engine sent more than {AHEAD_LIMIT} bytes before the request was read"
+                raise ProtocolViolated(0, message)
             self._exchange.feed(data)
             self._head = self._head or self._exchange.head()
-            if not data or (self._head is not None and self._head.refused):
+            if not data or (self._head is not None and self._head.is_error):
                 return False
         return True
 
@@ -140,13 +148,13 @@ class Connection:
 
 
 class HTTPResponse:
-    """An answer whose head has arrived."""
+    """A response whose head has arrived; see `dockerproto.http.interfaces.Response`."""
 
     def __init__(self, connection: Connection, head: Head, timer: Timer, owner: Connections) -> None:
         self.connection: Final = connection
-        """Connection that it arrives on."""
-        self._owner: Final = owner
-        self._timer: Final = timer
+        """Connection that the response arrives on."""
+        self._owner = owner
+        self._timer = timer
         self._done = False
         self.head: Head = head
         """Status and headers."""
@@ -157,7 +165,7 @@ class HTTPResponse:
         return self.connection.reused
 
     async def receive(self) -> bytes:
-        """Return the next bytes of the body, b"" at its end; not to be called after that."""
+        """Return the next bytes of the body, b"" at its end, after which it must not be called."""
         try:
             data = await self.connection.receive(self._timer)
         except BaseException:
@@ -169,52 +177,56 @@ class HTTPResponse:
         return data
 
     def close(self) -> None:
-        """Close the connection at once, unless the answer was read to its end."""
+        """Close the connection at once, unless the body was read to its end."""
         if not self._done:
             self._done = True
             self._owner.drop(self.connection)
 
     async def settle(self) -> None:
-        """Do nothing: nothing was started for it."""
+        """Do nothing: no task serves this response."""
 
     @property
     def cause(self) -> None:
-        """Nothing: what the engine does for it, it does alone."""
+        """None: the engine calls no service of the client for this response."""
 
 
 class Connections:
-    """The connections to one address."""
+    """The connections to one address, in use and idle."""
 
-    def __init__(self, network: Transport, address: Address) -> None:
-        self._network: Final = network
-        self._address: Final = address
-        self._pool: Final = Pool[Connection]()
-        self._open: Final = set[Connection]()
+    def __init__(self, transport: Transport, address: Address) -> None:
+        self._transport = transport
+        self._address = address
+        self._pool = Pool[Connection]()
+        self._open = set[Connection]()
 
-    async def send(self, message: WireRequest, timer: Timer) -> HTTPResponse:
-        """Send a message, and return its answer.
+    async def send(self, request: WireRequest, timer: Timer) -> HTTPResponse:
+        """Send a request, and return its response as soon as the head has arrived.
 
-        A message that may be repeated is sent again, once and on a fresh connection, if the engine
-        closed the idle one that it was sent on.
+        A GET or HEAD is sent once more, on a new connection, if the engine has closed the idle one
+        that it was sent on.
+
+        Raises:
+            ClientClosed: `close` was called.
+            DockerError: Errors of `Connection.request`, or the connection cannot be made.
         """
         idle = await self._take()
         if idle is not None:
             try:
-                return await self._exchange(idle, message, timer)
+                return await self._exchange(idle, request, timer)
             except ConnectionFailed:
-                if not (message.repeatable and idle.untouched):
+                if not (request.repeatable and idle.untouched):
                     raise
-                path, _, _ = message.target.partition("?")
-                LOG.debug("%s %s: sent again, as the kept connection was closed", message.method, path)
-        return await self._exchange(await self._connect(timer), message, timer)
+                path, _, _ = request.target.partition("?")
+                LOG.debug("%s %s: sent again, as the kept connection was closed", request.method, path)
+        return await self._exchange(await self._connect(timer), request, timer)
 
     async def open(self, timer: Timer) -> Connection:
-        """Return a connection that is the caller's until it gives it back or drops it."""
+        """Return an idle or new connection; the caller passes it to `give` or `drop`. Raises as `send`."""
         return await self._take() or await self._connect(timer)
 
     def give(self, connection: Connection) -> None:
-        """Take back a connection whose answer has been read."""
-        if not (connection.finished and self._pool.give(connection, self._network.now())):
+        """Keep a connection for reuse after its response has been read, or close it."""
+        if not (connection.reusable and self._pool.give(connection, self._transport.now())):
             self.drop(connection)
 
     def drop(self, connection: Connection) -> None:
@@ -223,20 +235,20 @@ class Connections:
         connection.close()
 
     def close(self) -> None:
-        """Close all connections, those in use too."""
+        """Close all connections, including those in use."""
         for connection in (*self._pool.close(), *self._open.copy()):
             self.drop(connection)
 
-    async def _exchange(self, connection: Connection, message: WireRequest, timer: Timer) -> HTTPResponse:
+    async def _exchange(self, connection: Connection, request: WireRequest, timer: Timer) -> HTTPResponse:
         try:
-            head = await connection.request(message, timer)
+            head = await connection.request(request, timer)
         except BaseException:
             self.drop(connection)
             raise
         return HTTPResponse(connection, head, timer, self)
 
     async def _take(self) -> Connection | None:
-        for expired in self._pool.expired(self._network.now()):
+        for expired in self._pool.expired(self._transport.now()):
             self.drop(expired)
         while (connection := self._pool.take()) is not None:
             if not await connection.readable():
@@ -247,12 +259,12 @@ class Connections:
     async def _connect(self, timer: Timer) -> Connection:
         limit = timer.left("connect")
         try:
-            stream = await self._network.connect(self._address, limit)
+            stream = await self._transport.connect(self._address, limit)
         except OSError as error:
             raise _failure(error, timer, "connect", f"cannot connect to {self._address}") from error
         if self._pool.closed:
             stream.close()
-            raise ClientClosed(0, "the client was closed")
+            raise ClientClosed(0, "the client is closed")
         connection = Connection(stream)
         self._open.add(connection)
         return connection
@@ -261,7 +273,7 @@ class Connections:
 def _failure(
     error: OSError, timer: Timer, phase: Phase, what: str = "the connection to the engine broke"
 ) -> DockerError:
-    """Return the library's own exception for one of a byte stream."""
+    """Return the library's own exception for an exception of a byte stream."""
     if isinstance(error, TimeoutError):
         return timer.timeout_error(phase)
     return ConnectionFailed(0, f"{what}: {error}")

@@ -1,8 +1,8 @@
 """HTTP/1.1 framing over h11, without I/O: one connection, one exchange after another.
 
-Bytes go in by `Exchange.feed`, b"" being the end of the connection; what they mean comes out of
-`Exchange.head` and `Exchange.body`. A body whose end cannot be told from a cut is refused: engines
-frame every success.
+`Exchange.feed` takes bytes, b"" at the end of the connection; `Exchange.head` and `Exchange.body` return the
+parsed response. A successful response without Content-Length or chunked encoding is rejected: a dropped
+connection would look the same as its end, and engines always send one of the two.
 """
 
 from __future__ import annotations
@@ -18,145 +18,149 @@ from msgspec import Struct
 
 from dockerproto.agent import AGENT
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
-from dockerproto.http.chunked import Chunks
+from dockerproto.http.chunked import PlainChunks
 from dockerproto.redacted import Redacted
-from dockerproto.transport.chunks import Buffer as Buffer  # noqa: PLC0414  # it is taken from here
-from dockerproto.transport.chunks import Chunk
+from dockerproto.transport.chunks import Buffer, Chunk
 
 HEAD_LIMIT: Final = 64 * 2**10
-"""The longest head of an answer, in bytes."""
+"""Limit of the head of a response, in bytes."""
 SWITCHED: Final = 101
-"""The status with which an engine turns a connection over to another protocol, if it was asked to."""
+"""Status of a response that switches the connection to another protocol, as the request asked."""
 _NO_CONTENT: Final = 204
 _BODYLESS: Final = frozenset({_NO_CONTENT, 304})
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
-"""What ends a head, for h11."""
-_REFUSAL: Final = 300
+"""End of a head, as h11 finds it."""
+_FIRST_ERROR: Final = 300
+"""Lowest status of an error; redirects are errors, as they are not followed."""
 _END: Final = h11.EndOfMessage()
-_IN_CHUNKS: Final = ("Transfer-Encoding", "chunked")
-_NOTHING: Final = ("Content-Length", "0")
+_CHUNKED: Final = ("Transfer-Encoding", "chunked")
+_EMPTY: Final = ("Content-Length", "0")
 
 
 class Upload(Protocol):
-    """A body that is being sent."""
+    """The body of a request, while it is being sent."""
 
     async def next(self) -> Chunk:
-        """Return the next bytes, none at the end; they may be overwritten by the next call."""
+        """Return the next chunk, empty at the end; the next call may overwrite it."""
         ...
 
     async def close(self) -> None:
-        """Let go of where it comes from."""
+        """Close the source of the body."""
         ...
 
 
 class WireRequest(Redacted, frozen=True):
-    """A request as it goes over the wire."""
+    """A request as it is sent, except its framing."""
 
     _hidden = ("headers",)
 
     method: str
-    """The HTTP method."""
+    """HTTP method."""
     target: str
     """Path and query."""
     headers: Sequence[tuple[str, str]]
-    """All headers but those of the framing; there are secrets among them."""
+    """All headers except those for framing; some contain secrets."""
     upload: Upload | None = None
-    """The body, if there is one."""
+    """Body of the request, None if it has none."""
 
     @property
     def repeatable(self) -> bool:
-        """Whether it may be sent a second time when its connection turns out to be dead."""
+        """True if the request may be sent again when its connection turns out to be closed."""
         return self.method in ("GET", "HEAD")
 
 
 class Head(Struct, frozen=True):
-    """The head of an answer."""
+    """The status and headers of a response."""
 
     status: int
-    """The HTTP status."""
+    """HTTP status."""
     headers: Mapping[str, str]
-    """The headers by name in lower case."""
+    """Headers by name in lower case."""
 
     @property
-    def refused(self) -> bool:
-        """Whether the engine does not do what it was asked."""
-        return self.status >= _REFUSAL
+    def is_error(self) -> bool:
+        """True if the status is an error; redirects count, as they are not followed."""
+        return self.status >= _FIRST_ERROR
 
 
 class Exchange:
-    """A connection's side of HTTP/1.1."""
+    """The client's side of one HTTP/1.1 connection: request, response, and again."""
 
     def __init__(self) -> None:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         self._eof = False
         self._framed = True
         self._bodyless = False
-        self._heading = False
+        self._awaits_head = False
         self._head_ended = False
-        self._last = b""
-        self._size = 0
-        self._beyond: list[bytes] = []
-        self._chunks: Chunks | None = None
-        self._ready: Final = deque[bytes]()
+        self._line_end = b""
+        self._head_size = 0
+        self._after_head: list[bytes] = []
+        self._chunks: PlainChunks | None = None
+        self._ready = deque[bytes]()
         self.untouched: bool = True
-        """Whether no byte of an answer has come yet."""
+        """True until the first byte of the response is received."""
 
-    def start(self, message: WireRequest) -> bytes:
-        """Return the bytes of a request's head."""
+    def start(self, request: WireRequest) -> bytes:
+        """Return the head of a request as bytes to send.
+
+        Raises:
+            DockerError: HTTP does not allow its method, target or headers.
+        """
         if self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
         self.untouched = True
-        self._heading = True
-        self._size = 0
-        self._bodyless = message.method == "HEAD"
+        self._awaits_head = True
+        self._head_size = 0
+        self._bodyless = request.method == "HEAD"
         try:
-            headers = _headers(message)
-            head = self._send(h11.Request(method=message.method, target=message.target, headers=headers))
-            if message.upload is None:
+            headers = _headers(request)
+            head = self._send(h11.Request(method=request.method, target=request.target, headers=headers))
+            if request.upload is None:
                 self.finish()
         except (h11.LocalProtocolError, UnicodeEncodeError) as error:
-            raise DockerError(0, f"this cannot be sent: {error}") from None
+            raise DockerError(0, f"invalid HTTP request: {error}") from None
         return head
 
     def chunk(self, data: Chunk) -> list[Chunk]:
-        """Return what to send for a piece of the body: the piece is not copied."""
-        # h11 takes any object with a length and says that it passes it through as it is.
+        """Return the bytes to send for a chunk of the body; the chunk itself is not copied."""
+        # h11 accepts any object with a length, and documents that it passes it through unchanged.
         return list(self._http.send_with_data_passthrough(h11.Data(data=data)) or ())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def finish(self) -> bytes:
-        """Return what to send at the end of the body."""
+        """Return the bytes that end the body."""
         return self._send(_END)
 
     def feed(self, data: Buffer) -> None:
-        """Take bytes from the connection, none at its end; they may be overwritten afterwards."""
+        """Take bytes from the connection, empty at its end; the caller may overwrite them afterwards."""
         self.untouched = self.untouched and not data
         self._eof = self._eof or not data
         if self._chunks is not None:
             self._feed_chunks(self._chunks, data)
         elif self._head_ended:
-            self._beyond.append(bytes(data))
-        elif self._heading:
+            self._after_head.append(bytes(data))
+        elif self._awaits_head:
             self._feed_head(data)
         else:
             self._http.receive_data(bytes(data))
 
     def head(self) -> Head | None:
-        """Return the head of the answer; None: feed me first.
+        """Return the head of the response, None if more bytes are needed.
 
         Raises:
-            ConnectionFailed: The connection ended before the answer was complete.
-            ProtocolViolated: This is no HTTP.
+            ConnectionFailed: The connection was closed before the response was complete.
+            ProtocolViolated: The response is not valid HTTP.
         """
         event = self._event()
         while isinstance(event, h11.InformationalResponse) and event.status_code != SWITCHED:
-            self._feed_beyond()
+            self._feed_rest()
             event = self._event()
         if isinstance(event, h11.Response | h11.InformationalResponse):
             return self._read_head(event)
         return None
 
     def body(self) -> bytes | None:
-        """Return the next bytes of the body, b"" at its end; None: feed me first. Raises as `head`."""
+        """Return the next bytes of the body, b"" at its end, None if more are needed. Raises as `head`."""
         if self._ready:
             return self._ready.popleft()
         if self._chunks is not None:
@@ -170,13 +174,13 @@ class Exchange:
 
     @property
     def reusable(self) -> bool:
-        """Whether another exchange can follow: both sides are done, and nothing came after the answer."""
+        """True if another request may follow: both sides are done, and no byte followed the response."""
         done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
         return done and self._http.trailing_data == (b"", False)
 
     @property
-    def beyond(self) -> bytes:
-        """What came after the end of HTTP, on a connection that was turned over to another protocol."""
+    def trailing_data(self) -> bytes:
+        """Bytes received after the end of HTTP, on a connection that switched to another protocol."""
         return self._http.trailing_data[0]
 
     def _send(self, event: h11.Request | h11.EndOfMessage) -> bytes:
@@ -187,73 +191,74 @@ class Exchange:
             return self._http.next_event()
         except h11.RemoteProtocolError as error:
             if self._eof:
-                message = "the engine closed the connection before its answer was complete"
+                message = "the engine closed the connection before its response was complete"
                 raise ConnectionFailed(0, message) from error
-            raise ProtocolViolated(0, f"the answer is no HTTP: {error}") from error
+            raise ProtocolViolated(0, f"invalid HTTP response: {error}") from error
 
     def _feed_head(self, data: Buffer) -> None:
-        """Show h11 the head and nothing of what follows, which it would not give back."""
-        seen = self._last + data
+        """Pass the head to h11 and keep the bytes after it, which h11 would not return."""
+        seen = self._line_end + data
         found = _BLANK_LINE.search(seen)
-        end = found.end() - len(self._last) if found else len(data)
+        end = found.end() - len(self._line_end) if found else len(data)
         self._http.receive_data(bytes(data[:end]))
-        self._size += end
-        self._last = b"" if found else seen[-2:]
+        self._head_size += end
+        self._line_end = b"" if found else seen[-2:]
         self._head_ended = found is not None
         if end < len(data):
-            self._beyond.append(bytes(data[end:]))
+            self._after_head.append(bytes(data[end:]))
 
-    def _feed_beyond(self) -> None:
-        """Feed what came after a head."""
+    def _feed_rest(self) -> None:
+        """Feed the bytes that followed a head."""
         self._head_ended = False
-        self._size = 0
-        beyond, self._beyond = self._beyond, []
-        for data in beyond:
+        self._head_size = 0
+        kept, self._after_head = self._after_head, []
+        for data in kept:
             self.feed(data)
 
-    def _feed_chunks(self, chunks: Chunks, data: Buffer) -> None:
-        """Keep what is data; what is not is for h11, and all that follows."""
-        if taken := chunks.read(data):
-            self._ready.append(taken)
+    def _feed_chunks(self, chunks: PlainChunks, data: Buffer) -> None:
+        """Decode plain chunks; pass the first other chunk, and all bytes after it, to h11."""
+        if decoded := chunks.feed(data):
+            self._ready.append(decoded)
         rest = chunks.rest if data else b""
         if rest is not None:
             self._chunks = None
             self._http.receive_data(rest)
 
     def _read_head(self, response: h11.Response | h11.InformationalResponse) -> Head:
-        if self._size > HEAD_LIMIT:
-            raise ProtocolViolated(0, f"the head of the answer is longer than {HEAD_LIMIT} bytes")
-        raw = response.headers.raw_items()  # in lower case they are had one by one, by slow calls
+        if self._head_size > HEAD_LIMIT:
+            raise ProtocolViolated(0, f"the head of the response is longer than {HEAD_LIMIT} bytes")
+        raw = response.headers.raw_items()  # the lower-case names are properties, and slow
         headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in raw}
         status, in_chunks = response.status_code, "transfer-encoding" in headers
         self._framed = in_chunks or "content-length" in headers or self._bodyless
-        self._framed |= status == _NO_CONTENT or status >= _REFUSAL
+        self._framed |= status == _NO_CONTENT or status >= _FIRST_ERROR
         has_chunks = in_chunks and not self._bodyless and status not in _BODYLESS
-        self._chunks = Chunks() if has_chunks else None
-        self._heading = False
-        self._feed_beyond()
+        self._chunks = PlainChunks() if has_chunks else None
+        self._awaits_head = False
+        self._feed_rest()
         return Head(status, headers)
 
     def _end(self) -> bytes:
         if not self._framed:
-            raise ConnectionFailed(0, "the connection ended, and nothing tells whether the answer did")
+            message = "connection closed; the response had no framing, so it may be truncated"
+            raise ConnectionFailed(0, message)
         return b""
 
 
-def _headers(message: WireRequest) -> Any:
-    """Return headers for h11; those that most requests have and no others, it has checked already."""
-    if message.upload is not None:
-        return [*message.headers, _IN_CHUNKS]
-    if message.method == "POST":
-        return [*message.headers, _NOTHING]
-    match message.headers:
+def _headers(request: WireRequest) -> Any:
+    """Return headers for h11; those of the most common requests are validated only once."""
+    if request.upload is not None:
+        return [*request.headers, _CHUNKED]
+    if request.method == "POST":
+        return [*request.headers, _EMPTY]
+    match request.headers:
         case [("Host", host), agent] if agent == AGENT:
-            return _plain(host)
+            return _common(host)
         case headers:
             return headers
 
 
 @lru_cache
-def _plain(host: str) -> Any:
-    """Return the headers of a request that has none of its own: to check them takes 6 of 43 us."""
+def _common(host: str) -> Any:
+    """Return the headers of a request without its own, validated: that takes 6 of the 43 us of a request."""
     return h11.Request(method="GET", target="/", headers=[("Host", host), AGENT]).headers

@@ -42,7 +42,7 @@ class Response(Protocol):
 class RequestSender(Protocol):
     """A carrier of requests: `dockerproto.http.connection.Connections`, or an HTTP library."""
 
-    async def send(self, message: WireRequest, timer: Timer) -> Response:
+    async def send(self, request: WireRequest, timer: Timer) -> Response:
         """Send a request, and return its response as soon as the head has arrived."""
         ...
 

@@ -1,59 +1,59 @@
-"""Idle connections, as data: who takes one does the I/O, and closes what is handed out to be closed.
+"""The pool of idle connections, as data: the caller does all I/O, and closes what the pool removes.
 
-Each method is one step on a list or a few, none of which needs a lock: the worst that threads can
-do to each other is to keep a connection more than the limit.
+Threads may share a pool without a lock, as each step is one atomic operation on a list; at worst, the pool
+keeps one connection per thread more than its limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct, field
 
 T = TypeVar("T")
 
-KEPT: int = 200
-"""How many idle connections are kept: so many calls at once need no new ones the next time."""
-KEPT_SECONDS: float = 60
-"""How long an idle connection is kept."""
+IDLE_LIMIT: Final = 200
+"""Number of idle connections kept by default, so that as many simultaneous calls can reuse one each."""
+IDLE_SECONDS: Final = 60
+"""Time for which an idle connection is kept by default."""
 
 
 class Pool(Struct, Generic[T]):
-    """Connections that wait for their next exchange, the one that has waited longest first."""
+    """Idle connections; the one that has been idle longest is first."""
 
-    limit: int = KEPT
-    """How many are kept."""
-    seconds: float = KEPT_SECONDS
-    """How long one is kept."""
+    limit: int = IDLE_LIMIT
+    """Number of connections kept."""
+    seconds: float = IDLE_SECONDS
+    """Time for which a connection is kept, in seconds."""
     closed: bool = False
-    """Whether none is kept any more."""
+    """True once the pool keeps no more connections."""
     _idle: list[tuple[float, T]] = field(default_factory=list[tuple[float, T]])
 
     def take(self) -> T | None:
-        """Hand out the connection that was used last, if there is one."""
+        """Remove and return the connection that was used last, None if the pool is empty."""
         try:
             return self._idle.pop()[1]
         except IndexError:
             return None
 
     def give(self, connection: T, now: float) -> bool:
-        """Keep a connection; False: there are enough, close it."""
+        """Keep a connection that is idle from `now` on; return False if the caller must close it."""
         if self.closed or len(self._idle) >= self.limit:
             return False
         self._idle.append((now, connection))
         return True
 
     def expired(self, now: float) -> Iterator[T]:
-        """Hand out the connections that have waited too long, to be closed."""
+        """Remove and yield the connections that have been idle too long; the caller closes them."""
         while self._idle and self._idle[0][0] < now - self.seconds:
             try:
                 yield self._idle.pop(0)[1]
-            except IndexError:  # another thread was faster
+            except IndexError:  # another thread has taken it
                 return
 
     def close(self) -> Iterator[T]:
-        """Keep none any more, and hand out all, to be closed."""
+        """Keep no more connections; remove and yield all, which the caller closes."""
         self.closed = True
         while (connection := self.take()) is not None:
             yield connection

@@ -32,7 +32,7 @@ class KnowsDockerfile(Protocol):
     """A build context that knows its Dockerfile, so no tar is searched for it; the context is read ahead."""
 
     def dockerfile(self, path: str, /) -> bytes | None:
-        """Return the Dockerfile at a path of the context, None if there is none.
+        """Return the Dockerfile at a path of the context, None if it is missing.
 
         It may block. It is called in a worker thread, before the first chunk of the context is read, and
         only if there are credentials to look up.
@@ -72,7 +72,7 @@ class SlicedUpload:
     async def dockerfile(self, path: str) -> bytes | None:
         """Return the beginning of the Dockerfile at a path of a build context, before the first chunk.
 
-        Return None if there is none, or if the source can be read only once. A malformed tar is not an error
+        Return None if it is missing, or if the source can be read only once. A malformed tar is not an error
         here: the engine reports it.
 
         Raises:

@@ -47,7 +47,7 @@ class FileSystem(Protocol):
         ...
 
     def look(self, path: str, /) -> Node | None:
-        """Return the node at a path, None if there is none; symlinks are not followed. Raises OSError."""
+        """Return the node at a path, None if nothing is there; symlinks are not followed. Raises OSError."""
         ...
 
     def open(self, path: str, /) -> FileReader:

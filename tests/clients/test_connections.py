@@ -1,4 +1,4 @@
-"""Connections: kept, found dead, dropped; uploads that are refused in the middle; limits in time."""
+"""Connections kept, closed by the engine or dropped; uploads rejected early; timeouts."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ class TestKept:
         scripted.script(*LIST, json_response([]), Close())
         async with connect(scripted.url) as docker:
             await docker.images.list()
-            with pytest.raises(ConnectionFailed, match="before its answer was complete"):
+            with pytest.raises(ConnectionFailed, match="before its response was complete"):
                 await docker.images.list()
             assert len([each for each in scripted.requests if each.path == LIST[1]]) == 3
 
-    async def test_it_is_not_sent_again_when_an_answer_had_begun(
+    async def test_it_is_not_sent_again_when_a_response_had_begun(
         self, scripted: ScriptedEngine, connect: Connect
     ) -> None:
         scripted.script(*LIST, json_response([]), [b"HTTP/1.1 200 ", Close()])
@@ -133,7 +133,7 @@ class TestKept:
                 await docker.images.delete("busybox")
             assert len([each for each in scripted.requests if each.method == "DELETE"]) == 1
 
-    async def test_what_follows_an_answer_is_never_the_next(
+    async def test_what_follows_a_response_is_never_the_next(
         self, scripted: ScriptedEngine, connect: Connect
     ) -> None:
         smuggled = json_response([{"Id": "smuggled"}])
@@ -143,7 +143,7 @@ class TestKept:
             assert await docker.images.list() == [{"Id": "second"}]
             assert scripted.connections_opened == 2
 
-    async def test_an_engine_may_close_after_its_answer(
+    async def test_an_engine_may_close_after_its_response(
         self, scripted: ScriptedEngine, connect: Connect
     ) -> None:
         scripted.script(*LIST, response(200, b"[]", {"Connection": "close"}))
@@ -152,7 +152,7 @@ class TestKept:
                 assert await docker.images.list() == []
 
 
-class TestAnswers:
+class TestResponses:
     @pytest.mark.parametrize("status", [301, 302, 304, 307])
     async def test_redirects_are_not_followed(
         self, scripted: ScriptedEngine, connect: Connect, status: int
@@ -179,7 +179,7 @@ class TestAnswers:
         ],
         ids=["JSON", "Podman", "text", "no message", "no object", "empty", "not UTF-8"],
     )
-    async def test_any_body_of_an_error_is_coped_with(
+    async def test_any_body_of_an_error_is_decoded(
         self, scripted: ScriptedEngine, connect: Connect, body: bytes, message: str
     ) -> None:
         scripted.script(*LIST, response(500, body), [head(500, {"Connection": "close"}), body, Close()])
@@ -189,22 +189,22 @@ class TestAnswers:
                     await docker.images.list()
                 assert (raised.value.status, raised.value.message) == (500, message)
 
-    async def test_a_head_without_end_is_refused(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_a_head_without_end_is_rejected(self, scripted: ScriptedEngine, connect: Connect) -> None:
         endless = b"HTTP/1.1 200 OK\r\n" + b"X-Filler: %s\r\n" % (b"x" * 1000) * 100
         scripted.script(*LIST, [endless, UntilClosed()])
         async with connect(scripted.url) as docker:
             with pytest.raises(ProtocolViolated):
                 await docker.images.list()
 
-    async def test_an_answer_that_is_no_http_is_refused(
+    async def test_a_response_that_is_not_http_is_rejected(
         self, scripted: ScriptedEngine, connect: Connect
     ) -> None:
         scripted.script(*LIST, b"220 mail.example ESMTP\r\n\r\n")
         async with connect(scripted.url) as docker:
-            with pytest.raises(ProtocolViolated, match="no HTTP"):
+            with pytest.raises(ProtocolViolated, match="invalid HTTP response"):
                 await docker.images.list()
 
-    async def test_interim_answers_are_skipped(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_interim_responses_are_skipped(self, scripted: ScriptedEngine, connect: Connect) -> None:
         scripted.script(*LIST, head(100, {}) + head(103, {"Link": "x"}) + json_response([]))
         async with connect(scripted.url) as docker:
             assert await docker.images.list() == []
@@ -228,13 +228,13 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
 """Create each kind of upload source; the argument is a file that contains the same bytes."""
 
 
-class Pieces:
+class Parts:
     """An async iterator that is not a generator."""
 
     def __init__(self) -> None:
         self._left = 3
 
-    def __aiter__(self) -> Pieces:
+    def __aiter__(self) -> Parts:
         return self
 
     async def __anext__(self) -> bytes:
@@ -244,10 +244,10 @@ class Pieces:
         return b"x" * self._left
 
 
-async def asynchronously(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    for piece in pieces:
+async def asynchronously(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
         await anyio.lowlevel.checkpoint()
-        yield piece
+        yield part
 
 
 class TestUploads:
@@ -267,7 +267,7 @@ class TestUploads:
         assert got.headers["content-type"] == "application/x-tar"
         assert "content-length" not in got.headers
 
-    async def test_an_async_iterable_arrives_or_is_refused_at_once(
+    async def test_an_async_iterable_arrives_or_is_rejected_at_once(
         self, scripted: ScriptedEngine, connect: Connect, transport: Transport
     ) -> None:
         scripted.script(*LOAD, chunked(LOADED))
@@ -281,7 +281,7 @@ class TestUploads:
             else:
                 await docker.images.import_image(source)
                 assert scripted.requests[-1].length == 300_001
-                await docker.images.import_image(Pieces())
+                await docker.images.import_image(Parts())
                 assert scripted.requests[-1].body == b"xx" + b"x"
 
     async def test_a_file_of_the_callers_stays_open(self, scripted: ScriptedEngine, connect: Connect) -> None:
@@ -324,20 +324,20 @@ class TestUploads:
         assert not any(each.complete for each in scripted.requests if each.path == LOAD[1])
 
     @pytest.mark.parametrize("end", [Close(), Reset()], ids=["closed", "reset"])
-    async def test_an_early_refusal_is_read(
+    async def test_an_early_rejection_is_read(
         self, scripted: ScriptedEngine, connect: Connect, end: Step
     ) -> None:
-        refusal = json_response({"message": "bad parameter"}, 400, {"Connection": "close"})
-        scripted.script(*LOAD, [ReadSome(65536), refusal, end])
+        rejection = json_response({"message": "bad parameter"}, 400, {"Connection": "close"})
+        scripted.script(*LOAD, [ReadSome(65536), rejection, end])
         async with connect(scripted.url) as docker:
             with pytest.raises(BadRequest, match="bad parameter"):
                 await docker.images.import_image(b"x" * 40_000_000)
 
-    async def test_an_early_refusal_without_an_end_is_read(
+    async def test_an_early_rejection_without_an_end_is_read(
         self, scripted: ScriptedEngine, connect: Connect
     ) -> None:
-        refusal = json_response({"message": "bad parameter"}, 400)
-        scripted.script(*LOAD, [DontReadBody(), refusal, UntilClosed()])
+        rejection = json_response({"message": "bad parameter"}, 400)
+        scripted.script(*LOAD, [DontReadBody(), rejection, UntilClosed()])
 
         def slowly() -> Iterator[bytes]:
             for _ in range(100):

@@ -234,7 +234,7 @@ class TestALoss:
     ) -> None:
         error = await lost(connect, relay, stage, "/build")
         assert type(error) is ConnectionFailed
-        assert error.message == "the engine closed the connection before its answer was complete"
+        assert error.message == "the engine closed the connection before its response was complete"
         await nothing_is_left(docker, stage)
 
 

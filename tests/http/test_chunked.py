@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
-from dockerproto.http.chunked import Chunks
+from dockerproto.http.chunked import PlainChunks
 from dockerproto.http.http11 import HEAD_LIMIT, Exchange, WireRequest
 from tests.support.feeding import bytewise, cuts
 
@@ -26,46 +26,46 @@ class Result(NamedTuple):
     reusable: bool
 
 
-def by_us(pieces: list[bytes]) -> Result:
-    """Read a body with the library."""
+def by_us(parts: list[bytes]) -> Result:
+    """Decode a body with the library."""
     exchange, body = Exchange(), b""
     exchange.start(GET)
-    for piece in (HEAD, *pieces, b"", b""):
+    for part in (HEAD, *parts, b"", b""):
         try:
-            if piece is HEAD:
-                exchange.feed(piece)
+            if part is HEAD:
+                exchange.feed(part)
                 assert exchange.head()
                 continue
             while data := exchange.body():
                 body += data
             if data == b"":
                 return Result(body, None, exchange.reusable)
-            exchange.feed(piece)
+            exchange.feed(part)
         except DockerError as error:
             return Result(body, type(error), exchange.reusable)
-    raise AssertionError(pieces)
+    raise AssertionError(parts)
 
 
-def by_h11(pieces: list[bytes]) -> Result:
-    """Read a body with h11 alone."""
+def by_h11(parts: list[bytes]) -> Result:
+    """Decode a body with h11 alone."""
     connection, body = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT), b""
     connection.send(h11.Request(method="GET", target="/x", headers=[("Host", "docker")]))
     connection.send(h11.EndOfMessage())
     connection.receive_data(HEAD)
     assert isinstance(connection.next_event(), h11.Response)
     ended = False
-    for piece in (*pieces, b"", b""):
+    for part in (*parts, b"", b""):
         try:
             while isinstance(event := connection.next_event(), h11.Data):
                 body += bytes(event.data)
             if isinstance(event, h11.EndOfMessage):
                 done = connection.their_state is h11.DONE and connection.trailing_data == (b"", False)
                 return Result(body, None, done)
-            ended = not piece
-            connection.receive_data(piece)
+            ended = not part
+            connection.receive_data(part)
         except h11.RemoteProtocolError:
             return Result(body, ConnectionFailed if ended else ProtocolViolated, reusable=False)
-    raise AssertionError(pieces)
+    raise AssertionError(parts)
 
 
 FRAGMENTS = st.sampled_from(
@@ -89,12 +89,12 @@ FRAGMENTS = st.sampled_from(
 )
 LINE = b"40\r\n" + b"x" * 64 + b"\r\n"
 PROPER = st.lists(st.binary(min_size=1, max_size=40), max_size=6).map(
-    lambda pieces: b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+    lambda parts: b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
 )
 RUNS = st.tuples(st.sampled_from([1, 2, 7, 63, 64]), st.binary(min_size=1, max_size=300), st.booleans()).map(
     lambda run: b"".join(
-        (b"0%x\r\n%s\r\n" if run[2] else b"%x\r\n%s\r\n") % (len(piece), piece)
-        for piece in (run[1][at : at + run[0]] for at in range(0, len(run[1]), run[0]))
+        (b"0%x\r\n%s\r\n" if run[2] else b"%x\r\n%s\r\n") % (len(part), part)
+        for part in (run[1][at : at + run[0]] for at in range(0, len(run[1]), run[0]))
     )
 )
 """Chunks of one size, except the last."""
@@ -113,10 +113,10 @@ BODIES = st.tuples(
 @settings(max_examples=1000)
 @given(st.data(), BODIES)
 def test_we_agree_with_h11_on_anything(data: st.DataObject, body: bytes) -> None:
-    pieces = data.draw(cuts(body))
-    assert by_us(pieces) == by_h11(pieces)
-    buffers: list[Any] = [memoryview(bytearray(piece)) for piece in pieces]
-    assert by_us(buffers) == by_h11(pieces)
+    parts = data.draw(cuts(body))
+    assert by_us(parts) == by_h11(parts)
+    buffers: list[Any] = [memoryview(bytearray(part)) for part in parts]
+    assert by_us(buffers) == by_h11(parts)
 
 
 @settings(max_examples=200)
@@ -125,8 +125,8 @@ def test_we_agree_with_h11_on_anything(data: st.DataObject, body: bytes) -> None
 @example(b"5\r\nhello\r\r")
 @example(b"\r\n5\r\nhello\r\n0\r\n\r\n")
 def test_we_agree_byte_by_byte(body: bytes) -> None:
-    pieces = bytewise(body)
-    assert by_us(pieces) == by_h11(pieces)
+    parts = bytewise(body)
+    assert by_us(parts) == by_h11(parts)
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_we_agree_byte_by_byte(body: bytes) -> None:
     ],
 )
 def test_what_is_taken_and_what_is_left(body: bytes, data: bytes, rest: bytes | None) -> None:
-    chunks = Chunks()
-    assert (chunks.read(body), chunks.rest) == (data, rest)
+    chunks = PlainChunks()
+    assert (chunks.feed(body), chunks.rest) == (data, rest)
 
 
 def test_what_was_read_stays_when_the_buffer_is_used_again() -> None:
-    chunks, buffer = Chunks(), bytearray(b"a\r\nhell")
-    first = chunks.read(memoryview(buffer))
+    chunks, buffer = PlainChunks(), bytearray(b"a\r\nhell")
+    first = chunks.feed(memoryview(buffer))
     buffer[:4] = b"o wo"
-    second = chunks.read(memoryview(buffer)[:4])
+    second = chunks.feed(memoryview(buffer)[:4])
     buffer[:4] = b"rl\r\n"
-    assert (first, second, chunks.read(memoryview(buffer)[:2])) == (b"hell", b"o wo", b"rl")
+    assert (first, second, chunks.feed(memoryview(buffer)[:2])) == (b"hell", b"o wo", b"rl")

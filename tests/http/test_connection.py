@@ -19,15 +19,15 @@ from dockerproto.transport.transport import Transport
 
 T = TypeVar("T")
 
-PIECE = bytes(20)
+PART = bytes(20)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}"
+REJECTION = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}"
 PING = WireRequest("GET", "/_ping", [("Host", "docker")])
 DELETE = WireRequest("DELETE", "/images/x", [("Host", "docker")])
 
 
 class FakeStream(ByteStream):
-    """A connection that answers every request with the same bytes, if it can be sent."""
+    """A connection that responds to every request with the same bytes, if it can be sent."""
 
     def __init__(self) -> None:
         self.broken = False
@@ -78,22 +78,22 @@ class FakeTransport(Transport):
         return self.time
 
 
-class Pieces:
-    """A body of three pieces."""
+class Parts:
+    """A body of three parts."""
 
     def __init__(self) -> None:
-        self._pieces = [PIECE] * 3
+        self._parts = [PART] * 3
 
     async def next(self) -> bytes:
-        return self._pieces.pop() if self._pieces else b""
+        return self._parts.pop() if self._parts else b""
 
     async def close(self) -> None:
         raise NotImplementedError
 
 
 def exchange(connections: Connections, transport: FakeTransport, message: WireRequest) -> None:
-    answer = run(connections.send(message, Timer(Timeout(), transport.now)))
-    assert run(answer.receive()) == b""
+    response = run(connections.send(message, Timer(Timeout(), transport.now)))
+    assert run(response.receive()) == b""
 
 
 @pytest.fixture
@@ -139,15 +139,15 @@ def test_one_that_the_engine_has_closed_is_not_taken(
     assert [stream.closed for stream in transport.streams] == [True, False]
 
 
-def test_an_engine_that_refuses_gets_no_more_wherever_it_does(transport: FakeTransport) -> None:
+def test_an_engine_that_rejects_an_upload_gets_no_more_of_it(transport: FakeTransport) -> None:
     def post(stream: FakeStream) -> int:
-        upload = WireRequest("POST", "/images/load", [("Host", "docker")], Pieces())
+        upload = WireRequest("POST", "/images/load", [("Host", "docker")], Parts())
         return run(Connection(stream).request(upload, Timer(Timeout(), transport.now))).status
 
     whole = FakeStream()
     assert post(whole) == 200
-    body = 3 * len(b"14\r\n" + PIECE + b"\r\n") + len(b"0\r\n\r\n")
+    body = 3 * len(b"14\r\n" + PART + b"\r\n") + len(b"0\r\n\r\n")
     for room in range(whole.taken - body, whole.taken):
-        refusing = FakeStream()
-        refusing.room, refusing.early = room, REFUSAL
-        assert (post(refusing), refusing.taken) == (400, room)
+        rejecting = FakeStream()
+        rejecting.room, rejecting.early = room, REJECTION
+        assert (post(rejecting), rejecting.taken) == (400, room)

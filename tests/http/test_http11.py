@@ -1,4 +1,4 @@
-"""HTTP framing: what is sent, and that an answer means the same however its bytes are cut."""
+"""HTTP framing: the bytes of requests, and responses cut at any place."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dockerproto.transport.chunks import Buffer
 from tests.support.feeding import any_cuts, bytewise, cut_at, cuts
 
 HOST = [("Host", "docker"), AGENT]
-CLOSED = "the engine closed the connection before its answer was complete"
-UNTOLD = "the connection ended, and nothing tells whether the answer did"
+CLOSED = "the engine closed the connection before its response was complete"
+UNFRAMED_END = "connection closed; the response had no framing, so it may be truncated"
 
 
 class NoUpload:
-    """An upload that is only there."""
+    """An upload that is never read."""
 
     async def next(self) -> Buffer:
         raise AssertionError
@@ -46,12 +46,12 @@ class Result(NamedTuple):
     reusable: bool = False
 
 
-def talk(pieces: Iterable[bytes], exchange: Exchange | None = None) -> Result:
-    """Take bytes as a connection does: the next ones when they are asked for, then its end."""
+def talk(parts: Iterable[bytes], exchange: Exchange | None = None) -> Result:
+    """Feed bytes as a connection does: more whenever they are needed, then the end."""
     if exchange is None:
         exchange = Exchange()
         exchange.start(GET)
-    more = chain(pieces, repeat(b"", 2))
+    more = chain(parts, repeat(b"", 2))
     head: Head | None = None
     body = b""
     try:
@@ -75,8 +75,8 @@ def assert_result(data: bytes, expected: Result) -> None:
     """Check the result of bytes that come at once, one by one, and cut once at every place."""
     cutting = [[data] if data else [], bytewise(data)]
     cutting += [cut_at(data, (place,)) for place in range(1, min(len(data), 300))]
-    for pieces in cutting:
-        assert talk(pieces)[: len(expected) - 1] == expected[:-1]
+    for parts in cutting:
+        assert talk(parts)[: len(expected) - 1] == expected[:-1]
     assert talk(bytewise(data)).reusable == expected.reusable
 
 
@@ -91,7 +91,7 @@ UNFRAMED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\n\
 LENGTH_HEADERS = {"api-version": "1.41", "content-length": "5"}
 CHUNKED_HEADERS = {"transfer-encoding": "chunked"}
 
-ANSWERS = [
+RESPONSES = [
     pytest.param(LENGTH, Result(200, LENGTH_HEADERS, b"hello", reusable=True), id="length"),
     pytest.param(CHUNKED, Result(200, CHUNKED_HEADERS, b"hello world", reusable=True), id="chunked"),
     pytest.param(TRAILED, Result(200, CHUNKED_HEADERS, b"hi", reusable=True), id="trailers"),
@@ -122,7 +122,7 @@ ANSWERS = [
     pytest.param(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + LENGTH,
         Result(200, LENGTH_HEADERS, b"hello", reusable=True),
-        id="interim answers",
+        id="interim responses",
     ),
     pytest.param(
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
@@ -144,11 +144,11 @@ ANSWERS = [
 BROKEN = [
     pytest.param(
         b"HTTP/1.1 200 OK\r\n\r\nhello",
-        Result(200, {}, b"hello", ConnectionFailed, UNTOLD),
+        Result(200, {}, b"hello", ConnectionFailed, UNFRAMED_END),
         id="up to the end",
     ),
     pytest.param(
-        b"HTTP/1.1 200 OK\r\n\r\n", Result(200, {}, b"", ConnectionFailed, UNTOLD), id="nothing tells"
+        b"HTTP/1.1 200 OK\r\n\r\n", Result(200, {}, b"", ConnectionFailed, UNFRAMED_END), id="nothing tells"
     ),
     pytest.param(b"", Result(None, {}, b"", ConnectionFailed, CLOSED), id="nothing"),
     pytest.param(
@@ -157,23 +157,23 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("data", "expected"), [*ANSWERS, *BROKEN])
-def test_answers(data: bytes, expected: Result) -> None:
+@pytest.mark.parametrize(("data", "expected"), [*RESPONSES, *BROKEN])
+def test_responses(data: bytes, expected: Result) -> None:
     assert_result(data, expected)
 
 
 @any_cuts
-@given(st.data(), st.sampled_from([each.values for each in [*ANSWERS, *BROKEN]]))
-def test_answers_cut_anywhere(data: st.DataObject, answer: tuple[bytes, Result]) -> None:
-    assert talk(data.draw(cuts(answer[0])))[:5] == answer[1][:5]
+@given(st.data(), st.sampled_from([each.values for each in [*RESPONSES, *BROKEN]]))
+def test_responses_cut_anywhere(data: st.DataObject, response: tuple[bytes, Result]) -> None:
+    assert talk(data.draw(cuts(response[0])))[:5] == response[1][:5]
 
 
-@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, TRAILED], ids=["length", "chunked", "trailers"])
-def test_an_answer_that_is_cut_is_never_complete(answer: bytes) -> None:
-    whole = talk([answer])
-    for size in range(len(answer)):
-        for pieces in ([answer[:size]] if size else [], bytewise(answer[:size])):
-            result = talk(pieces)
+@pytest.mark.parametrize("response", [LENGTH, CHUNKED, TRAILED], ids=["length", "chunked", "trailers"])
+def test_a_response_that_is_cut_is_never_complete(response: bytes) -> None:
+    whole = talk([response])
+    for size in range(len(response)):
+        for parts in ([response[:size]] if size else [], bytewise(response[:size])):
+            result = talk(parts)
             assert (result.error, result.message) == (ConnectionFailed, CLOSED)
             assert whole.body.startswith(result.body)
 
@@ -203,15 +203,15 @@ GARBAGE = [
 
 @pytest.mark.parametrize("data", GARBAGE)
 def test_what_is_no_http(data: bytes) -> None:
-    for pieces in ([data], bytewise(data), cut_at(data, (3, 20))):
-        result = talk(pieces)
+    for parts in ([data], bytewise(data), cut_at(data, (3, 20))):
+        result = talk(parts)
         assert result.error is ProtocolViolated
-        assert result.message.startswith("the answer is no HTTP: ")
+        assert result.message.startswith("invalid HTTP response: ")
         assert not result.reusable
 
 
 def head_of(size: int) -> bytes:
-    """Make the head of an answer, of a size in bytes."""
+    """Return the head of a response with this many bytes."""
     begin = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + b"A: \r\n" * 1000 + b"X-Filler: "
     return begin + b"x" * (size - len(begin) - 4) + b"\r\n\r\n"
 
@@ -233,11 +233,11 @@ def test_the_longest_head(size: int, error: type[DockerError] | None) -> None:
         assert talk(cut_at(head, places)).error is error
 
 
-def test_a_head_without_end_is_refused_before_it_ends() -> None:
+def test_a_head_without_end_is_rejected_before_it_ends() -> None:
     result = talk(chain([b"HTTP/1.1 200 OK\r\n"], repeat(b"X: " + b"x" * 997 + b"\r\n", 66)))
     assert (result.error, result.message) == (
         ProtocolViolated,
-        "the answer is no HTTP: Receive buffer too long",
+        "invalid HTTP response: Receive buffer too long",
     )
 
 
@@ -273,13 +273,13 @@ def test_what_is_sent(message: WireRequest, sent: bytes) -> None:
 
 
 @pytest.mark.parametrize("make", [bytes, bytearray, memoryview])
-def test_a_piece_of_a_body_is_not_copied(make: Any) -> None:
+def test_a_chunk_of_a_body_is_not_copied(make: Any) -> None:
     exchange = Exchange()
     exchange.start(UPLOAD)
     data = make(b"x" * 1000)
-    before, piece, after = exchange.chunk(data)
+    before, part, after = exchange.chunk(data)
     assert (before, after) == (b"3e8\r\n", b"\r\n")
-    assert piece is data
+    assert part is data
     assert exchange.finish() == b"0\r\n\r\n"
 
 
@@ -304,8 +304,8 @@ UNSENDABLE = [
 
 
 @pytest.mark.parametrize("message", UNSENDABLE)
-def test_what_cannot_be_sent(message: WireRequest) -> None:
-    with pytest.raises(DockerError, match=r"^this cannot be sent: ") as caught:
+def test_invalid_requests(message: WireRequest) -> None:
+    with pytest.raises(DockerError, match=r"^invalid HTTP request: ") as caught:
         Exchange().start(message)
     assert type(caught.value) is DockerError
     assert caught.value.status == 0
@@ -323,21 +323,21 @@ def test_an_exchange_after_another() -> None:
         assert talk([CHUNKED], exchange) == Result(200, CHUNKED_HEADERS, b"hello world", reusable=True)
 
 
-def test_the_framing_of_one_answer_is_not_that_of_the_next() -> None:
+def test_the_framing_of_one_response_is_not_that_of_the_next() -> None:
     exchange = Exchange()
     exchange.start(GET)
     assert talk([LENGTH], exchange).error is None
     exchange.start(GET)
-    assert talk([b"HTTP/1.1 200 OK\r\n\r\nhello"], exchange).message == UNTOLD
+    assert talk([b"HTTP/1.1 200 OK\r\n\r\nhello"], exchange).message == UNFRAMED_END
 
 
 @pytest.mark.parametrize("after", [b"x", b"HTTP/1.1 200 OK\r\n", b"\r\n"])
-def test_what_comes_after_the_answer_makes_the_connection_useless(after: bytes) -> None:
+def test_what_comes_after_the_response_makes_the_connection_useless(after: bytes) -> None:
     result = talk([LENGTH + after])
     assert (result.body, result.error, result.reusable) == (b"hello", None, False)
 
 
-def test_the_end_after_the_answer_makes_the_connection_useless() -> None:
+def test_the_end_after_the_response_makes_the_connection_useless() -> None:
     exchange = Exchange()
     exchange.start(GET)
     assert talk([LENGTH], exchange).reusable
@@ -345,28 +345,28 @@ def test_the_end_after_the_answer_makes_the_connection_useless() -> None:
     assert not exchange.reusable
 
 
-def test_an_answer_before_the_request_is_complete() -> None:
+def test_a_response_before_the_request_is_complete() -> None:
     exchange = Exchange()
     exchange.start(UPLOAD)
     exchange.chunk(b"x" * 100)
-    refusal = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
-    result = talk([refusal], exchange)
+    rejection = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
+    result = talk([rejection], exchange)
     assert (result.status, result.body, result.error, result.reusable) == (400, b"no", None, False)
 
 
-def test_an_answer_between_two_pieces_of_the_request() -> None:
+def test_a_response_between_two_chunks_of_the_request() -> None:
     exchange = Exchange()
     exchange.start(UPLOAD)
     exchange.feed(LENGTH)
     head = exchange.head()
     assert head is not None
-    assert not head.refused
+    assert not head.is_error
     assert exchange.chunk(b"abc") == [b"3\r\n", b"abc", b"\r\n"]
     assert (exchange.body(), exchange.reusable) == (b"hello", False)
     assert (exchange.finish(), exchange.body(), exchange.reusable) == (b"0\r\n\r\n", b"", True)
 
 
-def test_an_answer_is_handed_out_as_it_comes() -> None:
+def test_a_response_is_handed_out_as_it_comes() -> None:
     exchange = Exchange()
     exchange.start(GET)
     assert (exchange.untouched, exchange.head()) == (True, None)
@@ -382,15 +382,15 @@ def test_an_answer_is_handed_out_as_it_comes() -> None:
 
 
 def test_what_comes_after_the_head_waits_until_that_is_read() -> None:
-    for answer in (CHUNKED, LENGTH):
+    for response in (CHUNKED, LENGTH):
         exchange = Exchange()
         exchange.start(GET)
-        place = answer.index(b"\r\n\r\n") + 6
-        for piece in (*cut_at(answer, (place, place + 3)), b""):
-            exchange.feed(piece)
+        place = response.index(b"\r\n\r\n") + 6
+        for part in (*cut_at(response, (place, place + 3)), b""):
+            exchange.feed(part)
         assert exchange.head() is not None
         body = list(iter(lambda: exchange.body() or b"", b""))  # noqa: B023  # it is used at once
-        assert b"".join(body) == talk([answer]).body
+        assert b"".join(body) == talk([response]).body
 
 
 def test_a_connection_that_ends_at_once_is_untouched() -> None:
@@ -420,10 +420,10 @@ def test_what_may_be_sent_twice(method: str, repeatable: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "refused"), [(200, False), (299, False), (300, True), (404, True), (500, True)]
+    ("status", "is_error"), [(200, False), (299, False), (300, True), (404, True), (500, True)]
 )
-def test_what_is_refused(status: int, refused: bool) -> None:
-    assert Head(status, {}).refused is refused
+def test_which_statuses_are_errors(status: int, is_error: bool) -> None:
+    assert Head(status, {}).is_error is is_error
 
 
 def test_a_message_shows_no_headers() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dockerproto.http.pool import KEPT, KEPT_SECONDS, Pool
+from dockerproto.http.pool import IDLE_LIMIT, IDLE_SECONDS, Pool
 
 
 def test_what_is_kept_by_default() -> None:
-    assert (KEPT, KEPT_SECONDS) == (200, 60)
+    assert (IDLE_LIMIT, IDLE_SECONDS) == (200, 60)
     assert Pool[str]() == Pool[str](limit=200, seconds=60, closed=False)
 
 

@@ -34,7 +34,7 @@ async def nothing() -> None:
     raise NotImplementedError
 
 
-def test_sessions_are_refused() -> None:
+def test_sessions_are_rejected() -> None:
     transport = REPLAY([])
     coroutine = nothing()
     with pytest.raises(UnsupportedTransport, match=r"^Replay has no method start\(\), which sessions need$"):

@@ -85,19 +85,19 @@ class _Sender:
         self._transport = transport
         self._base = base
 
-    async def send(self, message: WireRequest, timer: Timer) -> _Response:
-        headers = [*message.headers]
-        if message.upload is not None:
+    async def send(self, request: WireRequest, timer: Timer) -> _Response:
+        headers = [*request.headers]
+        if request.upload is not None:
             headers.append(("Transfer-Encoding", "chunked"))
-        request = httpx.Request(
-            message.method,
-            self._base + message.target,
+        outgoing = httpx.Request(
+            request.method,
+            self._base + request.target,
             headers=headers,
-            stream=Content(message.upload),
+            stream=Content(request.upload),
             extensions={"timeout": _limits(timer), TIMER: timer},
         )
         with _convert_errors():
-            return _Response(self._transport.handle_request(request), timer)
+            return _Response(self._transport.handle_request(outgoing), timer)
 
     def close(self) -> None:
         self._transport.close()

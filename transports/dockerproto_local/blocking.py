@@ -37,7 +37,7 @@ class BlockingTransport(LocalTransport):
         async def sleep(seconds: float) -> None:
             if self.now() >= deadline:
                 raise TimeoutError("timed out")
-            time.sleep(seconds)  # noqa: ASYNC251  # there is no event loop
+            time.sleep(seconds)  # noqa: ASYNC251  # a blocking program has no event loop
 
         return _Stream(await connect_unix(target.path, sleep))
 
