@@ -57,16 +57,16 @@ class Configuration(Redacted, frozen=True, kw_only=True):
 class Client:
     """A client of an engine; the operations of every transport run on one."""
 
-    def __init__(self, configuration: Configuration, network: Transport, sender: RequestSender) -> None:
+    def __init__(self, configuration: Configuration, transport: Transport, sender: RequestSender) -> None:
         self.configuration = configuration
         """The configuration it was created with."""
-        self.credentials: CredentialsLookup = CredentialsLookup(configuration.credentials, network)
+        self.credentials: CredentialsLookup = CredentialsLookup(configuration.credentials, transport)
         """Lookup of registry credentials."""
-        self.network = network
+        self.transport = transport
         """Runtime that the transport provides."""
         self.engine: Engine = Engine(
             configuration.endpoint.address,
-            network,
+            transport,
             sender,
             version=configuration.version,
             headers=configuration.headers,
@@ -114,11 +114,11 @@ class Client:
         """Return the timer of a call that begins now; raise ClientClosed."""
         if self._closed:
             raise ClientClosed(0, "the client is closed")
-        return Timer(call_timeout(timeout, self.configuration.limits, pace), self.network.now)
+        return Timer(call_timeout(timeout, self.configuration.limits, pace), self.transport.now)
 
     async def _upload(self, request: Request, body: AsyncSource, timer: Timer) -> Response:
         """Send a request with a body; raise UploadFailed before anything is sent if it cannot be opened."""
-        upload = SlicedUpload(body, self.network, request.on_upload)
+        upload = SlicedUpload(body, self.transport, request.on_upload)
         try:
             await upload.prepare()
             dialect = await self.engine.negotiate(request, timer)
@@ -143,10 +143,10 @@ class Client:
         Raises:
             BadRequest: The variable is not a boolean.
         """
-        variable = self.network.variable(BUILDKIT_VARIABLE)
+        variable = self.transport.variable(BUILDKIT_VARIABLE)
         if variable:
             buildkit = parse_buildkit_variable(variable)
-        elif self.network.host is None:  # sessions need one
+        elif self.transport.host is None:  # sessions need one
             buildkit = False
         else:
             buildkit = (await self.engine.introduce(timer)).recommends_buildkit
@@ -155,12 +155,12 @@ class Client:
     async def _build_classic(self, build: ClassicBuild, dialect: Dialect, timer: Timer) -> Response:
         body = build.body
         if isinstance(body, BuildContext):
-            host = self.network.need_host("a directory as the build context")
-            body = await self.network.in_thread(partial(host.open_context, body))
+            host = self.transport.need_host("a directory as the build context")
+            body = await self.transport.in_thread(partial(host.open_context, body))
             build = build.with_dockerfile(body.plan.dockerfile)
         if body is None:
             return await self.engine.send(build.request(), dialect, timer)
-        upload = SlicedUpload(body, self.network, build.on_upload)
+        upload = SlicedUpload(body, self.transport, build.on_upload)
         try:
             auths = await self._find_auths(build, upload)
             await upload.prepare()
@@ -176,7 +176,7 @@ class Client:
         dockerfile = await _read_dockerfile(spec, upload)
         if dockerfile is None:
             return build.auths
-        registries = await self.network.in_thread(partial(spec.registries, dockerfile))
+        registries = await self.transport.in_thread(partial(spec.registries, dockerfile))
         found = {each: await self.credentials.find(each) for each in registries if each not in build.auths}
         return {**build.auths, **{each: auth for each, auth in found.items() if auth is not None}}
 

@@ -39,9 +39,9 @@ class AnyDocker:
 class AsyncDocker(AnyDocker, AsyncNamespace):
     """An engine, for programs on an event loop; use it with ``async with``, or `close` it."""
 
-    def __init__(self, configuration: Configuration, network: Transport) -> None:
-        connections = Connections(network, configuration.endpoint.address)
-        super().__init__(Client(configuration, network, connections))
+    def __init__(self, configuration: Configuration, transport: Transport) -> None:
+        connections = Connections(transport, configuration.endpoint.address)
+        super().__init__(Client(configuration, transport, connections))
         self.images: AsyncImages = AsyncImages(self.client)
         """Image operations."""
 

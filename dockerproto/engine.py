@@ -39,17 +39,17 @@ class Engine:
     def __init__(
         self,
         address: Address,
-        network: Transport,
+        transport: Transport,
         sender: RequestSender,
         *,
         version: Version | None = None,
         headers: Headers = (),
         negotiation_limit: float | None = None,
     ) -> None:
-        self.network = network
+        self.transport = transport
         """Runtime that the transport provides."""
         self.connections: Connections = (
-            sender if isinstance(sender, Connections) else Connections(network, address)
+            sender if isinstance(sender, Connections) else Connections(transport, address)
         )
         """Connections of sessions and their builds, which no HTTP library can carry."""
         self._sender = sender
@@ -58,7 +58,7 @@ class Engine:
         self._custom_headers = headers
         self._usual_headers = joined((self._host,), headers)
         self._negotiation_limit = negotiation_limit
-        self._negotiation = network.lock()
+        self._negotiation = transport.lock()
         self._dialect = None if version is None else Dialect(version)
         self._ping: Ping | None = None
 
@@ -79,7 +79,7 @@ class Engine:
     async def introduce(self, timer: Timer) -> Ping:
         """Return the response to the first ping; concurrent first calls share one ping."""
         if timer.timeout.total is None:
-            timer = Timer(replace(timer.timeout, total=self._negotiation_limit), self.network.now)
+            timer = Timer(replace(timer.timeout, total=self._negotiation_limit), self.transport.now)
         try:
             await self._negotiation.acquire(timer.left("idle"))
         except TimeoutError as error:
@@ -129,7 +129,7 @@ class Engine:
         message = self.frame(request, upload, dialect)
         if LOG.isEnabledFor(DEBUG):
             line = f"{request.method} {self._target(request, dialect, redact=True)}"
-            response = await log_exchange(line, partial(send, message, timer), self.network.now)
+            response = await log_exchange(line, partial(send, message, timer), self.transport.now)
         else:
             response = await send(message, timer)
         self._recognize(message, response)
@@ -147,7 +147,7 @@ class Engine:
         self.connections.close()
 
     def _target(self, request: Request, dialect: Dialect, *, redact: bool = False) -> str:
-        podman, variable = dialect.podman is True, self.network.variable
+        podman, variable = dialect.podman is True, self.transport.variable
         return request.target(dialect.version, podman=podman, environment=variable, redact=redact)
 
     def _recognize(self, message: WireRequest, response: Response) -> None:

@@ -47,8 +47,8 @@ async def build_in_session(
             no sessions.
     """
     engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
-    services = await prepare_services(engine.network, credentials, build)
-    name = engine.network.need_host("a build with BuildKit").unique()
+    services = await prepare_services(engine.transport, credentials, build)
+    name = engine.transport.need_host("a build with BuildKit").unique()
     try:
         connection = await _open_session(engine, _handshake(name, services), dialect, timer)
     except BaseException:
@@ -72,7 +72,7 @@ class BuildSession:
     def __init__(self, services: SessionServices, engine: Engine, connection: Connection) -> None:
         self._services = services
         self._session = Session(services.services)
-        self._network = engine.network
+        self._transport = engine.transport
         self._connections = engine.connections
         self._connection = connection
         self._build: Connection | None = None
@@ -81,10 +81,10 @@ class BuildSession:
         """Running step of each call."""
         self._outcomes = deque[tuple[ServedCall, Callable[[], None]]]()
         """Outcomes of steps, to be passed to the session."""
-        self._disk = engine.network.lock()
+        self._blocking = engine.transport.lock()
         """Lock that lets one step at a time block a worker thread."""
         self._failure: DockerError | None = None
-        self._task = engine.network.start(self._serve())
+        self._task = engine.transport.start(self._serve())
 
     @property
     def failure(self) -> DockerError | None:
@@ -175,7 +175,7 @@ class BuildSession:
     def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         """Start a step beside the session; one that may wait for long is not waited for at the end."""
         running = self._run(stream, call, step)
-        self._steps[call] = self._network.start(running, leave=isinstance(step, AsyncStep))
+        self._steps[call] = self._transport.start(running, leave=isinstance(step, AsyncStep))
 
     async def _run(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         try:
@@ -189,11 +189,11 @@ class BuildSession:
 
     async def _block(self, call: ServedCall, step: BlockingStep) -> Any:
         """Run a blocking step in a worker thread, after those before it."""
-        await self._disk.acquire(None)
+        await self._blocking.acquire(None)
         try:
-            return await self._network.in_thread(partial(call.run, step))
+            return await self._transport.in_thread(partial(call.run, step))
         finally:
-            self._disk.release()
+            self._blocking.release()
 
     async def _collect(self) -> None:
         """Pass the outcomes of steps that are over to the session."""

@@ -72,7 +72,7 @@ class SessionServices(Struct, frozen=True):
 
 
 async def prepare_services(
-    network: Transport, credentials: CredentialsLookup, build: BuildKitBuild
+    transport: Transport, credentials: CredentialsLookup, build: BuildKitBuild
 ) -> SessionServices:
     """Return the services of the session of a build.
 
@@ -80,46 +80,46 @@ async def prepare_services(
         UploadFailed: A secret, an ssh agent or the build context is missing or unreadable.
         ValueError: A secret is too long.
     """
-    host = network.need_host("a build with BuildKit")
-    services = await _attached_services(network, host, credentials, build)
+    host = transport.need_host("a build with BuildKit")
+    services = await _attached_services(transport, host, credentials, build)
     body = build.body
     if isinstance(body, BuildContext):
-        return await _with_directory(services, body, network, host)
+        return await _with_directory(services, body, transport, host)
     if body is None:
         return SessionServices(services, host.unique())
-    archive, resources = await _open_archive(body, network, host)
+    archive, resources = await _open_archive(body, transport, host)
     services = {**services, **file_sync({"context": archive, "dockerfile": archive})}
     return SessionServices(services, host.unique(), resources=resources, in_session=True)
 
 
 async def _attached_services(
-    network: Transport, host: Host, credentials: CredentialsLookup, build: BuildKitBuild
+    transport: Transport, host: Host, credentials: CredentialsLookup, build: BuildKitBuild
 ) -> Services:
     attachments = build.attachments
     values = {
-        name: await _read_secret(name, each, network, host) for name, each in attachments.secrets.items()
+        name: await _read_secret(name, each, transport, host) for name, each in attachments.secrets.items()
     }
-    sockets = {name: await _check_agent(name, path, network) for name, path in attachments.ssh.items()}
+    sockets = {name: await _check_agent(name, path, transport) for name, path in attachments.ssh.items()}
     find = _caching(credentials, build.auths)
     return {
         **health(),
         **({} if attachments.anonymous else auth(find, _key(host))),
         **secrets({name: value for name, value in values.items() if value is not None}),
-        **(ssh(sockets, network) if sockets else {}),
+        **(ssh(sockets, transport) if sockets else {}),
         **_output(attachments, host),
     }
 
 
 def _caching(
-    credentials: CredentialsLookup, given: Mapping[str, Credentials]
+    credentials: CredentialsLookup, auths: Mapping[str, Credentials]
 ) -> Callable[[str], Awaitable[Credentials | None]]:
     """Return a lookup that remembers its results, and starts with the credentials of the program."""
-    found: dict[str, Credentials | None] = {**given}
+    cache: dict[str, Credentials | None] = {**auths}
 
     async def find(registry: str) -> Credentials | None:
-        if registry not in found:  # engines ask several times
-            found[registry] = await credentials.find(registry)
-        return found[registry]
+        if registry not in cache:  # engines ask several times
+            cache[registry] = await credentials.find(registry)
+        return cache[registry]
 
     return find
 
@@ -142,10 +142,10 @@ def _output(attachments: BuildAttachments, host: Host) -> Services:
 
 
 async def _with_directory(
-    services: Services, context: BuildContext, network: Runtime, host: Host
+    services: Services, context: BuildContext, runtime: Runtime, host: Host
 ) -> SessionServices:
     """Return the services with a directory as the context; the engine itself reads the ignore file."""
-    source = await network.in_thread(partial(host.open_context, context))
+    source = await runtime.in_thread(partial(host.open_context, context))
     path, plan = context.directory, source.plan
     files: FileSystem = FileTree() if path is None else host.directory(path)
     # Added files replace a Dockerfile that is outside the directory.
@@ -153,7 +153,7 @@ async def _with_directory(
     dockerfile = FileTree.of(added, mtime=_time_of(added)) if added else files
     return SessionServices(
         {**services, **file_sync({"context": files, "dockerfile": dockerfile})},
-        host.unique() if path is None else await network.in_thread(partial(host.identity, path)),
+        host.unique() if path is None else await runtime.in_thread(partial(host.identity, path)),
         dockerfile=plan.dockerfile,
         in_session=True,
     )
@@ -166,51 +166,51 @@ def _time_of(files: Mapping[str, bytes]) -> int:
 
 
 async def _open_archive(
-    source: AsyncSource, network: Runtime, host: Host
+    source: AsyncSource, runtime: Runtime, host: Host
 ) -> tuple[TarFileSystem, tuple[Closable, ...]]:
     """Return the files in a tar, and the resources to close afterwards."""
     if not isinstance(source, AsyncIterable):
-        archive = await network.in_thread(partial(host.tar, source))
+        archive = await runtime.in_thread(partial(host.tar, source))
         return archive, (archive,)
     # The engine asks for members in any order, so the whole tar is spooled.
-    spool = await _read(network, "the context", host.spool)
+    spool = await _read(runtime, "the build context", host.spool)
     try:
         async for chunk in source:
-            await _read(network, "the context", partial(spool.write, chunk))
+            await _read(runtime, "the build context", partial(spool.write, chunk))
         spool.seek(0)
-        archive = await network.in_thread(partial(host.tar, spool))
+        archive = await runtime.in_thread(partial(host.tar, spool))
     except BaseException:
         spool.close()
         raise
     return archive, (archive, spool)
 
 
-async def _read_secret(name: str, secret: Secret, network: Transport, host: Host) -> bytes | None:
+async def _read_secret(name: str, secret: Secret, transport: Transport, host: Host) -> bytes | None:
     if secret.variable is not None:
-        value = network.variable(secret.variable)
+        value = transport.variable(secret.variable)
         return None if value is None else check_secret(name, value.encode(errors="surrogateescape"))
     if secret.path is not None:
         read = partial(host.read, secret.path, SECRET_LIMIT + 1)
-        return check_secret(name, await _read(network, f"secret {name!r}", read))
+        return check_secret(name, await _read(transport, f"secret {name!r}", read))
     return secret.value
 
 
-async def _check_agent(name: str, path: str | None, network: Transport) -> str:
+async def _check_agent(name: str, path: str | None, transport: Transport) -> str:
     """Return the socket path of an ssh agent; raise UploadFailed unless the agent accepts connections."""
-    path = path or network.variable(AGENT_VARIABLE)
+    path = path or transport.variable(AGENT_VARIABLE)
     if not path:
         raise UploadFailed(0, f"ssh agent {name!r}: {AGENT_VARIABLE} is not set")
     try:
-        stream = await network.connect(UnixSocket(path), _AGENT_SECONDS)
+        stream = await transport.connect(UnixSocket(path), _AGENT_SECONDS)
     except OSError as error:
-        raise UploadFailed(0, f"ssh agent {name!r} at {path} does not answer: {error}") from error
+        raise UploadFailed(0, f"cannot connect to ssh agent {name!r} at {path}: {error}") from error
     stream.close()
     return path
 
 
-async def _read(network: Runtime, what: str, function: Callable[[], T]) -> T:
+async def _read(runtime: Runtime, attachment: str, function: Callable[[], T]) -> T:
     """Call a function that reads an attachment in a worker thread."""
     try:
-        return await network.in_thread(function)
+        return await runtime.in_thread(function)
     except OSError as error:
-        raise UploadFailed(0, f"{what} cannot be read: {error}") from error
+        raise UploadFailed(0, f"cannot read {attachment}: {error}") from error

@@ -42,7 +42,7 @@ _CHUNK: Final = 32 * 2**10
 _CONNECT_SECONDS: Final = 5
 
 
-def ssh(sockets: Mapping[str, str], network: Connector) -> Services:
+def ssh(sockets: Mapping[str, str], transport: Connector) -> Services:
     """Serve agents by id and socket path."""
 
     def check(message: bytes) -> bytes:
@@ -51,7 +51,7 @@ def ssh(sockets: Mapping[str, str], network: Connector) -> Services:
 
     def forward(metadata: Metadata) -> Handler:
         path = _socket_path(sockets, metadata.get("buildkit.ssh.id", ("",))[0])
-        return AgentForwarding(_UnixAgentConnection(path, network))
+        return AgentForwarding(_UnixAgentConnection(path, transport))
 
     return {
         "/moby.sshforward.v1.SSH/CheckAgent": lambda _: Unary(check),
@@ -152,15 +152,15 @@ class AgentForwarding:
 class _UnixAgentConnection:
     """A connection to the agent that listens on a Unix socket."""
 
-    def __init__(self, path: str, network: Connector) -> None:
+    def __init__(self, path: str, transport: Connector) -> None:
         self._address = UnixSocket(path)
-        self._network = network
+        self._transport = transport
         self._stream: ByteStream | None = None
         self._closed = False
 
     async def send(self, data: bytes) -> None:
         if self._stream is None:
-            self._stream = await self._network.connect(self._address, _CONNECT_SECONDS)
+            self._stream = await self._transport.connect(self._address, _CONNECT_SECONDS)
             if self._closed:  # while it connected
                 self._stream.close()
         # Nothing is received meanwhile: an agent replies only to a complete request.

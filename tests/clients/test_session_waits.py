@@ -239,8 +239,8 @@ class TestAConnection:
             listener.bind(str(tmp_path / "s"))
             listener.listen()
             async with connect(f"unix://{tmp_path}/s") as docker:
-                network = getattr(docker, "blocking", docker).client.network
-                stream = await network.connect(UnixSocket(str(tmp_path / "s")), 5)
+                transport = getattr(docker, "blocking", docker).client.transport
+                stream = await transport.connect(UnixSocket(str(tmp_path / "s")), 5)
                 other, _ = listener.accept()
                 with other:
                     yield stream, other

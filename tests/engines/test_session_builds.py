@@ -197,7 +197,7 @@ class TestSecrets:
             await run(docker, f"FROM busybox\n{self.MOUNT},required=true {unique()}\n")
 
     async def test_have_to_be_readable(self, docker: Any, tmp_path: Path) -> None:
-        with pytest.raises(UploadFailed, match=r"secret 'token' cannot be read: .*No such file"):
+        with pytest.raises(UploadFailed, match=r"cannot read secret 'token': .*No such file"):
             await run(docker, "FROM busybox\n", secrets={"token": tmp_path / "absent"})
 
     async def test_may_come_from_a_pipe(self, docker: Any, tmp_path: Path) -> None:
