@@ -70,9 +70,9 @@ class _Scanner:
             return  # an ARG inside a stage does not apply to FROM
         for word in words(rest, self._escape):
             name, equals, default = word.partition("=")
-            given = self._arguments.get(name)
-            if given is not None:
-                self._variables[name] = given if len(given) <= MAX_LENGTH else None
+            argument = self._arguments.get(name)
+            if argument is not None:
+                self._variables[name] = argument if len(argument) <= MAX_LENGTH else None
             elif equals:
                 self._variables[name] = expand(default, self._variables, self._escape)
 
@@ -90,14 +90,14 @@ class _Scanner:
         self._stages.add(stage.lower())
 
     def _scan_copy(self, rest: str) -> None:
-        given, _ = flags(rest, self._escape)
-        self._add_images(value for name, value in given if name == "from")
+        options, _ = flags(rest, self._escape)
+        self._add_images(value for name, value in options if name == "from")
 
     def _scan_run(self, rest: str) -> None:
-        given, _ = flags(rest, self._escape)
-        mounts = (value.split(",") for name, value in given if name == "mount")
-        options = (option.partition("=") for mount in mounts for option in mount)
-        self._add_images(value for name, _, value in options if name.lower() == "from")
+        options, _ = flags(rest, self._escape)
+        mounts = (value.split(",") for name, value in options if name == "mount")
+        fields = (field.partition("=") for mount in mounts for field in mount)
+        self._add_images(value for name, _, value in fields if name.lower() == "from")
 
     def _scan_onbuild(self, rest: str) -> None:
         # A later stage of the same Dockerfile may build on this stage, and then runs the trigger.

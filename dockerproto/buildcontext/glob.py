@@ -192,14 +192,14 @@ class _ExpressionParser:
 
     def _parse_posix_class(self) -> Chars | None:
         """Parse a class such as ``[:alpha:]``; return None if the next token is not one."""
-        found = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL).match(self._text, self._at)
-        if found is None:
+        match = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL).match(self._text, self._at)
+        if match is None:
             return None
-        self._at = found.end()
-        ranges = _POSIX.get(found[2])
+        self._at = match.end()
+        ranges = _POSIX.get(match[2])
         if ranges is None:
-            raise ValueError(f"unknown character class {found[0]}")
-        return Chars(_complement(ranges) if found[1] else ranges)
+            raise ValueError(f"unknown character class {match[0]}")
+        return Chars(_complement(ranges) if match[1] else ranges)
 
     def _parse_multi_escape(self) -> Chars | None:
         r"""Parse an escape for several characters, such as ``\d``; return None if it is not next."""
@@ -218,12 +218,12 @@ class _ExpressionParser:
 
     def _parse_escape(self) -> int:
         """Parse an escape for one character, and return its code."""
-        found = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(0[0-7]{0,2}|[1-7][0-7]{1,2}))").match(
+        match = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(0[0-7]{0,2}|[1-7][0-7]{1,2}))").match(
             self._text, self._at
         )
-        if found is not None:
-            self._at = found.end()
-            return int(found[1], 16) if found[1] else int(found[2], 8)
+        if match is not None:
+            self._at = match.end()
+            return int(match[1], 16) if match[1] else int(match[2], 8)
         self._consume()
         char = self._consume()
         if char in _CONTROLS:
@@ -233,10 +233,10 @@ class _ExpressionParser:
         return ord(char)
 
     def _accept(self, text: str) -> bool:
-        """Consume a text if it is next; return whether it was."""
-        found = self._text.startswith(text, self._at)
-        self._at += len(text) if found else 0
-        return found
+        """Consume a text if it is next; return True if it was."""
+        accepted = self._text.startswith(text, self._at)
+        self._at += len(text) if accepted else 0
+        return accepted
 
     def _peek(self) -> str:
         return self._text[self._at : self._at + 1]

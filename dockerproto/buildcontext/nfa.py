@@ -63,8 +63,8 @@ class Chars(Struct, frozen=True):
         if not self.ranges and not self.letters:
             return self.negated
         code = ord(char)
-        found = self._has(code) or (code in _UNDECODED and self._has(_REPLACEMENT))
-        return found is not self.negated
+        listed = self._has(code) or (code in _UNDECODED and self._has(_REPLACEMENT))
+        return listed is not self.negated
 
     def _has(self, code: int) -> bool:
         if any(first <= code <= last for first, last in self.ranges):

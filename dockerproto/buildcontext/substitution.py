@@ -96,13 +96,13 @@ def flags(line: str, escape: str) -> tuple[list[tuple[str, str]], str]:
     >>> flags("--from=app --chown=0:0 /a /b", "\\")
     ([('from', 'app'), ('chown', '0:0')], '/a /b')
     """
-    found: list[tuple[str, str]] = []
+    parsed: list[tuple[str, str]] = []
     for match in _SYNTAX[escape].word.finditer(line):
         name, _, value = match[0].partition("=")
         if not name.startswith("--") or name == "--":
-            return found, line[match.start() :].removeprefix("-- ")
-        found.append((name[2:], _SYNTAX[escape].quotes.sub(r"\g<1>", value)))
-    return found, ""
+            return parsed, line[match.start() :].removeprefix("-- ")
+        parsed.append((name[2:], _SYNTAX[escape].quotes.sub(r"\g<1>", value)))
+    return parsed, ""
 
 
 def expand(word: str, variables: Variables, escape: str) -> str | None:

@@ -135,24 +135,24 @@ def find_file(archive: Seekable, path: str) -> bytes | None:
     The tar begins at the file's position, which changes. Of several entries with one path the first is used.
     """
     start = archive.tell()
-    wanted = _normalize(path)
+    path = _normalize(path)
     with suppress(*_READ_ERRORS):
         for _ in range(_MAX_LINKS):
             archive.seek(start)
-            found = _search(_TarInput(archive), wanted)
-            if not isinstance(found, str):
-                return found
-            wanted = found
+            result = _search(_TarInput(archive), path)
+            if not isinstance(result, str):
+                return result
+            path = result
     return None
 
 
-def _search(tar: _TarInput, wanted: str) -> bytes | str | None:
+def _search(tar: _TarInput, path: str) -> bytes | str | None:
     """Return the content of the entry at a path, or for a link the path of its target."""
-    entry = next((each for each in _headers(tar) if _normalize(each.path) == wanted), None)
+    entry = next((each for each in _headers(tar) if _normalize(each.path) == path), None)
     if entry is None:
         return None
     if entry.kind == _SYMLINK:
-        return _normalize(posixpath.join(posixpath.dirname(wanted), entry.target))
+        return _normalize(posixpath.join(posixpath.dirname(path), entry.target))
     if entry.kind == _HARD_LINK:
         return _normalize(entry.target)
     return tar.read(min(entry.size, READ_LIMIT)) if entry.kind in _FILES else None

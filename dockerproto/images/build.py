@@ -1,4 +1,4 @@
-"""Building an image: of a directory, of a tar, or of what the engine fetches itself."""
+"""Build images: from a directory, from a tar, or from a URL that the engine fetches."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
 Ulimits: TypeAlias = Mapping[str, int | tuple[int, int]]
-"""Limits of a build's processes by name: one number, or the soft and the hard one."""
+"""Limits of a build's processes by name: one number, or the soft and the hard limit."""
 
 
 @overload
@@ -172,76 +172,77 @@ def build(
 ) -> Call[list[Message]] | Reported[BuildResult]:
     """Build an image.
 
-    Exactly one of `path`, `fileobj` and `remote` says of what, or `dockerfile` alone. Docker has two
-    builders, see `builder`. What is for one of them only is refused for the other: `rm`, `forcerm`, limits
-    of memory and CPU, other networks, `compression` and `on_upload` are for the classic one; `secrets`,
+    Give exactly one of `path`, `fileobj` and `remote`, or `dockerfile` alone. Docker has two builders, see
+    `builder`. Arguments that only one of them supports are rejected for the other: `rm`, `forcerm`, limits
+    of memory and CPU, other networks, `compression` and `on_upload` are for the classic builder; `secrets`,
     `ssh` and `output` for BuildKit.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
-        fileobj: A tar with the context, plain or compressed, which the engine recognises: bytes, a
+        fileobj: A tar with the build context, plain or in a compression that the engine supports: bytes, a
             path, a file, an iterable, or on async clients an async iterable.
-        path: A directory, of which everything is sent but what its ignore file lists: see
-            the page on building from a directory.
-        dockerfile: The text of the Dockerfile, for `path`, or for a build of nothing else.
-        path_dockerfile: Path of the Dockerfile in the context; ``Dockerfile`` by default. With `path`
-            it may lie elsewhere too.
-        tag: A name for the image, or several; without a tag it gets ``latest``.
-        quiet: Answer with the id of the image only.
+        path: A directory, sent completely except what its ignore file excludes: see the page on building
+            from a directory.
+        dockerfile: The text of the Dockerfile, for `path`, or for a build without other files.
+        path_dockerfile: Path of the Dockerfile in the build context; ``Dockerfile`` by default. With `path`
+            it may also be outside the directory.
+        tag: A name for the image, or several; the tag is ``latest`` by default.
+        quiet: Report only the id of the image.
         nocache: Do not use the cache of earlier builds.
-        buildargs: Build arguments; None leaves the Dockerfile's default alone. The client adds those of
-            its proxies, see `dockerproto_local.Options`.
+        buildargs: Build arguments; None keeps the Dockerfile's default. The client adds those of its
+            proxies, see `dockerproto_local.Options`.
         pull: Look for newer base images.
-        rm: Remove the intermediate containers of a build that succeeds.
-        forcerm: Remove them always.
+        rm: Remove intermediate containers after a successful build.
+        forcerm: Remove intermediate containers after a failed build too.
         labels: Labels for the image.
-        platform: ``os[/arch[/variant]]``; by default what ``DOCKER_DEFAULT_PLATFORM`` says. Since API 1.32.
-        stream: Hand out the messages as they come, instead of a list of them.
+        platform: ``os[/arch[/variant]]``; by default ``$DOCKER_DEFAULT_PLATFORM``. Since API 1.32.
+        stream: Return a stream of messages instead of a list.
         encoding: ``Content-Encoding`` of `fileobj`; engines do not need it.
         timeout: Limits of this call; unlimited by default.
         target: The stage to build, the last by default.
-        network_mode: Network of the steps: ``host``, ``none``, and but for BuildKit ``bridge``, a name,
-            ``container:<id>``.
-        extra_hosts: Names for the steps' ``/etc/hosts``, to addresses; or ``name:address`` texts.
-        cache_from: Images whose layers may be used.
-        shm_size: Bytes of ``/dev/shm``. For BuildKit since API 1.42.
-        memory: Bytes of memory.
-        memswap: Bytes of memory and swap; -1 is unlimited.
+        network_mode: Network of the steps: ``host`` or ``none``; with the classic builder also ``bridge``, a
+            network's name or ``container:<id>``.
+        extra_hosts: Addresses by host name for the steps' ``/etc/hosts``, or texts ``name:address``.
+        cache_from: Images whose layers may be reused.
+        shm_size: Size of ``/dev/shm`` in bytes. For BuildKit since API 1.42.
+        memory: Memory limit in bytes.
+        memswap: Limit of memory and swap together in bytes; -1 is unlimited.
         cpu_shares: Weight of the steps among all containers.
-        cpu_period: Microseconds of a CPU period.
-        cpu_quota: Microseconds of CPU in each period.
+        cpu_period: Length of a CPU period in microseconds.
+        cpu_quota: CPU time in each period in microseconds.
         cpuset_cpus: CPUs to use, such as ``0-3`` or ``0,1``.
         ulimits: Limits of the steps' processes, ``{"nofile": 1024}`` or ``{"nofile": (1024, 2048)}``. For
             BuildKit since API 1.42.
-        squash: Make one layer of the build's; the engine has to be an experimental one.
-        auth: Credentials by registry, see `read_auth`. Those of other registries the client looks up: for
-            BuildKit when the engine asks for them; for the classic builder those that the Dockerfile names,
-            if the context is a directory, bytes, a path or a file that can seek. With `ANONYMOUS` none
-            are sent.
-        compression: How a context that is made of a directory is compressed: for slow networks.
-        on_upload: Called with the number of bytes of the context that are sent so far, after each piece.
-        builder: ``classic``, or ``buildkit``, which Podman does not have, since API 1.39. By default the one
-            that the other arguments are for; else what ``DOCKER_BUILDKIT`` says; else what the engine
-            recommends, which is BuildKit since Docker 23.
-        secrets: Secrets by the id of their mounts: a `Secret`, bytes, or a path object. They are in no image
-            and in no cache; one has 500 KiB at most.
-        ssh: Sockets of ssh agents by the id of their mounts; None is that of ``SSH_AUTH_SOCK``, for the
-            id ``default``. A build may list keys and have them sign, nothing else.
-        output: Where to write what the last stage has, instead of making an image of it: a directory, or a
-            `Tar`. Since API 1.40.
+        squash: Merge the build's layers into one; only engines with experimental features support it.
+        auth: Credentials by registry, see `read_auth`. The client looks up those of other registries: for
+            BuildKit when the engine asks for them; for the classic builder those of the registries that the
+            Dockerfile names, if the build context is a directory, bytes, a path or a seekable file. With
+            `ANONYMOUS` no credentials are sent.
+        compression: Compression of a build context made of a directory, for slow networks.
+        on_upload: Function that is called with the number of bytes sent so far, after each chunk of the
+            build context.
+        builder: ``classic``, or ``buildkit``, which Podman does not have, since API 1.39. By default the
+            builder that supports the other arguments; if both do, the one that ``DOCKER_BUILDKIT`` chooses,
+            or else the one that the engine recommends, which is BuildKit since Docker 23.
+        secrets: Secrets by mount id: a `Secret`, bytes, or a path object. No image and no cache contains
+            them; the limit is 500 KiB each.
+        ssh: Socket paths of ssh agents by mount id, which is usually ``default``; None means
+            ``$SSH_AUTH_SOCK``. A build may list keys and sign with them, nothing else.
+        output: Destination of the last stage's files, written instead of an image: a directory, or a `Tar`.
+            Since API 1.40.
 
     Raises:
-        BadRequest: The context or the Dockerfile is malformed.
-        InvalidPattern: The ignore file has a pattern that is none.
-        StepFailed: A command failed; ``step`` has its exit code and what it printed.
-        DockerStreamError: Something else failed; ``step`` says where, ``messages`` what was before.
-        OutputFailed: The output cannot be written; it is the cause of what the engine says.
-        UnsupportedEngine: It is a Podman, and BuildKit or `remote` is asked for.
+        BadRequest: The build context or the Dockerfile is malformed.
+        InvalidPattern: The ignore file has a malformed pattern.
+        StepFailed: A command failed; ``step`` has its exit code and its output.
+        DockerStreamError: Something else failed; ``step`` has the step, ``messages`` the earlier messages.
+        OutputFailed: The output cannot be written; it is the cause of the engine's error.
+        UnsupportedEngine: The engine is Podman, which lacks BuildKit and `remote`.
         UnsupportedVersion: The engine is too old for BuildKit.
-        UploadFailed: Something of the directory cannot be read, or changed while it was read; a secret or
-            an ssh agent cannot be had.
-        ValueError: Of `path`, `fileobj` and `remote` more than one is given, or nothing at all; or what
-            does not go with them, or with the builder.
+        UploadFailed: A file of the directory cannot be read, or changed while it was read; a secret or an
+            ssh agent is unavailable.
+        ValueError: None or several of `path`, `fileobj` and `remote` are given, or an argument that does
+            not apply to them or to the builder.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
@@ -272,7 +273,7 @@ def build(
     classic = ClassicBuild(
         query=query, body=body, buildargs=arguments, timeout=timeout, headers=headers, on_upload=on_upload
     )
-    classic = _authorised(classic, auth, path_dockerfile or DOCKERFILE)
+    classic = _with_auths(classic, auth, path_dockerfile or DOCKERFILE)
     attachments = _attachments(secrets, ssh, output, auth)
     return progress(for_builder(builder, classic, attachments), stream, BuildReducer, BuildMessages)
 
@@ -283,21 +284,21 @@ def _body(
     remote: str | None,
     context: BuildContext | None,
 ) -> AsyncSource | BuildContext | None:
-    """Return what is uploaded, None if the engine fetches it."""
-    given = [each for each in (path, fileobj, remote) if each is not None]
-    if len(given) > 1 or not (given or (context is not None and context.content is not None)):
-        raise ValueError("exactly one of path, fileobj and remote is needed")
+    """Return the build context, None if the engine fetches it."""
+    sources = [each for each in (path, fileobj, remote) if each is not None]
+    if len(sources) > 1 or not (sources or (context is not None and context.content is not None)):
+        raise ValueError("exactly one of path, fileobj and remote must be given")
     if context is None:
         return None if fileobj is None else check_source("fileobj", fileobj)
     if fileobj is not None or remote is not None:
-        raise ValueError("dockerfile and compression are for directories, not for fileobj or remote")
+        raise ValueError("dockerfile and compression must not be given with fileobj or remote")
     return context
 
 
 def _dockerfile(body: AsyncSource | BuildContext | None, path: str | PathLike[str] | None) -> Parameter:
-    # Where it is in a directory's tar is known when that is made.
-    sent = None if isinstance(body, BuildContext) else path
-    return text("dockerfile", fspath(sent) if isinstance(sent, PathLike) else sent, "path_dockerfile")
+    # Its path in the tar of a directory is known only once that is planned.
+    known = None if isinstance(body, BuildContext) else path
+    return text("dockerfile", fspath(known) if isinstance(known, PathLike) else known, "path_dockerfile")
 
 
 def _attachments(
@@ -314,7 +315,7 @@ def _attachments(
     )
 
 
-def _authorised(build: ClassicBuild, auth: AuthsLike | None, path: str | PathLike[str]) -> ClassicBuild:
+def _with_auths(build: ClassicBuild, auth: AuthsLike | None, path: str | PathLike[str]) -> ClassicBuild:
     if auth == ANONYMOUS:
         return build
     auths = read_auths({} if auth is None else auth)
@@ -326,7 +327,7 @@ def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
     names = strings("tag", tag)
     for name in names:
         if parse_reference(name).digest is not None:
-            raise ValueError(f"a digest cannot be given to an image: {name!r}")
+            raise ValueError(f"tag must not have a digest: {name!r}")
     return names
 
 
@@ -334,12 +335,12 @@ def _remote(remote: str | None) -> Parameter:
     parameter = text("remote", remote)
     if remote is None:
         return parameter
-    # URLs may have passwords or tokens in them.
+    # URLs may contain passwords or tokens.
     return replace(parameter, for_podman=NotOnPodman("fetch contexts"), secret=True)
 
 
 def _extra_hosts(hosts: tuple[str, ...]) -> Parameter:
-    # Podman wants one JSON list.
+    # Podman expects one JSON list.
     return Parameter("extrahosts", hosts, Version(1, 28), for_podman=_list(hosts))
 
 
@@ -356,12 +357,12 @@ def _limits(**values: int | None) -> list[Parameter]:
 
 def _ulimits(ulimits: Ulimits | None) -> Parameter:
     if ulimits is not None and not isinstance(ulimits, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"ulimits is a mapping, not {type(ulimits).__name__}")
+        raise TypeError(f"ulimits must be a mapping, not {type(ulimits).__name__}")
     pairs = {name: _soft_and_hard(name, limit) for name, limit in (ulimits or {}).items()}
     return Parameter(
         "ulimits",
         _list({"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in pairs.items()),
-        # Podman wants them as they are on its command line.
+        # Podman expects the syntax of its command line.
         for_podman=_list(f"{name}={soft}:{hard}" for name, (soft, hard) in pairs.items()),
     )
 
@@ -372,12 +373,12 @@ def _soft_and_hard(name: str, limit: int | tuple[int, int]) -> tuple[int, int]:
         case (int(soft), int(hard)):
             return soft, hard
         case _:
-            raise TypeError(f"ulimits[{name!r}] is an int or two, not {limit!r}")
+            raise TypeError(f"ulimits[{name!r}] must be an int or two, not {limit!r}")
 
 
 def _list(values: Iterable[object]) -> str | None:
-    listed = list(values)
-    return json_text(listed) if listed else None
+    items = list(values)
+    return json_text(items) if items else None
 
 
 def _headers(

@@ -1,4 +1,4 @@
-"""Which builder makes an image; what BuildKit would ignore is refused before anything is sent."""
+"""Choose the builder of an image; arguments that it would ignore are rejected before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from dockerproto.request.parameters import NotOnPodman, Parameter
 from dockerproto.versions import Version
 
 Builder: TypeAlias = Literal["classic", "buildkit"]
-"""Docker has two builders; Podman has its own, which is asked for as the classic one."""
+"""Docker's two builders; Podman's own builder is used as the classic one."""
 
 _SINCE: Final = Version(1, 39)
-_CONTAINERS: Final = "its steps are no containers of the engine"
-_LIMITS: Final = "it has no limits of memory and CPU"
-# By the name on the wire: the argument, and why BuildKit does not take it.
-_NOT_TAKEN: Final[Mapping[str, tuple[str, str]]] = {
+_CONTAINERS: Final = "its steps do not run in containers of the engine"
+_LIMITS: Final = "it does not limit memory and CPU"
+_UNSUPPORTED: Final[Mapping[str, tuple[str, str]]] = {
     "rm": ("rm=False", _CONTAINERS),
     "forcerm": ("forcerm", _CONTAINERS),
     "memory": ("memory", _LIMITS),
@@ -31,16 +30,17 @@ _NOT_TAKEN: Final[Mapping[str, tuple[str, str]]] = {
     "cpuquota": ("cpu_quota", _LIMITS),
     "cpusetcpus": ("cpuset_cpus", _LIMITS),
 }
+"""Arguments that BuildKit does not support, with the reason, by the name on the wire."""
 _NETWORKS: Final = (None, "default", "host", "none")
-# Engine 20.10 ignores them.
 _LATER: Final[Mapping[str, Version]] = {"shmsize": Version(1, 42), "ulimits": Version(1, 42)}
+"""API versions that introduced parameters for BuildKit; Engine 20.10 ignores them."""
 
 
 _EXPORTERS: Final = {True: "tar", False: "local"}
 
 
 def for_builder(builder: Builder | None, build: ClassicBuild, attachments: BuildAttachments) -> AnyBuild:
-    """Return the build for its builder; without a builder, for every one that can do it.
+    """Return the build for its builder; without a builder, for each one that supports its arguments.
 
     Raises:
         ValueError: The builder is unknown, or would ignore an argument.
@@ -50,32 +50,32 @@ def for_builder(builder: Builder | None, build: ClassicBuild, attachments: Build
     argument = attachments.buildkit_argument
     if builder == "classic":
         if argument is not None:
-            raise ValueError(f"{argument} is for BuildKit, not for the classic builder")
+            raise ValueError(f"the classic builder does not support {argument}; use builder='buildkit'")
         return build
-    refusal = _refusal(build)
+    reason = _unsupported_reason(build)
     if builder == "buildkit" or argument is not None:
-        if refusal is not None:
-            raise ValueError(refusal)
+        if reason is not None:
+            raise ValueError(reason)
         return _for_buildkit(build, attachments)
-    return EitherBuild(build, _for_buildkit(build, attachments)) if refusal is None else build
+    return EitherBuild(build, _for_buildkit(build, attachments)) if reason is None else build
 
 
-def _refusal(build: ClassicBuild) -> str | None:
-    """Return why BuildKit cannot do a build; None if it can."""
+def _unsupported_reason(build: ClassicBuild) -> str | None:
+    """Return the reason why BuildKit cannot do a build, or None if it can."""
     if build.on_upload is not None:
-        return "on_upload is not for BuildKit: it asks for the files that it needs"
+        return "BuildKit does not support on_upload: it requests the files that it needs"
     if isinstance(build.body, BuildContext) and build.body.compression is not None:
-        return "compression is not for BuildKit: it asks for the files that it needs"
-    return next(filter(None, map(_not_taken, build.query)), None)
+        return "BuildKit does not support compression: it requests the files that it needs"
+    return next(filter(None, map(_unsupported_value, build.query)), None)
 
 
-def _not_taken(parameter: Parameter) -> str | None:
+def _unsupported_value(parameter: Parameter) -> str | None:
     name, value = parameter.name, parameter.value
     if name == "networkmode" and value not in _NETWORKS:
-        return f"network_mode of BuildKit is 'default', 'host' or 'none', not {value!r}"
-    if name in _NOT_TAKEN and not (value is None or value is False or (name, value) == ("rm", "1")):
-        argument, reason = _NOT_TAKEN[name]
-        return f"{argument} is not for BuildKit: {reason}"
+        return f"network_mode must be 'default', 'host' or 'none' for BuildKit, not {value!r}"
+    if name in _UNSUPPORTED and not (value is None or value is False or (name, value) == ("rm", "1")):
+        argument, reason = _UNSUPPORTED[name]
+        return f"BuildKit does not support {argument}: {reason}"
     return None
 
 

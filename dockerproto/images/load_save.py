@@ -1,4 +1,4 @@
-"""Export, load and import images: between the engine and archives."""
+"""Export images into archives, load archives, and import root file systems."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def export_image(
     """Export an image, or several in one archive, as a tar.
 
     Args:
-        name: Reference or id, or several. Of a repository without a tag Docker exports all tags.
+        name: Reference or id, or several. For a repository without a tag, Docker exports all tags.
         timeout: Limits of this call; unlimited by default.
-        platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
+        platform: The platform of multi-platform images, ``os/arch[/variant]``. Since API 1.48.
 
     Returns:
-        A stream of bytes, which can be read as a file too.
+        A stream of bytes, which can also be read as a file.
 
     Raises:
-        NotFound: There is no such image.
-        DockerStreamError: The engine failed in the middle of the archive.
+        NotFound: The image does not exist.
+        DockerStreamError: The engine failed while it sent the archive.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageGet.
     """
     names = strings("name", name)
     if not names:
-        raise ValueError("no image to export")
+        raise ValueError("name must name at least one image")
     paths = [path_of(each) for each in names]
     path = f"/images/{paths[0]}/get" if len(names) == 1 else "/images/get"
     query = (
@@ -96,20 +96,21 @@ def import_image(
     platform: str | None = None,
     on_upload: Callable[[int], None] | None = None,
 ) -> Call[list[Message]] | Reported[ImportResult]:
-    """Load the images of an archive, as `export_image` and ``docker save`` make them.
+    """Load the images of an archive, such as those of `export_image` and ``docker save``.
 
     Args:
         data: The archive, plain or compressed: bytes, a path, a file, an iterable, or on async clients
-            an async iterable. Podman 4.3 takes plain ones only.
-        stream: Hand out the messages as they come, instead of a list of them.
+            an async iterable. Podman 4.3 accepts only plain ones.
+        stream: Return a stream of messages instead of a list.
         timeout: Limits of this call; unlimited by default.
-        quiet: Say only what was loaded, not how far each layer is.
-        platform: Which platform of images with several, ``os/arch[/variant]``. Since API 1.48.
-        on_upload: Called with the number of bytes of the archive that are sent so far, after each piece.
+        quiet: Report the names of the loaded images only, not the progress of each layer.
+        platform: The platform of multi-platform images, ``os/arch[/variant]``. Since API 1.48.
+        on_upload: Function that is called with the number of bytes sent so far, after each chunk of the
+            archive.
 
     Raises:
-        BadRequest: It is no such archive.
-        DockerStreamError: The engine failed in the middle.
+        BadRequest: The archive is malformed.
+        DockerStreamError: The engine failed after it had begun to respond.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageLoad.
     """
@@ -161,31 +162,31 @@ def import_filesystem(
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
 ) -> Call[list[Message]] | Reported[ImportResult]:
-    """Make an image of one layer of the tar of a root file system.
+    """Import the tar of a root file system as an image with one layer.
 
     Args:
         source: The tar, plain or compressed: bytes, a path, a file, an iterable, on async clients an
-            async iterable; or the URL of one, a str with ``://``, which the engine fetches.
-        repo: A name for the image, with a tag or without, which means ``latest``.
-        tag: The tag, if `repo` has none.
+            async iterable; or its URL, a str with ``://``, which the engine fetches.
+        repo: A name for the image; its tag is ``latest`` by default.
+        tag: The tag, if `repo` does not have one.
         message: The comment in the image's history.
-        changes: Instructions of a Dockerfile to apply, such as ``CMD ["sh"]``.
-        platform: ``os[/arch[/variant]]``; by default what ``DOCKER_DEFAULT_PLATFORM`` says. Since API 1.32.
-        stream: Hand out the messages as they come, instead of a list of them.
+        changes: Dockerfile instructions to apply, such as ``CMD ["sh"]``.
+        platform: ``os[/arch[/variant]]``; by default ``$DOCKER_DEFAULT_PLATFORM``. Since API 1.32.
+        stream: Return a stream of messages instead of a list.
         timeout: Limits of this call; unlimited by default.
 
     Returns:
-        Messages, of which the last has the image's id as its ``status``.
+        Messages; the ``status`` of the last one is the image's id.
 
     Raises:
-        BadRequest: A change is none that is possible, or the tar is none.
-        DockerStreamError: The engine failed in the middle.
+        BadRequest: A change is unsupported, or the tar is malformed.
+        DockerStreamError: The engine failed after it had begun to respond.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageCreate.
     """
     url = source if isinstance(source, str) and "://" in source else None
     query = (
-        Parameter("fromSrc", url or "-", secret=url is not None),  # URLs may have passwords in them
+        Parameter("fromSrc", url or "-", secret=url is not None),  # URLs may contain passwords
         text("repo", _new_name(repo, tag)),
         text("message", message),
         replace(texts("changes", changes), secret=True),  # ENV may contain passwords
@@ -196,12 +197,12 @@ def import_filesystem(
 
 
 def _new_name(repo: str | None, tag: str | None) -> str | None:
-    """Return a name with its tag inside, which is where every engine looks for it."""
+    """Return a name that includes its tag, as every engine expects it there."""
     if repo is None:
         if tag is not None:
-            raise ValueError("a tag without a repo")
+            raise ValueError("tag must be given with repo")
         return None
     new = repository(repo, tag, "repo")
     if new.digest is not None:
-        raise ValueError(f"a digest cannot be given to an image: {repo!r}")
+        raise ValueError(f"repo must not have a digest: {repo!r}")
     return f"{new.name}:{new.tag or LATEST}"

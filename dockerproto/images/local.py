@@ -1,4 +1,4 @@
-"""The images that an engine has: what it knows of them, their names, and their end."""
+"""List, inspect, tag and delete the images that an engine has."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dockerproto.messages.models import (
 from dockerproto.operations.operation import Call
 from dockerproto.operations.replies import created, existence, json_list, json_object
 from dockerproto.references import path_of, repository
-from dockerproto.request.filters import Filters, combined, encode_filters
+from dockerproto.request.filters import Filters, encode_filters, repeated_filter
 from dockerproto.request.parameters import (
     NotOnPodman,
     Parameter,
@@ -39,7 +39,7 @@ from dockerproto.versions import Version
 LATEST: Final = "latest"
 
 ListParameters = TypedDict("ListParameters", {"shared-size": bool}, total=False)
-"""Parameters of `list` by their names on the wire, where those are no Python names."""
+"""Parameters of `list` whose names on the wire are not Python names."""
 
 _HINTS: Final[Mapping[str, str]] = {
     "filter": "use filters={...}",
@@ -97,21 +97,21 @@ def list(
 def inspect(
     name: str, *, platform: str | None = None, manifests: bool = False, timeout: TimeoutLike = DEFAULT
 ) -> Call[ImageInspect]:
-    """Return all that the engine knows of an image.
+    """Return the engine's description of an image.
 
     Args:
         name: Reference, id or unambiguous prefix of an id.
-        platform: Which platform of an image with several, ``os/arch[/variant]``. Since API 1.49.
+        platform: The platform of a multi-platform image, ``os/arch[/variant]``. Since API 1.49.
         manifests: Include the ``Manifests``; not with `platform`. Since API 1.48.
         timeout: Limits of this call.
 
     Raises:
-        NotFound: There is no such image.
+        NotFound: The image does not exist.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageInspect.
     """
     if platform is not None and manifests:
-        raise ValueError("platform and manifests exclude each other")
+        raise ValueError("platform and manifests must not both be given")
     query = (
         text("platform", platform_json(platform), since=Version(1, 49)),
         flag("manifests", manifests, since=Version(1, 48)),
@@ -120,15 +120,16 @@ def inspect(
 
 
 def get(name: str) -> Call[ImageInspect]:
-    """Do what `inspect` does: deprecated, as in aiodocker."""
+    """Call `inspect`; deprecated, as in aiodocker."""
     warnings.warn("images.get() is deprecated, use images.inspect()", DeprecationWarning, stacklevel=3)
     return inspect(name)
 
 
 def exists(name: str, *, timeout: TimeoutLike = DEFAULT) -> Call[bool]:
-    """Return whether the engine has an image of this name or id.
+    """Return True if the engine has an image with this name or id.
 
-    Any other failure than its absence raises.
+    Raises:
+        DockerError: The request failed for another reason than a missing image.
     """
     return existence(_inspection(name, (), timeout))
 
@@ -140,15 +141,15 @@ def _inspection(name: str, query: tuple[Parameter, ...], timeout: TimeoutLike) -
 def history(
     name: str, *, platform: str | None = None, timeout: TimeoutLike = DEFAULT
 ) -> Call[builtins.list[HistoryEntry]]:
-    """Return how an image came about, the newest step first.
+    """Return the steps that made an image, newest first.
 
     Args:
         name: Reference or id.
-        platform: Which platform of an image with several, ``os/arch[/variant]``. Since API 1.48.
+        platform: The platform of a multi-platform image, ``os/arch[/variant]``. Since API 1.48.
         timeout: Limits of this call.
 
     Raises:
-        NotFound: There is no such image.
+        NotFound: The image does not exist.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageHistory.
     """
@@ -158,25 +159,25 @@ def history(
 
 
 def tag(name: str, repo: str, *, tag: str | None = None, timeout: TimeoutLike = DEFAULT) -> Call[bool]:
-    """Give an image another name; a name that was another image's is moved.
+    """Give an image another name; if another image has the name, it is moved.
 
     Args:
         name: Reference or id of the image.
-        repo: The repository of the new name, with a tag or without.
-        tag: The tag of the new name; ``latest`` if there is none in `repo` either.
+        repo: The repository of the new name, with or without a tag.
+        tag: The tag of the new name, if `repo` does not have one; ``latest`` by default.
         timeout: Limits of this call; by default only connecting is limited.
 
     Returns:
-        True; whatever else happened raises.
+        True; every failure raises.
 
     Raises:
-        NotFound: There is no such image.
+        NotFound: The image does not exist.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageTag.
     """
     new = repository(repo, tag, "repo")
     if new.digest is not None:
-        raise ValueError(f"a digest cannot be given to an image: {repo!r}")
+        raise ValueError(f"repo must not have a digest: {repo!r}")
     query = (Parameter("repo", new.name), Parameter("tag", new.tag or LATEST))
     path = f"/images/{path_of(name)}/tag"
     return created(Request(method="POST", path=path, query=query, timeout=timeout, pace="changing"))
@@ -190,30 +191,30 @@ def delete(
     platforms: str | Iterable[str] = (),
     timeout: TimeoutLike = DEFAULT,
 ) -> Call[builtins.list[DeletedImage]]:
-    """Remove a name of an image, and with the last name the image and its untagged parents.
+    """Remove a name of an image; with its last name, delete the image and its untagged parents.
 
     Args:
         name: Reference, id or unambiguous prefix of an id.
-        force: Remove it even if stopped containers use it or it has other names. Podman then removes
+        force: Delete it even if stopped containers use it or it has other names. Podman then deletes
             the containers too.
         noprune: Keep untagged parents.
-        platforms: Remove these platforms of it only, ``os/arch[/variant]``. Since API 1.50.
+        platforms: Delete only these platforms of the image, ``os/arch[/variant]``. Since API 1.50.
         timeout: Limits of this call; by default only connecting is limited.
 
     Returns:
-        What was untagged and what was deleted, in order.
+        The removed names and deleted images, in order.
 
     Raises:
-        NotFound: There is no such image.
-        Conflict: It is in use, or has other names.
+        NotFound: The image does not exist.
+        Conflict: The image is in use, or has other names.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageDelete.
     """
-    chosen = [each for one in strings("platforms", platforms) if (each := platform_json(one))]
+    encoded = [each for one in strings("platforms", platforms) if (each := platform_json(one))]
     query = (
         flag("force", force),
         flag("noprune", noprune),
-        texts("platforms", chosen, since=Version(1, 50)),
+        texts("platforms", encoded, since=Version(1, 50)),
     )
     path = f"/images/{path_of(name)}"
     return json_list(Request(method="DELETE", path=path, query=query, timeout=timeout, pace="changing"))
@@ -223,13 +224,14 @@ def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> 
     """Delete images that are not in use.
 
     Args:
-        filters: Which ones: ``dangling`` (bool; True, the default, means only those without a name),
+        filters: Conditions: ``dangling`` (bool; True, the default, selects only images without a name),
             ``until`` (a time), ``label`` and ``label!``.
         timeout: Limits of this call.
 
     Raises:
         Conflict: Another prune is running.
-        UnsupportedEngine: There are several labels, and it is a Podman, which deletes what has any of them.
+        UnsupportedEngine: Several labels are given and the engine is Podman, which deletes images that have
+            any of them.
 
     Since API 1.25.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImagePrune.
@@ -256,20 +258,20 @@ def prune_builds(
     filters: Filters | None = None,
     timeout: TimeoutLike = DEFAULT,
 ) -> Call[BuildsPruned]:
-    """Delete the cache of builds.
+    """Delete build cache.
 
     Args:
         reserved_space: Bytes of cache to keep. Before API 1.48 it is sent as ``keep-storage``.
-        max_used_space: Bytes of cache that may be used at most. Since API 1.48.
-        min_free_space: Bytes that shall be free afterwards. Since API 1.48.
-        all_builds: All unused cache, not only what is dangling.
-        filters: Which cache: ``until``, ``id``, ``parent``, ``type``, ``description``, ``inuse``,
-            ``shared``, ``private``; the last three take an empty list.
+        max_used_space: Limit on the cache in bytes. Since API 1.48.
+        min_free_space: Bytes of the disk that should be free afterwards. Since API 1.48.
+        all_builds: Delete all unused cache, not only dangling cache.
+        filters: Conditions: ``until``, ``id``, ``parent``, ``type``, ``description``, ``inuse``,
+            ``shared``, ``private``; the last three expect an empty list.
         timeout: Limits of this call.
 
     Raises:
-        UnsupportedVersion: The engine does not have a parameter.
-        UnsupportedEngine: It is a Podman, which has no such cache.
+        UnsupportedVersion: The engine does not support a parameter.
+        UnsupportedEngine: The engine is Podman, which does not have a build cache.
 
     Since API 1.31.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/BuildPrune.
@@ -309,14 +311,14 @@ def _future_parameters(query: Mapping[str, object] | None, known: Collection[str
         raise TypeError(f"query must be a mapping, not {type(query).__name__}")
     for name, value in (query or {}).items():
         if name in known:
-            raise ValueError(f"query must not contain {name!r}, which is an argument of its own")
+            raise ValueError(f"query must not contain {name!r}; use the keyword argument")
         yield any_parameter(name, value)
 
 
 def _filters(encoded: str | None) -> Parameter:
-    """Return the parameter of filters."""
-    # Of several values, Podman 4.3 makes a single one when it lists, and alternatives when it prunes.
+    """Return the parameter for encoded filters."""
+    # Podman 4.3 uses only one of several values when it lists, and deletes images that match any of them.
     parameter = text("filters", encoded)
-    if encoded is None or (name := combined(encoded)) is None:
+    if encoded is None or (name := repeated_filter(encoded)) is None:
         return parameter
     return replace(parameter, for_podman=NotOnPodman(f"combine values of the filter {name!r}"))

@@ -1,4 +1,4 @@
-"""Images that come and go: from and to registries, and as archives."""
+"""Pull images from registries and push them."""
 
 from __future__ import annotations
 
@@ -69,37 +69,37 @@ def pull(
     """Pull an image from its registry.
 
     Args:
-        from_image: Repository, with a tag or a digest or neither, which means ``latest``.
+        from_image: Repository, with a tag or a digest; the tag is ``latest`` by default.
         auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
-        tag: The tag, or the digest, if `from_image` has none; ``""`` means all tags.
-        repo: Passed on; it means something to an import only.
-        platform: ``os[/arch[/variant]]``; by default what ``DOCKER_DEFAULT_PLATFORM`` says. Since API 1.32.
-        stream: Hand out the messages as they come, instead of a list of them.
+        tag: The tag or the digest, if `from_image` does not have one; ``""`` means all tags.
+        repo: Passed to the engine, which uses it only when it imports.
+        platform: ``os[/arch[/variant]]``; by default ``$DOCKER_DEFAULT_PLATFORM``. Since API 1.32.
+        stream: Return a stream of messages instead of a list.
         timeout: Limits of this call; unlimited by default.
 
     Raises:
-        NotFound: The registry has no such image or tag.
-        UnsupportedEngine: All tags are asked for, and it is a Podman.
-        Unauthorized: The registry wants other credentials.
-        DockerStreamError: The engine failed in the middle of the pull.
+        NotFound: The image or tag does not exist.
+        UnsupportedEngine: `tag` is ``""`` and the engine is Podman.
+        Unauthorized: The registry requires other credentials.
+        DockerStreamError: The engine failed while it pulled.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageCreate.
     """
-    reference, chosen = _chosen(from_image, tag, "from_image")
+    reference, version = _parse(from_image, tag, "from_image")
     request = Request(
         method="POST",
         path=CREATE,
         query=(
             Parameter("fromImage", reference.name),
-            _tag(chosen, "pull"),
+            _tag(version, "pull"),
             text("repo", repo),
             default_platform(platform),
         ),
         timeout=timeout,
         pace="long",
     )
-    asked = f"{reference.name}{'@' if reference.digest else ':'}{chosen}" if chosen else reference.name
-    return progress(request.authorised(auth, reference.registry), stream, partial(PullReducer, asked))
+    image = f"{reference.name}{'@' if reference.digest else ':'}{version}" if version else reference.name
+    return progress(request.for_registry(reference.registry, auth), stream, partial(PullReducer, image))
 
 
 @overload
@@ -134,49 +134,49 @@ def push(
     """Push an image to its registry.
 
     Args:
-        name: Repository, with a tag or without, which means ``latest``.
+        name: Repository, with or without a tag; the tag is ``latest`` by default.
         auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
-        tag: The tag, if `name` has none; ``""`` means all tags that the engine has.
-        platform: Which platform of an image with several, ``os/arch[/variant]``. Since API 1.46.
-        stream: Hand out the messages as they come, instead of a list of them.
+        tag: The tag, if `name` does not have one; ``""`` means all tags that the engine has.
+        platform: The platform of a multi-platform image, ``os/arch[/variant]``. Since API 1.46.
+        stream: Return a stream of messages instead of a list.
         timeout: Limits of this call; unlimited by default.
 
     Raises:
-        NotFound: The engine has no such image.
-        UnsupportedEngine: All tags are asked for, and it is a Podman.
-        Unauthorized: The registry wants other credentials.
-        DockerStreamError: The engine failed in the middle of the push.
+        NotFound: The engine does not have the image.
+        UnsupportedEngine: `tag` is ``""`` and the engine is Podman.
+        Unauthorized: The registry requires other credentials.
+        DockerStreamError: The engine failed while it pushed.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImagePush.
     """
-    reference, chosen = _chosen(name, tag, "name")
+    reference, version = _parse(name, tag, "name")
     if reference.digest is not None:
-        raise InvalidReference(0, f"a digest cannot be pushed: {name!r}")
+        raise InvalidReference(0, f"cannot push a digest: {name!r}")
     request = Request(
         method="POST",
         path=f"/images/{path_of(reference.name)}/push",
-        query=(_tag(chosen, "push"), text("platform", platform_json(platform), since=Version(1, 46))),
-        auth=ANONYMOUS,  # engines up to 28.3 refuse a push that says nothing of credentials
+        query=(_tag(version, "push"), text("platform", platform_json(platform), since=Version(1, 46))),
+        auth=ANONYMOUS,  # engines up to 28.3 reject a push without this header
         timeout=timeout,
         pace="long",
     )
-    return progress(request.authorised(auth, reference.registry), stream, PushReducer)
+    return progress(request.for_registry(reference.registry, auth), stream, PushReducer)
 
 
-def _chosen(name: str, tag: str | None, what: str) -> tuple[Reference, str | None]:
-    """Return a reference, and its tag or digest as engines want it beside the name; None means all tags."""
+def _parse(name: str, tag: str | None, argument: str) -> tuple[Reference, str | None]:
+    """Return a reference, and its tag or digest for the engine's ``tag`` parameter; None means all tags."""
     if tag and ":" in tag:
         name, tag = f"{name}@{tag}", None
-    reference = repository(name, tag, what)
+    reference = repository(name, tag, argument)
     if tag != "":
         return reference, reference.digest or reference.tag or LATEST
     if reference.tag or reference.digest:
-        raise ValueError(f"{what} {name!r} has a tag, and all tags are asked for")
+        raise ValueError(f"{argument} must not have a tag if all tags are requested: {name!r}")
     return reference, None
 
 
-def _tag(chosen: str | None, verb: str) -> Parameter:
-    parameter = text("tag", chosen)
-    if chosen is not None:
+def _tag(version: str | None, verb: str) -> Parameter:
+    parameter = text("tag", version)
+    if version is not None:
         return parameter
     return replace(parameter, for_podman=NotOnPodman(f"{verb} all tags at once"))

@@ -1,4 +1,4 @@
-"""What registries say, asked through the engine."""
+"""Query registries through the engine."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ def search(
     auth: AuthLike | None = None,
     timeout: TimeoutLike = DEFAULT,
 ) -> Call[list[SearchResult]]:
-    """Search Docker Hub, or the registry that the term begins with, for repositories.
+    """Search for repositories on Docker Hub, or on the registry that the term begins with.
 
     Args:
-        term: What to look for: ``busybox``, ``registry.example/busybox``.
-        limit: How many to return, 1 to 100; 25 by default.
+        term: Search term: ``busybox``, ``registry.example/busybox``.
+        limit: Limit on the results, 1 to 100; 25 by default.
         filters: ``is-official`` (bool), ``stars`` (int, at least).
         auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
         timeout: Limits of this call.
 
     Raises:
-        ServerError: The registry cannot be reached, or does not search.
+        ServerError: The registry is unreachable, or does not support searching.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageSearch.
     """
     if not term:
-        raise ValueError("a search needs a term")
+        raise ValueError("term must not be empty")
     query = (text("term", term), number("limit", limit), text("filters", encode_filters(filters)))
     request = Request(method="GET", path="/images/search", query=query, timeout=timeout)
-    return json_list(request.authorised(auth, registry_of(term)))
+    return json_list(request.for_registry(registry_of(term), auth))
 
 
 def distribution(
     name: str, *, auth: AuthLike | None = None, timeout: TimeoutLike = DEFAULT
 ) -> Call[DistributionInspect]:
-    """Return what the registry says of an image: its descriptor and platforms. Nothing is pulled.
+    """Return the descriptor and the platforms of an image in its registry, without pulling it.
 
     Args:
         name: Reference.
@@ -54,13 +54,13 @@ def distribution(
         timeout: Limits of this call.
 
     Raises:
-        NotFound: The registry has no such image.
-        Unauthorized: The registry wants other credentials.
-        UnsupportedEngine: It is a Podman, which cannot ask.
+        NotFound: The image does not exist.
+        Unauthorized: The registry requires other credentials.
+        UnsupportedEngine: The engine is Podman, which does not support this.
 
     Since API 1.30.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Distribution/operation/DistributionInspect.
     """
     path = f"/distribution/{path_of(name)}/json"
     request = Request(method="GET", path=path, since=Version(1, 30), timeout=timeout)
-    return json_object(request.authorised(auth, parse_reference(name).registry))
+    return json_object(request.for_registry(parse_reference(name).registry, auth))

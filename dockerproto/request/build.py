@@ -135,6 +135,6 @@ AnyBuild: TypeAlias = ClassicBuild | BuildKitBuild | EitherBuild
 
 
 def _build_args(arguments: Mapping[str, str | None]) -> Parameter:
-    given = {name: value for name, value in arguments.items() if value is not None}
+    defined = {name: value for name, value in arguments.items() if value is not None}
     # Podman reads null as an empty value.
-    return Parameter("buildargs", json_text(arguments), for_podman=json_text(given), secret=True)
+    return Parameter("buildargs", json_text(arguments), for_podman=json_text(defined), secret=True)

@@ -38,7 +38,7 @@ def encode_filters(filters: Filters | str | None) -> str | None:
     return msgspec.json.encode({name: _values(name, value) for name, value in filters.items()}).decode()
 
 
-def combined(encoded: str) -> str | None:
+def repeated_filter(encoded: str) -> str | None:
     """Return the name of an encoded filter that has several values; None without such a filter.
 
     A filter and its negation count as one: ``label`` and ``label!``.

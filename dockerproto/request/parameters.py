@@ -33,7 +33,7 @@ Value: TypeAlias = str | int | bool | Sequence[str] | None
 class NotOnPodman(Struct, frozen=True):
     """Marker in place of a value: Podman would ignore the parameter, or its absence."""
 
-    what: str
+    ability: str
     """Missing ability, as in "Podman does not ..."."""
 
 
@@ -83,7 +83,7 @@ class Parameter(Redacted, frozen=True):
         if value is None and self.variable is not None:
             value = environment(self.variable) or None
         if isinstance(value, NotOnPodman):
-            raise UnsupportedEngine(0, f"Podman does not {value.what}")
+            raise UnsupportedEngine(0, f"Podman does not {value.ability}")
         if not _is_sent(value):
             return ()
         name = self.name

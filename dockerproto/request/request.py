@@ -92,7 +92,7 @@ class Request(Redacted, frozen=True, kw_only=True):
         auth = () if self.auth is None else (("X-Registry-Auth", self.auth.header()),)
         return [*self.headers, *auth]
 
-    def authorised(self, auth: AuthLike | None, registry: str) -> Self:
+    def for_registry(self, registry: str, auth: AuthLike | None) -> Self:
         """Return the request with credentials of a registry; None: the client looks them up."""
         if auth is None:
             return replace(self, registry=registry)

@@ -257,7 +257,10 @@ def test_a_save_that_fails_leaves_no_file(run: Run, tmp_path: Path) -> None:
         (["save", "app"], "cannot write an archive to a terminal: use -o, or redirect standard output"),
         (["load"], "cannot read an archive from a terminal: use -i, or redirect standard input"),
         (["build", "-"], "cannot read a build context from a terminal: redirect standard input"),
-        (["pull", "-a", "busybox:1"], "from_image 'busybox:1' has a tag, and all tags are asked for"),
+        (
+            ["pull", "-a", "busybox:1"],
+            "from_image must not have a tag if all tags are requested: 'busybox:1'",
+        ),
         (["-c", "other", "images"], "url= and context= both name an engine"),
     ],
 )

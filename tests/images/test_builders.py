@@ -38,9 +38,9 @@ def test_without_a_builder_the_client_may_choose_if_both_would_do() -> None:
 
 def test_without_a_builder_what_is_for_buildkit_is_built_by_it() -> None:
     assert query_of(secrets={"a": b"b"})["version"] == "2"
-    with pytest.raises(ValueError, match=r"^memory is not for BuildKit"):
+    with pytest.raises(ValueError, match=r"^BuildKit does not support memory"):
         build(fileobj=b"", secrets={"a": b"b"}, memory=5)
-    with pytest.raises(ValueError, match=r"^secrets is for BuildKit, not for the classic builder"):
+    with pytest.raises(ValueError, match=r"^the classic builder does not support secrets"):
         build(fileobj=b"", secrets={"a": b"b"}, builder="classic")
 
 
@@ -83,11 +83,14 @@ def test_the_arguments_choose_the_builder(arguments: dict[str, Any], expected: s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"builder": "classic", "secrets": {"a": b""}}, "secrets is for BuildKit, not for the classic"),
-        ({"builder": "classic", "ssh": {"a": "b"}}, "ssh is for BuildKit, not for the classic builder"),
-        ({"builder": "classic", "output": "dist"}, "output is for BuildKit, not for the classic builder"),
-        ({"output": "dist", "memory": 1}, "memory is not for BuildKit"),
-        ({"fileobj": None, "path": ".", "compression": "gzip", "ssh": {"a": "b"}}, "compression is not for"),
+        ({"builder": "classic", "secrets": {"a": b""}}, "the classic builder does not support secrets"),
+        ({"builder": "classic", "ssh": {"a": "b"}}, "the classic builder does not support ssh"),
+        ({"builder": "classic", "output": "dist"}, "the classic builder does not support output"),
+        ({"output": "dist", "memory": 1}, "BuildKit does not support memory"),
+        (
+            {"fileobj": None, "path": ".", "compression": "gzip", "ssh": {"a": "b"}},
+            "BuildKit does not support compression",
+        ),
         ({"secrets": {"a": bytes(500 * 2**10 + 1)}}, "secret 'a' is longer than 512000 bytes"),
     ],
 )
@@ -152,16 +155,24 @@ def test_there_are_no_other_builders(builder: Any) -> None:
 @pytest.mark.parametrize(
     ("argument", "value", "message"),
     [
-        ("rm", False, "rm=False is not for BuildKit: its steps are no containers of the engine"),
-        ("forcerm", True, "forcerm is not for BuildKit: its steps are no containers of the engine"),
-        ("memory", 0, "memory is not for BuildKit: it has no limits of memory and CPU"),
-        ("memswap", -1, "memswap is not for BuildKit"),
-        ("cpu_shares", 1, "cpu_shares is not for BuildKit"),
-        ("cpu_period", 1, "cpu_period is not for BuildKit"),
-        ("cpu_quota", 1, "cpu_quota is not for BuildKit"),
-        ("cpuset_cpus", "0", "cpuset_cpus is not for BuildKit"),
-        ("network_mode", "bridge", "network_mode of BuildKit is 'default', 'host' or 'none', not 'bridge'"),
-        ("on_upload", print, "on_upload is not for BuildKit: it asks for the files that it needs"),
+        ("rm", False, "BuildKit does not support rm=False: its steps do not run in containers of the engine"),
+        (
+            "forcerm",
+            True,
+            "BuildKit does not support forcerm: its steps do not run in containers of the engine",
+        ),
+        ("memory", 0, "BuildKit does not support memory: it does not limit memory and CPU"),
+        ("memswap", -1, "BuildKit does not support memswap"),
+        ("cpu_shares", 1, "BuildKit does not support cpu_shares"),
+        ("cpu_period", 1, "BuildKit does not support cpu_period"),
+        ("cpu_quota", 1, "BuildKit does not support cpu_quota"),
+        ("cpuset_cpus", "0", "BuildKit does not support cpuset_cpus"),
+        (
+            "network_mode",
+            "bridge",
+            "network_mode must be 'default', 'host' or 'none' for BuildKit, not 'bridge'",
+        ),
+        ("on_upload", print, "BuildKit does not support on_upload: it requests the files that it needs"),
     ],
 )
 def test_what_buildkit_would_ignore_is_refused(argument: str, value: Any, message: str) -> None:
@@ -177,7 +188,7 @@ def test_where_an_output_goes_is_the_business_of_the_client() -> None:
 
 def test_a_directory_is_not_compressed_for_buildkit() -> None:
     build(path="x", compression="gzip", builder="classic")
-    with pytest.raises(ValueError, match=r"^compression is not for BuildKit"):
+    with pytest.raises(ValueError, match=r"^BuildKit does not support compression"):
         build(path="x", compression="gzip", builder="buildkit")
 
 

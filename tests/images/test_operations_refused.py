@@ -82,10 +82,10 @@ def test_what_an_older_version_calls_otherwise() -> None:
 CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     "inspect": (
         lambda: inspect("a", platform=LINUX, manifests=True),
-        "platform and manifests exclude each other",
+        "platform and manifests must not both be given",
     ),
     "tag": (lambda: tag("a", "b:1", tag="2"), "repo 'b:1' and tag '2' contradict each other"),
-    "tag digest": (lambda: tag("a", f"b@{DIGEST}"), f"a digest cannot be given to an image: 'b@{DIGEST}'"),
+    "tag digest": (lambda: tag("a", f"b@{DIGEST}"), f"repo must not have a digest: 'b@{DIGEST}'"),
     "pull": (lambda: pull("a:1", tag="2"), "from_image 'a:1' and tag '2' contradict each other"),
     "pull digest": (
         lambda: pull(f"a@{DIGEST}", tag="2"),
@@ -93,25 +93,28 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "pull all tags of one": (
         lambda: pull("a:1", tag=""),
-        "from_image 'a:1' has a tag, and all tags are asked for",
+        "from_image must not have a tag if all tags are requested: 'a:1'",
     ),
     "pull all tags of a digest": (
         lambda: pull(f"a@{DIGEST}", tag=""),
-        f"from_image 'a@{DIGEST}' has a tag, and all tags are asked for",
+        f"from_image must not have a tag if all tags are requested: 'a@{DIGEST}'",
     ),
     "push": (lambda: push("a:1", tag="2"), "name 'a:1' and tag '2' contradict each other"),
-    "push all tags of one": (lambda: push("a:1", tag=""), "name 'a:1' has a tag, and all tags are asked for"),
-    "export_image": (lambda: export_image([]), "no image to export"),
-    "import_filesystem tag": (lambda: import_filesystem(b"", tag="1"), "a tag without a repo"),
+    "push all tags of one": (
+        lambda: push("a:1", tag=""),
+        "name must not have a tag if all tags are requested: 'a:1'",
+    ),
+    "export_image": (lambda: export_image([]), "name must name at least one image"),
+    "import_filesystem tag": (lambda: import_filesystem(b"", tag="1"), "tag must be given with repo"),
     "import_filesystem both": (
         lambda: import_filesystem(b"", repo="a:1", tag="2"),
         "repo 'a:1' and tag '2' contradict each other",
     ),
     "import_filesystem digest": (
         lambda: import_filesystem(b"", repo=f"a@{DIGEST}"),
-        f"a digest cannot be given to an image: 'a@{DIGEST}'",
+        f"repo must not have a digest: 'a@{DIGEST}'",
     ),
-    "search": (lambda: search(""), "a search needs a term"),
+    "search": (lambda: search(""), "term must not be empty"),
     "platform": (
         lambda: push("a", platform="linux"),
         "platform must be os/arch or os/arch/variant, not 'linux'",
@@ -124,26 +127,26 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: pull("a", auth={"password": "x"}),
         "auth needs username and password, identitytoken, registrytoken or auth",
     ),
-    "build neither": (build, "exactly one of path, fileobj and remote is needed"),
+    "build neither": (build, "exactly one of path, fileobj and remote must be given"),
     "build both": (
         lambda: build(fileobj=b"", remote="http://h"),
-        "exactly one of path, fileobj and remote is needed",
+        "exactly one of path, fileobj and remote must be given",
     ),
     "build path too": (
         lambda: build(fileobj=b"", path="."),
-        "exactly one of path, fileobj and remote is needed",
+        "exactly one of path, fileobj and remote must be given",
     ),
     "build compression": (
         lambda: build(compression="gzip"),
-        "exactly one of path, fileobj and remote is needed",
+        "exactly one of path, fileobj and remote must be given",
     ),
     "build fileobj compression": (
         lambda: build(fileobj=b"", compression="gzip"),
-        "dockerfile and compression are for directories, not for fileobj or remote",
+        "dockerfile and compression must not be given with fileobj or remote",
     ),
     "build remote dockerfile": (
         lambda: build(remote="http://h", dockerfile="FROM a"),
-        "dockerfile and compression are for directories, not for fileobj or remote",
+        "dockerfile and compression must not be given with fileobj or remote",
     ),
     "build two Dockerfiles": (
         lambda: build(path=".", dockerfile="FROM a", path_dockerfile="Dockerfile"),
@@ -163,7 +166,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "build digest": (
         lambda: build(fileobj=b"", tag=["a", f"b@{DIGEST}"]),
-        f"a digest cannot be given to an image: 'b@{DIGEST}'",
+        f"tag must not have a digest: 'b@{DIGEST}'",
     ),
 }
 
@@ -338,5 +341,5 @@ def test_refused_tags_digests_and_ids(operation: Callable[[], object]) -> None:
 
 
 def test_a_parameter_that_list_names_is_no_parameter_of_a_newer_api() -> None:
-    with pytest.raises(ValueError, match=r"^query must not contain 'all', which is an argument of its own$"):
+    with pytest.raises(ValueError, match=r"^query must not contain 'all'; use the keyword argument$"):
         list_images(query={"all": True})

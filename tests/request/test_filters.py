@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dockerproto import AsyncImages, DockerError, Images
 from dockerproto.client import Client
-from dockerproto.request.filters import combined, encode_filters
+from dockerproto.request.filters import encode_filters, repeated_filter
 
 
 class Kind(StrEnum):
@@ -69,7 +69,7 @@ def test_the_shape_on_the_wire(filters: Any, encoded: str | None) -> None:
     ids=str,
 )
 def test_filters_that_have_several_values(filters: Any, name: str | None) -> None:
-    assert combined(encode_filters(filters) or "") == name
+    assert repeated_filter(encode_filters(filters) or "") == name
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_filters_that_have_several_values(filters: Any, name: str | None) -> Non
     ],
 )
 def test_the_old_shape_of_filters_has_several_values_too(text: str, name: str | None) -> None:
-    assert combined(text) == name
+    assert repeated_filter(text) == name
 
 
 ONE_VALUE = st.one_of(st.booleans(), st.integers(), st.text(st.characters(exclude_categories=["Cs"])))
