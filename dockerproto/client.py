@@ -63,7 +63,7 @@ class Client:
         self.credentials: CredentialsLookup = CredentialsLookup(configuration.credentials, transport)
         """Lookup of registry credentials."""
         self.transport = transport
-        """Runtime that the transport provides."""
+        """Transport that it runs on."""
         self.engine: Engine = Engine(
             configuration.endpoint.address,
             transport,
