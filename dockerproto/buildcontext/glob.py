@@ -23,8 +23,15 @@ _TOKEN: Final = re.compile(
 )
 _MEMBER: Final = "(?:\\\\.|[^]\\\\\udc80-\udcff-])"
 """A character of a class; "-" and "]" must be escaped."""
-_PART: Final = rf"(?: [^\\\[*] | \\. | \[ \^?+ (?: {_MEMBER} (?:-{_MEMBER})? )++ \] )"
-_VALID: Final = re.compile(rf"\**+ (?: (?:\.|\?|\\\.) \*++ )?+ {_PART}*+ (?=\*|\Z)", re.DOTALL | re.VERBOSE)
+# "(?=(?P<x>...))(?P=x)" is atomic; so are possessive quantifiers, but before Python 3.11.5 those of groups go
+# wrong (gh-106052).
+_CLASS: Final = rf"\[ \^?+ (?=(?P<class> (?: {_MEMBER} (?:-{_MEMBER})? )+ ))(?P=class) \]"
+_PART: Final = rf"(?: [^\\\[*] | \\. | {_CLASS} )"
+_VALID: Final = re.compile(
+    r"\**+ (?=(?P<dot> (?: (?:\.|\?|\\\.) \*+ )? ))(?P=dot)"
+    rf"(?=(?P<parts> {_PART}* ))(?P=parts) (?=\*|\Z)",
+    re.DOTALL | re.VERBOSE,
+)
 """The part of a pattern that the Docker CLI validates: as much as it needs to match the path "."."""
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _SPECIAL: Final = frozenset(".+()|{}$")
