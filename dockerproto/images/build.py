@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike, fspath
-from typing import Literal, TypeAlias, cast, overload
+from typing import Literal, TypeAlias, overload
 
 from msgspec.structs import replace
 
@@ -28,6 +28,7 @@ from dockerproto.request.attachments import (
     read_ssh,
 )
 from dockerproto.request.build import ClassicBuild
+from dockerproto.request.extra_hosts import parse_extra_hosts
 from dockerproto.request.parameters import (
     NotOnPodman,
     Parameter,
@@ -202,7 +203,9 @@ def build(
         target: The stage to build, the last by default.
         network_mode: Network of the steps: ``host`` or ``none``; with the classic builder also ``bridge``, a
             network's name or ``container:<id>``.
-        extra_hosts: Addresses by host name for the steps' ``/etc/hosts``, or texts ``name:address``.
+        extra_hosts: Entries for the steps' ``/etc/hosts``: IP addresses by host name, or texts
+            ``name=address`` or ``name:address``. An IPv6 address may be in brackets; ``host-gateway`` is the
+            engine's own address. Since API 1.28.
         cache_from: Images whose layers may be reused.
         shm_size: Size of ``/dev/shm`` in bytes. For BuildKit since API 1.42.
         memory: Memory limit in bytes.
@@ -260,7 +263,7 @@ def build(
         default_platform(platform),
         text("target", target),
         text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
-        _extra_hosts(_hosts(extra_hosts)),
+        _extra_hosts(parse_extra_hosts(extra_hosts)),
         text("cachefrom", _list(strings("cache_from", cache_from)), since=Version(1, 25)),
         *_limits(shm_size=shm_size, memory=memory, memswap=memswap),
         *_limits(cpu_shares=cpu_shares, cpu_period=cpu_period, cpu_quota=cpu_quota),
@@ -342,13 +345,6 @@ def _remote(remote: str | None) -> Parameter:
 def _extra_hosts(hosts: tuple[str, ...]) -> Parameter:
     # Podman expects one JSON list.
     return Parameter("extrahosts", hosts, Version(1, 28), for_podman=_list(hosts))
-
-
-def _hosts(hosts: Mapping[str, str] | Iterable[str] | None) -> tuple[str, ...]:
-    if isinstance(hosts, Mapping):
-        named = cast("Mapping[str, str]", hosts)
-        return tuple(map(":".join, zip(named, strings("extra_hosts", named.values()), strict=True)))
-    return strings("extra_hosts", hosts)
 
 
 def _limits(**values: int | None) -> list[Parameter]:

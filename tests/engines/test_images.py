@@ -87,7 +87,7 @@ class TestBuild:
             nocache=True,
             target="first",
             buildargs={"A": "given", "B": None},
-            extra_hosts={"somewhere": "10.1.2.3"},
+            extra_hosts=["somewhere=10.1.2.3", "six=[fd00::1]"],
             ulimits={"nofile": (512, 1024)},
             shm_size=8 * 2**20,
             memory=256 * 2**20,
@@ -99,7 +99,7 @@ class TestBuild:
             cache_from=["busybox"],
         )
         said = log(messages)
-        for expected in ("A=given B=default\n", "10.1.2.3\tsomewhere", "\n512\n", " 8192 "):
+        for expected in ("A=given B=default\n", "10.1.2.3\tsomewhere", "fd00::1\tsix", "\n512\n", " 8192 "):
             assert expected in said
 
     async def test_quiet_says_the_id_only(self, docker: Any, engine: PrivateEngine) -> None:

@@ -94,6 +94,11 @@ class TestContexts:
         assert "drop.log" not in shown
         assert "-rwsr-xr-x    2 0        0" in shown  # the mode, the hard link, the owner
 
+    async def test_extra_hosts(self, docker: Any) -> None:
+        hosts = ["app=10.1.2.3", "four=[10.1.2.4]"]
+        shown = await run(docker, f"FROM busybox\nRUN {unique()}; cat /etc/hosts\n", extra_hosts=hosts)
+        assert "10.1.2.3\tapp\n10.1.2.4\tfour\n" in shown
+
     async def test_a_part_of_a_directory(self, docker: Any, directory: Path) -> None:
         (directory / "Dockerfile").write_text(
             f"FROM busybox\nCOPY link/*.c /x/\nRUN {unique()}; cat /x/a.c\n"

@@ -111,6 +111,8 @@ PARAMETERS: list[tuple[str, Any, list[tuple[str, str]]]] = [
     ("network_mode", "container:x", [("networkmode", "container:x")]),
     ("extra_hosts", {"a": "10.0.0.1", "b": "::1"}, [("extrahosts", "a:10.0.0.1"), ("extrahosts", "b:::1")]),
     ("extra_hosts", ["a:host-gateway"], [("extrahosts", "a:host-gateway")]),
+    ("extra_hosts", ["a=10.0.0.1", "b=[::1]"], [("extrahosts", "a:10.0.0.1"), ("extrahosts", "b:::1")]),
+    ("extra_hosts", {"b": "[::1]"}, [("extrahosts", "b:::1")]),
     ("extra_hosts", "a:10.0.0.1", [("extrahosts", "a:10.0.0.1")]),
     ("extra_hosts", {}, []),
     ("extra_hosts", [], []),
@@ -152,11 +154,20 @@ def test_parameters(argument: str, value: Any, query: list[tuple[str, str]]) -> 
         ("buildargs", {"A": "a", "B": None, "C": ""}, [("buildargs", '{"A":"a","C":""}')]),
         ("buildargs", None, []),
         ("extra_hosts", {"a": "10.0.0.1", "b": "::1"}, [("extrahosts", '["a:10.0.0.1","b:::1"]')]),
+        ("extra_hosts", ["b=[::1]"], [("extrahosts", '["b:::1"]')]),
         ("extra_hosts", {}, []),
         ("ulimits", {"nofile": (1024, 2048), "core": -1}, [("ulimits", '["nofile=1024:2048","core=-1:-1"]')]),
         ("ulimits", {}, []),
     ],
-    ids=["buildargs", "no buildargs", "extra_hosts", "no extra_hosts", "ulimits", "no ulimits"],
+    ids=[
+        "buildargs",
+        "no buildargs",
+        "extra_hosts",
+        "extra_hosts texts",
+        "no extra_hosts",
+        "ulimits",
+        "no ulimits",
+    ],
 )
 def test_parameters_for_podman(argument: str, value: Any, query: list[tuple[str, str]]) -> None:
     assert query_of(True, **{argument: value}) == query

@@ -202,7 +202,7 @@ TAKEN: dict[str, Any] = {
     "platform": "linux/amd64",
     "target": "x",
     "network_mode": "host",
-    "extra_hosts": {"a": "::1"},
+    "extra_hosts": {"a": "[::1]"},
     "cache_from": "a",
     "shm_size": 1,
     "ulimits": {"core": 0},

@@ -51,7 +51,11 @@ GATED: dict[str, tuple[Build, str, str]] = {
         "parameter 'platform'",
     ),
     "build platform": (lambda: build(fileobj=b"", platform=LINUX), "1.32", "parameter 'platform'"),
-    "build extra_hosts": (lambda: build(fileobj=b"", extra_hosts=["a:b"]), "1.28", "parameter 'extrahosts'"),
+    "build extra_hosts": (
+        lambda: build(fileobj=b"", extra_hosts=["a:10.0.0.1"]),
+        "1.28",
+        "parameter 'extrahosts'",
+    ),
     "build network_mode": (
         lambda: build(fileobj=b"", network_mode="host"),
         "1.25",
