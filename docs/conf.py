@@ -93,6 +93,10 @@ class _OnClient(ast.NodeTransformer):
         self._names = names
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if isinstance(node.value, ast.Name) and node.value.id == "ListOrStream":
+            result = ast.unparse(node.slice)
+            either = f"Call[MessageList[{result}]] | Reported[{result}]"
+            return ast.NodeTransformer.generic_visit(self, ast.parse(either, mode="eval")).body
         self.generic_visit(node)
         return node.slice if isinstance(node.value, ast.Name) and not node.value.id else node
 

@@ -14,9 +14,8 @@ from dockerproto.buildcontext.plan import BuildContext, Compression, parse_conte
 from dockerproto.credentials.credentials import ANONYMOUS, AuthsLike, read_auths
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.messages.decoding import BuildMessages
-from dockerproto.messages.models import Message
-from dockerproto.messages.results import BuildReducer, BuildResult
-from dockerproto.operations.operation import Call, Reported
+from dockerproto.messages.results import BuildReducer, BuildResult, MessageList
+from dockerproto.operations.operation import Call, ListOrStream, Reported
 from dockerproto.operations.replies import progress
 from dockerproto.references import parse_reference
 from dockerproto.request.attachments import (
@@ -89,7 +88,7 @@ def build(
     secrets: Mapping[str, SecretLike] | None = None,
     ssh: Mapping[str, str | PathLike[str] | None] | None = None,
     output: Output | None = None,
-) -> Call[list[Message]]: ...
+) -> Call[MessageList[BuildResult]]: ...
 @overload
 def build(
     *,
@@ -131,6 +130,47 @@ def build(
     ssh: Mapping[str, str | PathLike[str] | None] | None = None,
     output: Output | None = None,
 ) -> Reported[BuildResult]: ...
+@overload
+def build(
+    *,
+    remote: str | None = None,
+    fileobj: AsyncSource | None = None,
+    path: str | PathLike[str] | None = None,
+    dockerfile: str | bytes | None = None,
+    path_dockerfile: str | PathLike[str] | None = None,
+    tag: str | Iterable[str] | None = None,
+    quiet: bool = False,
+    nocache: bool = False,
+    buildargs: Mapping[str, str | None] | None = None,
+    pull: bool = False,
+    rm: bool = True,
+    forcerm: bool = False,
+    labels: Mapping[str, str] | None = None,
+    platform: str | None = None,
+    stream: bool,
+    encoding: str | None = None,
+    timeout: TimeoutLike = DEFAULT,
+    target: str | None = None,
+    network_mode: str | None = None,
+    extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
+    cache_from: str | Iterable[str] | None = None,
+    shm_size: int | None = None,
+    memory: int | None = None,
+    memswap: int | None = None,
+    cpu_shares: int | None = None,
+    cpu_period: int | None = None,
+    cpu_quota: int | None = None,
+    cpuset_cpus: str | None = None,
+    ulimits: Ulimits | None = None,
+    squash: bool = False,
+    auth: AuthsLike | None = None,
+    compression: Compression | None = None,
+    on_upload: Callable[[int], None] | None = None,
+    builder: Builder | None = None,
+    secrets: Mapping[str, SecretLike] | None = None,
+    ssh: Mapping[str, str | PathLike[str] | None] | None = None,
+    output: Output | None = None,
+) -> ListOrStream[BuildResult]: ...
 def build(
     *,
     remote: str | None = None,
@@ -170,7 +210,7 @@ def build(
     secrets: Mapping[str, SecretLike] | None = None,
     ssh: Mapping[str, str | PathLike[str] | None] | None = None,
     output: Output | None = None,
-) -> Call[list[Message]] | Reported[BuildResult]:
+) -> ListOrStream[BuildResult]:
     """Build an image.
 
     Give exactly one of `path`, `fileobj` and `remote`, or `dockerfile` alone. Docker has two builders, see
@@ -197,7 +237,7 @@ def build(
         forcerm: Remove intermediate containers after a failed build too.
         labels: Labels for the image.
         platform: ``os[/arch[/variant]]``; by default ``$DOCKER_DEFAULT_PLATFORM``. Since API 1.32.
-        stream: Return a stream of messages instead of a list.
+        stream: Return a stream of messages instead of a list; both have a ``result``.
         encoding: ``Content-Encoding`` of `fileobj`; engines do not need it.
         timeout: Limits of this call; unlimited by default.
         target: The stage to build, the last by default.

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from dockerproto.arguments import strings
 from dockerproto.images.local import LATEST
 from dockerproto.images.pull_push import CREATE
-from dockerproto.messages.models import Message
 from dockerproto.messages.results import (
     ImportReducer,
     ImportResult,
+    MessageList,
 )
-from dockerproto.operations.operation import Call, Downloaded, Reported
+from dockerproto.operations.operation import Call, Downloaded, ListOrStream, Reported
 from dockerproto.operations.replies import archive, progress
 from dockerproto.references import path_of, repository
 from dockerproto.request.parameters import (
@@ -72,7 +72,7 @@ def import_image(
     quiet: bool = True,
     platform: str | None = None,
     on_upload: Callable[[int], None] | None = None,
-) -> Call[list[Message]]: ...
+) -> Call[MessageList[ImportResult]]: ...
 
 
 @overload
@@ -87,6 +87,18 @@ def import_image(
 ) -> Reported[ImportResult]: ...
 
 
+@overload
+def import_image(
+    data: AsyncSource,
+    stream: bool,
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    quiet: bool = True,
+    platform: str | None = None,
+    on_upload: Callable[[int], None] | None = None,
+) -> ListOrStream[ImportResult]: ...
+
+
 def import_image(
     data: AsyncSource,
     stream: bool = False,
@@ -95,13 +107,13 @@ def import_image(
     quiet: bool = True,
     platform: str | None = None,
     on_upload: Callable[[int], None] | None = None,
-) -> Call[list[Message]] | Reported[ImportResult]:
+) -> ListOrStream[ImportResult]:
     """Load the images of an archive, such as those of `export_image` and ``docker save``.
 
     Args:
         data: The archive, plain or compressed: bytes, a path, a file, an iterable, or on async clients
             an async iterable. Podman 4.3 accepts only plain ones.
-        stream: Return a stream of messages instead of a list.
+        stream: Return a stream of messages instead of a list; both have a ``result``.
         timeout: Limits of this call; unlimited by default.
         quiet: Report the names of the loaded images only, not the progress of each layer.
         platform: The platform of multi-platform images, ``os/arch[/variant]``. Since API 1.48.
@@ -134,7 +146,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: Literal[False] = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]]: ...
+) -> Call[MessageList[ImportResult]]: ...
 
 
 @overload
@@ -151,6 +163,20 @@ def import_filesystem(
 ) -> Reported[ImportResult]: ...
 
 
+@overload
+def import_filesystem(
+    source: AsyncSource,
+    *,
+    repo: str | None = None,
+    tag: str | None = None,
+    message: str | None = None,
+    changes: str | Iterable[str] = (),
+    platform: str | None = None,
+    stream: bool,
+    timeout: TimeoutLike = DEFAULT,
+) -> ListOrStream[ImportResult]: ...
+
+
 def import_filesystem(
     source: AsyncSource,
     *,
@@ -161,7 +187,7 @@ def import_filesystem(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Reported[ImportResult]:
+) -> ListOrStream[ImportResult]:
     """Import the tar of a root file system as an image with one layer.
 
     Args:
@@ -172,7 +198,7 @@ def import_filesystem(
         message: The comment in the image's history.
         changes: Dockerfile instructions to apply, such as ``CMD ["sh"]``.
         platform: ``os[/arch[/variant]]``; by default ``$DOCKER_DEFAULT_PLATFORM``. Since API 1.32.
-        stream: Return a stream of messages instead of a list.
+        stream: Return a stream of messages instead of a list; both have a ``result``.
         timeout: Limits of this call; unlimited by default.
 
     Returns:

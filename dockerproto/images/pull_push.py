@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from dockerproto.credentials.credentials import ANONYMOUS, AuthLike
 from dockerproto.errors import InvalidReference
 from dockerproto.images.local import LATEST
-from dockerproto.messages.models import Message
 from dockerproto.messages.results import (
+    MessageList,
     PullReducer,
     PullResult,
     PushReducer,
     PushResult,
 )
-from dockerproto.operations.operation import Call, Reported
+from dockerproto.operations.operation import Call, ListOrStream, Reported
 from dockerproto.operations.replies import progress
 from dockerproto.references import Reference, path_of, repository
 from dockerproto.request.parameters import (
@@ -44,7 +44,7 @@ def pull(
     platform: str | None = None,
     stream: Literal[False] = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]]: ...
+) -> Call[MessageList[PullResult]]: ...
 @overload
 def pull(
     from_image: str,
@@ -56,6 +56,17 @@ def pull(
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
 ) -> Reported[PullResult]: ...
+@overload
+def pull(
+    from_image: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    repo: str | None = None,
+    platform: str | None = None,
+    stream: bool,
+    timeout: TimeoutLike = DEFAULT,
+) -> ListOrStream[PullResult]: ...
 def pull(
     from_image: str,
     *,
@@ -65,7 +76,7 @@ def pull(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Reported[PullResult]:
+) -> ListOrStream[PullResult]:
     """Pull an image from its registry.
 
     Args:
@@ -74,7 +85,7 @@ def pull(
         tag: The tag or the digest, if `from_image` does not have one; ``""`` means all tags.
         repo: Passed to the engine, which uses it only when it imports.
         platform: ``os[/arch[/variant]]``; by default ``$DOCKER_DEFAULT_PLATFORM``. Since API 1.32.
-        stream: Return a stream of messages instead of a list.
+        stream: Return a stream of messages instead of a list; both have a ``result``.
         timeout: Limits of this call; unlimited by default.
 
     Raises:
@@ -111,7 +122,7 @@ def push(
     platform: str | None = None,
     stream: Literal[False] = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]]: ...
+) -> Call[MessageList[PushResult]]: ...
 @overload
 def push(
     name: str,
@@ -122,6 +133,16 @@ def push(
     stream: Literal[True],
     timeout: TimeoutLike = DEFAULT,
 ) -> Reported[PushResult]: ...
+@overload
+def push(
+    name: str,
+    *,
+    auth: AuthLike | None = None,
+    tag: str | None = None,
+    platform: str | None = None,
+    stream: bool,
+    timeout: TimeoutLike = DEFAULT,
+) -> ListOrStream[PushResult]: ...
 def push(
     name: str,
     *,
@@ -130,7 +151,7 @@ def push(
     platform: str | None = None,
     stream: bool = False,
     timeout: TimeoutLike = DEFAULT,
-) -> Call[list[Message]] | Reported[PushResult]:
+) -> ListOrStream[PushResult]:
     """Push an image to its registry.
 
     Args:
@@ -138,7 +159,7 @@ def push(
         auth: Credentials of the registry, see `read_auth`; by default the client looks them up.
         tag: The tag, if `name` does not have one; ``""`` means all tags that the engine has.
         platform: The platform of a multi-platform image, ``os/arch[/variant]``. Since API 1.46.
-        stream: Return a stream of messages instead of a list.
+        stream: Return a stream of messages instead of a list; both have a ``result``.
         timeout: Limits of this call; unlimited by default.
 
     Raises:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 from msgspec import Struct
 
-from dockerproto.errors import DockerStreamError, InvalidReference
+from dockerproto.errors import DockerStreamError, InvalidReference, NotFound
 from dockerproto.messages.build_log import BuildLog, ImageId, LogEvent, Tagged, Warned
 from dockerproto.messages.decoding import decode_message_trace
 from dockerproto.messages.failed_step import FailedStepFinder
@@ -56,11 +56,31 @@ class BuildResult(Struct, frozen=True):
     """The result of a build."""
 
     image: str | None
-    """The id of the image, ``sha256:…``; None if the build made none."""
+    """The id of the image, ``sha256:…``; None if the build made none. `image_id` is never None."""
     tags: tuple[str, ...] = ()
     """The image's new tags, as ``docker images`` shows them; empty for a build with ``quiet``."""
     warnings: tuple[BuildWarning, ...] = ()
     """The warnings of the builder."""
+
+    @property
+    def image_id(self) -> str:
+        """The id of the image, ``sha256:…``.
+
+        Raises:
+            NotFound: The build made no image, as its output was written to a directory or a tar.
+        """
+        if self.image is None:
+            raise NotFound(0, "the build reported no image; a build with `output` writes files instead")
+        return self.image
+
+
+class MessageList(list[Message], Generic[R]):
+    """All messages of an operation that ended, in a list that also has its `result`."""
+
+    def __init__(self, messages: Iterable[Message], result: R) -> None:
+        super().__init__(messages)
+        self.result: R = result
+        """Result of the operation."""
 
 
 class PulledTag(Struct, frozen=True):

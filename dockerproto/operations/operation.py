@@ -20,6 +20,7 @@ from dockerproto.client import Client
 from dockerproto.messages.decoding import Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
+from dockerproto.messages.results import MessageList
 from dockerproto.operations.streams import AsyncDownload, AsyncProgress, Download, Progress
 from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
@@ -91,9 +92,10 @@ class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
         _check_blocking(self.request)
         return Progress(self.on_async(client))
 
-    async def rest(self, client: Client) -> list[Message]:
-        """Send the request, and return all messages of the response."""
-        return await self.on_async(client).rest()
+    async def rest(self, client: Client) -> MessageList[R]:
+        """Send the request, and return the messages with their result."""
+        stream = self.on_async(client)
+        return MessageList(await stream.rest(), stream.result)
 
 
 class Downloaded(Operation[AsyncDownload, Download], frozen=True):
@@ -129,6 +131,12 @@ class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
         """Send the request, and read the whole response."""
         _check_blocking(self.items.request)
         return run(self.on_async(client))
+
+
+ListOrStream: TypeAlias = Operation[
+    Coroutine[Any, Any, MessageList[R]] | AsyncProgress[R], MessageList[R] | Progress[R]
+]
+"""An operation with progress whose `stream` is only known at run time."""
 
 
 class AsyncNamespace:

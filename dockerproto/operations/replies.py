@@ -17,6 +17,7 @@ from dockerproto.messages.decoding import (
 )
 from dockerproto.messages.models import Message, fill_lists
 from dockerproto.messages.reduce import Reducer
+from dockerproto.messages.results import MessageList
 from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported, Whole
 from dockerproto.request.request import Request
 
@@ -65,14 +66,18 @@ def progress(
     stream: bool,
     make_reducer: Callable[[], Reducer[R]],
     decoder: Callable[[int], Decoder[Message]] = Messages,
-) -> Call[list[Message]] | Reported[R]:
-    """Return an operation whose result is messages, in a stream that reduces them, or in a list."""
+) -> Call[MessageList[R]] | Reported[R]:
+    """Return an operation whose result is messages, in a stream or in a list; either has their result."""
     messages = Reported(request, {_OK: decoder}, make_reducer)
-    return messages if stream else Call(messages, list)
+    return messages if stream else Call(messages, _unchanged)
 
 
 def _call(request: Request, decoders: Decoders[Any], finish: Callable[[list[Any]], T]) -> Call[T]:
     return Call(Whole(request, decoders), finish)
+
+
+def _unchanged(items: list[Any]) -> Any:
+    return items
 
 
 def _first(items: list[Any]) -> Any:

@@ -68,6 +68,7 @@ async def test_a_build_has_a_result(docker: Any, engine: PrivateEngine, builder:
     image = await docker.images.inspect(NAME)
     result = stream.result
     assert result == BuildResult(image["Id"], result.tags)
+    assert result.image_id == image["Id"]
     assert [tag.removeprefix("localhost/") for tag in dict.fromkeys(result.tags)] == [NAME]
     if builder == "buildkit":
         logs = [log.msg for message in messages if "trace" in message for log in message["trace"].logs]

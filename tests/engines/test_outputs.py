@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from dockerproto import BuildResult, DockerStreamError, OutputFailed, UnsupportedEngine, UploadFailed
+from dockerproto import (
+    BuildResult,
+    DockerStreamError,
+    NotFound,
+    OutputFailed,
+    UnsupportedEngine,
+    UploadFailed,
+)
 from dockerproto.request.attachments import Tar
 from dockerproto_local.directory import Directory
 from tests.conftest import Connect
@@ -65,6 +72,8 @@ async def test_a_context_comes_back_as_an_output(docker: Any, context: Path, tmp
     stream = build(docker, context, str(tmp_path / "dist"), stream=True)
     await stream.rest()
     assert stream.result == BuildResult(None)
+    with pytest.raises(NotFound, match="reported no image"):
+        _ = stream.result.image_id
     assert seen(tmp_path / "dist") == seen(context)
     for path in ("real/run.sh", "real/deep/large", "empty"):
         assert (tmp_path / "dist" / path).stat().st_mtime_ns == NS

@@ -86,9 +86,12 @@ def types_in(module: str, annotation: object) -> Iterator[str]:
 
 def is_ours(value: object) -> bool:
     """Return whether a value is a type of this library; operations stand for what they return."""
+    origin = get_origin(value)
+    if isinstance(kind := origin or value, type) and issubclass(kind, Operation):
+        return False
     if isinstance(value, type):
-        return value.__module__.startswith("dockerproto") and not issubclass(value, Operation)
-    return isinstance(value, UnionType) or get_origin(value) not in (None, Annotated)
+        return value.__module__.startswith("dockerproto")
+    return isinstance(value, UnionType) or origin not in (None, Annotated)
 
 
 @pytest.mark.parametrize("value", PUBLIC.values(), ids=PUBLIC)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import dockerproto_asyncio
 import dockerproto_httpx
@@ -26,6 +26,7 @@ from dockerproto import (
     ImageSummary,
     ImportResult,
     Message,
+    MessageList,
     Ping,
     Progress,
     PullResult,
@@ -41,7 +42,7 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await docker.version(), EngineVersion)
     assert_type(await docker.ping(), Ping)
     assert_type(await docker.login("r.example", "u", "p", store=True, timeout=5), str)
-    assert_type(await images.build(fileobj=file, tag=["a", "b"]), list[Message])
+    assert_type(await images.build(fileobj=file, tag=["a", "b"]), MessageList[BuildResult])
     assert_type(images.build(fileobj=b"", stream=True), AsyncProgress[BuildResult])
     assert_type(await images.delete("x", force=True), list[DeletedImage])
     assert_type(await images.distribution("x"), DistributionInspect)
@@ -50,18 +51,18 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(images.export_image(["x", "y"], 5), AsyncDownload)
     assert_type(await images.get("x"), ImageInspect)
     assert_type(await images.history("x"), list[HistoryEntry])
-    assert_type(await images.import_filesystem(file), list[Message])
+    assert_type(await images.import_filesystem(file), MessageList[ImportResult])
     assert_type(images.import_filesystem(file, stream=True), AsyncProgress[ImportResult])
-    assert_type(await images.import_image(file), list[Message])
+    assert_type(await images.import_image(file), MessageList[ImportResult])
     assert_type(images.import_image(file, True), AsyncProgress[ImportResult])
     assert_type(await images.inspect("x"), ImageInspect)
     assert_type(await images.list(filters={"dangling": True}, all=True), list[ImageSummary])
     assert_type(await images.prune(), ImagesPruned)
     assert_type(await images.prune_builds(reserved_space=5), BuildsPruned)
-    assert_type(await images.pull("x", timeout=Timeout(idle=5)), list[Message])
-    assert_type(await images.pull("x", stream=False), list[Message])
+    assert_type(await images.pull("x", timeout=Timeout(idle=5)), MessageList[PullResult])
+    assert_type(await images.pull("x", stream=False), MessageList[PullResult])
     assert_type(images.pull("x", stream=True), AsyncProgress[PullResult])
-    assert_type(await images.push("x", auth={"username": "u", "password": "p"}), list[Message])
+    assert_type(await images.push("x", auth={"username": "u", "password": "p"}), MessageList[PushResult])
     assert_type(images.push("x", stream=True), AsyncProgress[PushResult])
     assert_type(await images.search("x", limit=5), list[SearchResult])
     assert_type(await images.tag("x", "y"), bool)
@@ -99,8 +100,37 @@ async def streams(docker: dockerproto_asyncio.Docker, pieces: AsyncIterator[byte
             assert_type(message, Message)
         assert_type(await stream.rest(), list[Message])
         assert_type(stream.result, PullResult)
-    assert_type(await docker.images.import_image(pieces), list[Message])
+    assert_type(await docker.images.import_image(pieces), MessageList[ImportResult])
     assert_type(await docker.images.export_image("x").read(5), bytes)
+
+
+async def either(
+    docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker, stream: bool
+) -> AsyncProgress[BuildResult] | MessageList[BuildResult]:
+    """Pass on a `stream` that is only known at run time."""
+    building = docker.images.build(fileobj=b"", stream=stream)
+    assert_type(building, Coroutine[Any, Any, MessageList[BuildResult]] | AsyncProgress[BuildResult])
+    pulling = docker.images.pull("x", stream=stream)
+    assert_type(pulling, Coroutine[Any, Any, MessageList[PullResult]] | AsyncProgress[PullResult])
+    pushing = docker.images.push("x", stream=stream)
+    assert_type(pushing, Coroutine[Any, Any, MessageList[PushResult]] | AsyncProgress[PushResult])
+    for importing in (
+        docker.images.import_image(b"", stream),
+        docker.images.import_filesystem(b"", stream=stream),
+    ):
+        assert_type(importing, Coroutine[Any, Any, MessageList[ImportResult]] | AsyncProgress[ImportResult])
+    return building if isinstance(building, AsyncProgress) else await building
+
+
+async def results(docker: dockerproto_asyncio.Docker, blocking: dockerproto_httpx.Docker) -> None:
+    assert_type((await docker.images.build(path=".")).result, BuildResult)
+    assert_type((await docker.images.build(path=".")).result.image_id, str)
+    assert_type((await docker.images.pull("x")).result.digest, str | None)
+    assert_type((await docker.images.push("x")).result, PushResult)
+    assert_type((await docker.images.import_image(b"")).result, ImportResult)
+    assert_type(blocking.images.build(path=".").result.image_id, str)
+    assert_type(blocking.images.build(path=".")[-1], Message)
+    assert_type(blocking.images.import_filesystem(b"").result.ids, tuple[str, ...])
 
 
 def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
@@ -108,7 +138,7 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     assert_type(docker.version(), EngineVersion)
     assert_type(docker.ping(), Ping)
     assert_type(docker.login("r.example", "u", "p", store=True, timeout=5), str)
-    assert_type(images.build(fileobj=file, tag=["a", "b"]), list[Message])
+    assert_type(images.build(fileobj=file, tag=["a", "b"]), MessageList[BuildResult])
     assert_type(images.build(fileobj=b"", stream=True), Progress[BuildResult])
     assert_type(images.delete("x", force=True), list[DeletedImage])
     assert_type(images.distribution("x"), DistributionInspect)
@@ -116,20 +146,30 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     assert_type(images.export_image("x"), Download)
     assert_type(images.get("x"), ImageInspect)
     assert_type(images.history("x"), list[HistoryEntry])
-    assert_type(images.import_filesystem(file), list[Message])
+    assert_type(images.import_filesystem(file), MessageList[ImportResult])
     assert_type(images.import_filesystem(file, stream=True), Progress[ImportResult])
-    assert_type(images.import_image(file), list[Message])
+    assert_type(images.import_image(file), MessageList[ImportResult])
     assert_type(images.import_image(file, True), Progress[ImportResult])
     assert_type(images.inspect("x"), ImageInspect)
     assert_type(images.list(filters={"dangling": True}, all=True), list[ImageSummary])
     assert_type(images.prune(), ImagesPruned)
     assert_type(images.prune_builds(reserved_space=5), BuildsPruned)
-    assert_type(images.pull("x", timeout=None), list[Message])
+    assert_type(images.pull("x", timeout=None), MessageList[PullResult])
     assert_type(images.pull("x", stream=True), Progress[PullResult])
-    assert_type(images.push("x", auth="bWU6c2VjcmV0"), list[Message])
+    assert_type(images.push("x", auth="bWU6c2VjcmV0"), MessageList[PushResult])
     assert_type(images.push("x", stream=True), Progress[PushResult])
     assert_type(images.search("x", limit=5), list[SearchResult])
     assert_type(images.tag("x", "y"), bool)
+    assert_type(
+        images.build(fileobj=b"", stream=file.exists()), MessageList[BuildResult] | Progress[BuildResult]
+    )
+    assert_type(images.pull("x", stream=file.exists()), MessageList[PullResult] | Progress[PullResult])
+    assert_type(images.push("x", stream=file.exists()), MessageList[PushResult] | Progress[PushResult])
+    assert_type(images.import_image(file, file.exists()), MessageList[ImportResult] | Progress[ImportResult])
+    assert_type(
+        images.import_filesystem(file, stream=file.exists()),
+        MessageList[ImportResult] | Progress[ImportResult],
+    )
     with images.pull("x", stream=True) as stream:
         assert_type(next(stream), Message)
         assert_type(stream.rest(), list[Message])
