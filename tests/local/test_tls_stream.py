@@ -8,10 +8,11 @@ from contextlib import suppress
 import pytest
 import trustme
 
+from dockerproto import TLS
 from dockerproto.transport.chunks import Chunk, FileRange
 from dockerproto.transport.runtime import run
 from dockerproto.transport.streams import ByteStream
-from dockerproto_local.tls import TLSStream
+from dockerproto_local.tls import TLSStream, ssl_context
 
 
 class Peer(ByteStream):
@@ -137,3 +138,14 @@ def test_closing_closes_what_is_below(connected: tuple[TLSStream, Peer]) -> None
     stream, peer = connected
     stream.close()
     assert peer.closed
+
+
+@pytest.mark.parametrize("tls", [TLS(), TLS(verify=False)], ids=["verified", "unverified"])
+def test_certificates_without_key_usage_are_accepted(tls: TLS, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Python 3.13 sets VERIFY_X509_STRICT by default; certificates of Docker's own recipe fail it.
+    default = ssl.create_default_context()
+    default.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    monkeypatch.setattr("ssl.create_default_context", lambda cafile: default)
+    flags = ssl_context(tls).verify_flags
+    assert not flags & ssl.VERIFY_X509_STRICT
+    assert flags & ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -7,7 +7,7 @@
 #   engine      dockerd: the tests start private Docker Engines
 #   any-engine  the same, unless an engine answers at DOCKER_HOST or /var/run/docker.sock
 #   podman      podman: the tests start private Podman services
-#   trixie      debootstrap: the tests create a Debian 13 tree with it, for its newer Docker
+#   trixie      debootstrap: the tests create a Debian 13 tree with it, for its newer Docker and Python
 #   registry    docker-registry and htpasswd: the tests start private registries
 #   compiler    a C compiler and curl: the benchmarks compile their engine, and compare with curl
 #   busybox     a static busybox, for the tests' base image
@@ -57,7 +57,7 @@ lacking() {
         ;;
     engine) has dockerd || echo docker.io ;;
     podman) has podman || echo podman ;;
-    trixie) has debootstrap || [ -d "${DOCKERPROTO_CACHE:-$HOME/.cache/dockerproto}/trixie" ] || echo debootstrap ;;
+    trixie) has debootstrap || [ -d "${DOCKERPROTO_CACHE:-$HOME/.cache/dockerproto}/trixie-python" ] || echo debootstrap ;;
     any-engine) engine_answers || lacking engine ;;
     registry)
         has docker-registry || echo docker-registry

@@ -1,7 +1,7 @@
-"""Docker 26.1, from Debian 13 ("trixie"), on a machine with an older libc: it runs in a tree of its own.
+"""Docker 26.1 and Python 3.13, from Debian 13 ("trixie"), on a machine with an older libc: in a tree.
 
-The tree is made once, by debootstrap, and kept in the cache: `$DOCKERPROTO_CACHE/trixie`, by default
-`~/.cache/dockerproto/trixie`. It is not changed afterwards, so any number of engines can use it.
+The tree is made once, by debootstrap, and kept in the cache: `$DOCKERPROTO_CACHE/trixie-python`, by default
+`~/.cache/dockerproto/trixie-python`. It is not changed afterwards, so any number of engines can use it.
 
 A chroot would not do: builds remount `/`, which has to be a mount point. So each engine has a mount
 namespace, in which the tree is the root. The directories of the engine have the same paths inside and
@@ -20,7 +20,10 @@ from .dockerd import Dockerd
 from .private import hindrance
 from .processes import environment
 
-_PACKAGES = ("docker.io", "git")  # git is for contexts that the engine clones
+_PACKAGES = (
+    *("docker.io", "git"),  # git is for contexts that the engine clones
+    *("python3", "python3-h11", "python3-h2", "python3-httpx", "python3-msgspec"),
+)
 _PROGRAMS = ("unshare", "mount", "umount", "pivot_root")
 _ENTER = """
 set -eu
@@ -66,18 +69,7 @@ class DockerdOfTrixie(Dockerd):
     def _command(self) -> tuple[str, ...]:
         directories = f"{self._run}:{self._data}"
         _, *arguments = super()._command()
-        return (
-            "unshare",
-            "--mount",
-            "sh",
-            "-c",
-            _ENTER,
-            "sh",
-            str(tree()),
-            directories,
-            "dockerd",
-            *arguments,
-        )
+        return command("dockerd", *arguments, directories=directories)
 
 
 class DockerdWithContainerdStore(DockerdOfTrixie):
@@ -88,8 +80,13 @@ class DockerdWithContainerdStore(DockerdOfTrixie):
     plainest_driver = "native"
 
 
+def command(*words: str, directories: str) -> tuple[str, ...]:
+    """Return the command that runs a program in the tree; it sees these directories, ":" between them."""
+    return ("unshare", "--mount", "sh", "-c", _ENTER, "sh", str(tree()), directories, *words)
+
+
 def available() -> str | None:
-    """Return None if Docker 26.1 can be started here, else the reason."""
+    """Return None if programs of the tree can be started here, else the reason."""
     return hindrance(*_PROGRAMS, *(() if _place().exists() else ("debootstrap",)))
 
 
@@ -111,7 +108,7 @@ def tree() -> Path:
 
 def _place() -> Path:
     cache = os.environ.get("DOCKERPROTO_CACHE")
-    return (Path(cache) if cache else Path.home() / ".cache" / "dockerproto").resolve() / "trixie"
+    return (Path(cache) if cache else Path.home() / ".cache" / "dockerproto").resolve() / "trixie-python"
 
 
 def _make(directory: Path) -> None:
