@@ -17,7 +17,11 @@ from dockerproto.errors import InvalidHost
 DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 DEFAULT_PIPE: Final = "//./pipe/docker_engine"
 _PORTS: Final = range(1, 65536)
-_HOST: Final = re.compile(r"[a-z0-9_.][a-z0-9_.-]*|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
+_SIX: Final = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
+_SSH_NAME: Final = re.compile(r"[a-z0-9_.][a-z0-9_.-]*", re.ASCII | re.IGNORECASE)
+_DNS_NAME: Final = re.compile(
+    r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE
+)  # resolvers raise UnicodeError for other labels
 _PREFIX: Final = re.compile(
     r"(?:/(?!\.{1,2}(?:/|\Z))(?:[\w.~!$&'()*+,;=:@-]|%[0-9a-f]{2})+)*", re.ASCII | re.IGNORECASE
 )
@@ -44,9 +48,10 @@ class _LocalAddress:
 
 
 class UnixSocket(_LocalAddress, Struct, frozen=True):
-    """A Unix socket in the file system."""
+    """A Unix socket."""
 
     path: str
+    """Path of the socket; on Linux, ``@name`` is a name in the abstract namespace."""
 
     def __str__(self) -> str:
         return f"unix://{self.path}"
@@ -60,12 +65,15 @@ class TCP(Struct, frozen=True):
     """
 
     name: str
+    """Host name in ASCII, or an IP address; an IPv6 address has no brackets."""
     port: int
+    """Port, 1 to 65535."""
     prefix: str = ""
     """Prefix of API paths, for an engine behind a reverse proxy: ``/x``, or empty."""
 
     def __post_init__(self) -> None:
-        if not (_HOST.fullmatch(self.name) and self.port in _PORTS and _PREFIX.fullmatch(self.prefix)):
+        name = _DNS_NAME.fullmatch(self.name) or _is_ipv6(self.name)
+        if not (name and self.port in _PORTS and _PREFIX.fullmatch(self.prefix)):
             raise InvalidHost(0, f"invalid TCP address: {str(self)!r}")
 
     def __str__(self) -> str:
@@ -74,7 +82,7 @@ class TCP(Struct, frozen=True):
     @property
     def host(self) -> str:
         """Value of the ``Host`` header."""
-        return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+        return f"{_bracketed(self.name)}:{self.port}"
 
 
 class SSH(Struct, frozen=True):
@@ -84,8 +92,8 @@ class SSH(Struct, frozen=True):
         InvalidHost: A field is invalid, or not safe to pass to ssh.
     """
 
-    host: str
-    """Name of the machine; also the value of the ``Host`` header, which the engine ignores."""
+    name: str
+    """Name or IP address of the machine; an IPv6 address has no brackets."""
     user: str = ""
     """User name on that machine; "" leaves the choice to ssh."""
     port: int | None = None
@@ -94,15 +102,20 @@ class SSH(Struct, frozen=True):
     """Path of the engine's socket on that machine; "" leaves the choice to the Docker CLI there."""
 
     def __post_init__(self) -> None:
-        matches = (_HOST.fullmatch(self.host), _USER.fullmatch(self.user), _REMOTE_PATH.fullmatch(self.path))
+        name = _SSH_NAME.fullmatch(self.name) or _is_ipv6(self.name)
+        matches = (name, _USER.fullmatch(self.user), _REMOTE_PATH.fullmatch(self.path))
         if not all(matches) or (self.port is not None and self.port not in _PORTS):
-            raise InvalidHost(0, f"invalid ssh address: host {self.host!r}")
+            raise InvalidHost(0, f"invalid ssh address: host {self.name!r}")
 
     def __str__(self) -> str:
         user = f"{quote(self.user, safe='+~=,')}@" if self.user else ""
-        name = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
-        return f"ssh://{user}{name}{port}{quote(self.path, safe=_UNQUOTED)}"
+        return f"ssh://{user}{self.host}{port}{quote(self.path, safe=_UNQUOTED)}"
+
+    @property
+    def host(self) -> str:
+        """Value of the ``Host`` header, which the engine ignores."""
+        return _bracketed(self.name)
 
     @property
     def prefix(self) -> str:
@@ -121,7 +134,24 @@ class SSH(Struct, frozen=True):
         # A shell on the other machine parses the command, so it is one quoted argument.
         socket = [f"--host=unix://{self.path}"] if self.path.strip("/") else []
         command = shlex.join(["docker", *socket, "system", "dial-stdio"])
-        return [*_SSH_OPTIONS, *user, *port, "--", self.host, command]
+        return [*_SSH_OPTIONS, *user, *port, "--", self.name, command]
+
+
+def _is_ipv6(name: str) -> bool:
+    if not _SIX.fullmatch(name):
+        return False
+    from ipaddress import IPv6Address  # noqa: PLC0415  # rarely needed
+
+    try:
+        IPv6Address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _bracketed(name: str) -> str:
+    """Return a host name as it stands in a URL."""
+    return f"[{name}]" if ":" in name else name
 
 
 class NamedPipe(_LocalAddress, Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote
 
@@ -31,15 +32,22 @@ _FORMS: Final = (
 _PORTS: Final = {"tcp": 2375, "http": 80, "https": 443}
 _TLS_PORTS: Final = _PORTS | {"tcp": 2376}
 _SLIP: Final = re.compile(r"/|(?:unix|npipe|ssh|tcp|https?|fd):(?!//)")  # a path or scheme instead of a host
-_PATH: Final = re.compile(r"(?!.*://)[^\0]*", re.DOTALL)
+_PATH: Final = re.compile(
+    r"(?!.*://)[^\0\ud800-\udc7f\udd00-\udfff]*", re.DOTALL
+)  # names that files can have
 _PIPE: Final = re.compile(r"[^\0-\x1f\x7f]*")
 _NOTHING: Final = re.compile(r"(?!)")
-_NAME: Final = r"\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]*)"
+_SIX: Final = r"\[(?P<six>[0-9a-f:.]+)\]"
+_NAME: Final = r"(?P<name>[a-z0-9_.-]*)"
+_INTERNATIONAL: Final = r"(?P<name>[a-z0-9_.\x80-\U0010ffff-]*)"
+_AMBIGUOUS: Final = re.compile("[\u00df\u03c2\u200c\u200d]")
+"""Letters that IDNA 2003, which Python implements, maps to others, and the Docker CLI keeps."""
 _TCP: Final = re.compile(
-    rf"(?:{_NAME})(?::(?P<port>[0-9]{{0,5}}))?(?P<prefix>/[^\s?#]*)?", re.ASCII | re.IGNORECASE
+    rf"(?:{_SIX}|{_INTERNATIONAL})(?::(?P<port>[0-9]{{0,5}}))?(?P<prefix>/[^\s?#]*)?",
+    re.ASCII | re.IGNORECASE,
 )
 _SSH: Final = re.compile(
-    rf"(?:(?P<user>[^:/?#@]*(?:@[^:/?#@]*)*)@)?(?:{_NAME})(?::(?P<port>[0-9]{{0,5}}))?(?P<path>/[^?#]*)?",
+    rf"(?:(?P<user>[^:/?#@]*(?:@[^:/?#@]*)*)@)?(?:{_SIX}|{_NAME})(?::(?P<port>[0-9]{{0,5}}))?(?P<path>/[^?#]*)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -48,7 +56,8 @@ def parse_host(text: str, *, tls: bool = False) -> Address:
     """Parse an engine's address in the forms of ``DOCKER_HOST``.
 
     An address without a scheme is TCP. The default port of ``tcp://`` is 2375, or 2376 with `tls`; that of
-    ``http://`` is 80, and that of ``https://``, which uses TLS, is 443.
+    ``http://`` is 80, and that of ``https://``, which uses TLS, is 443. An international host name is encoded
+    in ASCII.
 
     >>> parse_host("unix:///run/docker.sock"), parse_host("10.0.0.1")
     (UnixSocket(path='/run/docker.sock'), TCP(name='10.0.0.1', port=2375, prefix=''))
@@ -102,8 +111,27 @@ def _address(scheme: str, rest: str, ports: dict[str, int]) -> Address | None:
 
 
 def _tcp(match: re.Match[str], port: int) -> TCP:
-    name = match["six"] or match["name"] or "localhost"
+    name = match["six"] or _ascii(match["name"]) or "localhost"
     return TCP(name.lower(), int(match["port"] or port), (match["prefix"] or "").removesuffix("/"))
+
+
+def _ascii(name: str) -> str:
+    """Return a host name as resolvers take it.
+
+    >>> _ascii("b\u00fccher.example")
+    'xn--bcher-kva.example'
+
+    Raises:
+        InvalidHost: The name cannot be encoded, or encoders disagree about it.
+    """
+    if name.isascii():
+        return name
+    if not _AMBIGUOUS.search(name):
+        with suppress(UnicodeError):
+            encoded = name.encode("idna").decode("ascii")
+            if ":" not in encoded:
+                return encoded
+    raise InvalidHost(0, f"invalid host name: {name!r}")
 
 
 def _unix(match: re.Match[str], _: int) -> UnixSocket:

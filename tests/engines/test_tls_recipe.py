@@ -66,8 +66,8 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give default contexts the strictness of Python 3.13."""
     default = ssl.create_default_context
 
-    def create(*args: str, cafile: str | None = None) -> ssl.SSLContext:
-        context = default(*args, cafile=cafile)
+    def create(*, cafile: str | None = None) -> ssl.SSLContext:
+        context = default(cafile=cafile)
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         return context
 

@@ -145,7 +145,12 @@ def test_certificates_without_key_usage_are_accepted(tls: TLS, monkeypatch: pyte
     # Python 3.13 sets VERIFY_X509_STRICT by default; certificates of Docker's own recipe fail it.
     default = ssl.create_default_context()
     default.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    monkeypatch.setattr("ssl.create_default_context", lambda cafile: default)
+
+    def create(*, cafile: str | None) -> ssl.SSLContext:
+        assert cafile is None
+        return default
+
+    monkeypatch.setattr("ssl.create_default_context", create)
     flags = ssl_context(tls).verify_flags
     assert not flags & ssl.VERIFY_X509_STRICT
     assert flags & ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import socket
 import time
 from collections.abc import Callable, Coroutine
@@ -186,7 +187,7 @@ async def _connect_tcp(address: TCP) -> socket.socket:
         try:
             return await _connect(family, resolved)
         except OSError as error:
-            failure = error
+            failure = OSError(error.errno, os.strerror(error.errno or 0))  # the loop's message lacks it
     raise failure
 
 

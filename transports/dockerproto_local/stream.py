@@ -154,12 +154,14 @@ class SocketStream(ByteStream):
 
 
 async def connect_unix(path: str, sleep: Callable[[float], Awaitable[None]]) -> socket.socket:
-    """Connect to a unix socket; while its queue of connections is full, retry.
+    """Connect to a unix socket, ``@name`` in the abstract namespace; while its queue is full, retry.
 
     With a full queue the kernel reports EAGAIN, which event loops mistake for a connection in progress.
     """
     connection = socket.socket(socket.AF_UNIX)
     connection.setblocking(False)
+    if path.startswith("@"):
+        path = f"\0{path[1:]}"
     try:
         while not _try_connect(connection, path):
             await sleep(_RETRY_SECONDS)

@@ -45,8 +45,7 @@ class _TrioTransport(LocalTransport):
             if isinstance(target, UnixSocket):
                 return _Stream(await connect_unix(target.path, trio.sleep))
             if isinstance(target, TCP):
-                stream = await trio.open_tcp_stream(target.name, target.port)
-                return _Stream(socket.socket(fileno=stream.socket.detach()))
+                return _Stream(await _connect_tcp(target))
         return _Stream(target)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
@@ -129,6 +128,18 @@ class _Stream(SocketStream):
         with suppress(trio.ClosedResourceError):
             await ready(self.socket)
         scope.cancel()
+
+
+async def _connect_tcp(address: TCP) -> socket.socket:
+    """Connect to the first address of a host name that accepts the connection."""
+    try:
+        stream = await trio.open_tcp_stream(address.name, address.port)
+    except OSError as error:
+        reasons: tuple[Exception, ...] = getattr(
+            error.__cause__, "exceptions", (error,)
+        )  # one for each address
+        raise OSError("; ".join(map(str, reasons))) from error
+    return socket.socket(fileno=stream.socket.detach())
 
 
 @contextmanager
