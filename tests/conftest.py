@@ -66,6 +66,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
+def pytest_collection_finish() -> None:
+    """Exempt all that exists before the tests from garbage collection, of which the tests do much."""
+    gc.collect()
+    gc.freeze()
+
+
 def engine_name(config: pytest.Config) -> str:
     name: str = config.option.engine
     return name
