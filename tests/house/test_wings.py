@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,11 @@ def test_a_module_imports_only_wings_below_its_own(module: str) -> None:
 def test_no_circle_of_modules_exists() -> None:
     graph = {name: set(imported_modules(path.read_text(), set(MODULES))) for name, path in MODULES.items()}
     assert circles(graph) == []
+
+
+def test_the_design_page_shows_the_floors() -> None:
+    rows = re.findall(r"^\| (`.*`) \|", (ROOT / "docs/design.md").read_text(), re.MULTILINE)
+    assert [set(re.findall(r"\w+", row)) for row in rows] == FLOORS[1:-1]
 
 
 def test_an_upward_import_is_found_wherever_it_is() -> None:
