@@ -198,7 +198,7 @@ So the engine's own cost is not in the figures.
 `asyncio`, `trio` and `httpx` are this library.
 Memory is by how much the peak grew during the work; of a command, all that it took.
 
-Some contestants are no libraries, and show what the work takes in any case:
+Some contestants are not libraries; they show the cost of the work itself:
 
 - `socket` is a socket that blocks, `asyncio-bare` and `trio-bare` are the event loops.
   They send and receive the same bytes, and do not look at them.

@@ -1,7 +1,7 @@
 """A session: the engine's calls on one connection, and their handlers, as a state machine without I/O.
 
 `Session.feed` takes received bytes, `Session.data_to_send` returns the bytes to send. `Session.advance` runs
-all calls as far as they go, and returns the steps that must be done outside, at most one for each call;
+each call until it waits, and returns the steps that must be done outside, at most one for each call;
 however long a step takes, the other calls go on. Every call ends, whatever happens in its handler: an engine
 waits forever for one that does not. Documented at https://github.com/moby/buildkit/tree/master/session.
 """

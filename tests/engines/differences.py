@@ -42,7 +42,7 @@ class Difference(Enum):
     BUILDS_GO_ON = _PODMAN, "a build goes on when its connection is closed"
 
     BUILDKIT_BY_DEFAULT = (*_TRIXIE, *_CONTAINERD), "BuildKit is the builder that is recommended"
-    NO_BUILDKIT = _PODMAN, "there is no BuildKit, and who asks for it gets Podman's own builder"
+    NO_BUILDKIT = _PODMAN, "there is no BuildKit; a request for it gets Podman's own builder"
     BUILDKIT_WITHOUT_TAR = _CONTAINERD, "BuildKit does not take the context as a tar"
 
     # Archives

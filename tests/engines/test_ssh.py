@@ -1,4 +1,4 @@
-"""ssh: a real server on this machine, whose docker command carries the bytes, on all three transports."""
+"""ssh: a real server on this machine, whose Docker CLI forwards the bytes, on all three transports."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ REFUSED = {
     "a client without a certificate": ("good", None, "certificate required|bad certificate"),
     "a client of another authority": ("good", "strange", "unknown ca|bad certificate|certificate unknown"),
 }
-"""Whose authority the client trusts, whose certificate it has, and what it is told."""
+"""The authority that the client trusts, the owner of its certificate, and the error."""
 
 
 @pytest.mark.parametrize("case", REFUSED)

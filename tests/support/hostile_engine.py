@@ -101,7 +101,7 @@ class Served:
         self._perfect: Final = perfect
 
     def feed(self, data: bytes) -> bytes:
-        """Feed bytes; return what comes back when all steps are done."""
+        """Feed bytes; return the session's bytes after all steps."""
         self._budget += len(data)
         try:
             self.session.feed(data)

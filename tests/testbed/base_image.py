@@ -47,7 +47,7 @@ def busybox_layer() -> bytes:
 def context(dockerfile: str, **files: bytes) -> bytes:
     """Make the tar of a build context: a Dockerfile and more files, by their names.
 
-    Names that are no identifiers go in as `**{"folder/file.txt": b"..."}`.
+    Pass names that are not identifiers as `**{"folder/file.txt": b"..."}`.
     """
     output = io.BytesIO()
     with tarfile.open(fileobj=output, mode="w") as archive:

@@ -110,12 +110,12 @@ def _handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            """Answer the registries' own protocol: who asks is told by basic authentication."""
+            """Serve the registries' own protocol, with basic authentication."""
             scopes = parse_qs(urlsplit(self.path).query).get("scope", [])
             self._reply(server.answer(_basic(self.headers["Authorization"]), _split(scopes)))
 
         def do_POST(self) -> None:
-            """Answer OAuth 2: who asks is told in a form."""
+            """Serve OAuth 2, with the credentials in a form."""
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             form = {name: values[0] for name, values in parse_qs(body).items()}
             login = form.get("username", ""), form.get("password") or form.get("refresh_token", "")

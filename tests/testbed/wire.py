@@ -169,12 +169,12 @@ class Body:
 
     @property
     def kept(self) -> bytes:
-        """Return the body as far as it was read; empty if that is more than 1 MiB."""
+        """Return the part of the body that was read; empty if that is more than 1 MiB."""
         return bytes(self._kept) if self.length <= KEPT_BODY else b""
 
     @property
     def sha256(self) -> str:
-        """Return the hash of the body as far as it was read, in hexadecimal."""
+        """Return the hash of the part of the body that was read, in hexadecimal."""
         return self._hash.hexdigest()
 
     def read(self, limit: int | None = None) -> None:

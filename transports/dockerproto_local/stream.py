@@ -22,7 +22,7 @@ _LARGEST: Final = 120 * 2**10
 """Size of the receive buffer, and so of the chunks of a body. malloc maps and unmaps blocks from 128 KiB on
 each time, which doubled the CPU time of a download on asyncio."""
 _SEND_BUFFER: Final = 2**20
-"""Size of the kernel's send buffer of a unix socket, as far as the machine allows: a larger one means fewer
+"""Size of the kernel's send buffer of a unix socket, if the machine allows it: a larger one means fewer
 waits in an upload."""
 _YIELD_AFTER: Final = 2**20
 """Bytes to move before the event loop gets its turn."""
