@@ -80,6 +80,11 @@ class Client:
         """API version in use; None: not negotiated yet."""
         return self.engine.version
 
+    @property
+    def closed(self) -> bool:
+        """True once the client is closed, and with it all its connections and streams."""
+        return self._closed
+
     async def open(self, request: Request | AnyBuild) -> Response:
         """Send a request, and return its response once the head has arrived.
 

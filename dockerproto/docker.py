@@ -42,7 +42,7 @@ class AsyncDocker(AnyDocker, AsyncNamespace):
     def __init__(self, configuration: Configuration, transport: Transport) -> None:
         connections = Connections(transport, configuration.endpoint.address)
         super().__init__(Client(configuration, transport, connections))
-        self.images: AsyncImages = AsyncImages(self.client)
+        self.images: AsyncImages = AsyncImages(self.client, "images")
         """Image operations."""
 
     version: Final = asynchronous(version)

@@ -40,13 +40,13 @@ class Operation(Struct, Generic[Async_co, Blocking_co], frozen=True):
     """A request, with the result that either kind of client returns for it."""
 
     @abstractmethod
-    def on_async(self, client: Client) -> Async_co:
-        """Run on an async client."""
+    def on_async(self, client: Client, name: str = "") -> Async_co:
+        """Run on an async client; warnings about the result contain the name."""
         raise NotImplementedError
 
     @abstractmethod
-    def on_blocking(self, client: Client) -> Blocking_co:
-        """Run on a blocking client."""
+    def on_blocking(self, client: Client, name: str = "") -> Blocking_co:
+        """Run on a blocking client; warnings about the result contain the name."""
         raise NotImplementedError
 
 
@@ -83,14 +83,14 @@ class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
     make_reducer: Callable[[], Reducer[R]]
     """Factory of the reducer that turns the messages into the result; each stream has its own."""
 
-    def on_async(self, client: Client) -> AsyncProgress[R]:
+    def on_async(self, client: Client, name: str = "") -> AsyncProgress[R]:
         """Return a stream; entering it or taking its first item sends the request."""
-        return AsyncProgress(client, self.request, self.decoders, self.make_reducer())
+        return AsyncProgress(client, self.request, self.decoders, self.make_reducer(), name)
 
-    def on_blocking(self, client: Client) -> Progress[R]:
+    def on_blocking(self, client: Client, name: str = "") -> Progress[R]:
         """Return a stream; entering it or taking its first item sends the request."""
         _check_blocking(self.request)
-        return Progress(self.on_async(client))
+        return Progress(self.on_async(client, name))
 
     async def rest(self, client: Client) -> MessageList[R]:
         """Send the request, and return the messages with their result."""
@@ -106,13 +106,13 @@ class Downloaded(Operation[AsyncDownload, Download], frozen=True):
     decoders: Decoders[bytes]
     """Decoders of the response, by status."""
 
-    def on_async(self, client: Client) -> AsyncDownload:
+    def on_async(self, client: Client, name: str = "") -> AsyncDownload:
         """Return a download; entering or reading it sends the request."""
-        return AsyncDownload(client, self.request, self.decoders)
+        return AsyncDownload(client, self.request, self.decoders, name)
 
-    def on_blocking(self, client: Client) -> Download:
+    def on_blocking(self, client: Client, name: str = "") -> Download:
         """Return a download; entering or reading it sends the request."""
-        return Download(self.on_async(client))
+        return Download(self.on_async(client, name))
 
 
 class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
@@ -123,14 +123,17 @@ class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
     finish: Callable[[list[Any]], T]
     """Function that turns the items into the result."""
 
-    async def on_async(self, client: Client) -> T:
-        """Send the request, and read the whole response."""
-        return self.finish(await self.items.rest(client))
+    def on_async(self, client: Client, name: str = "") -> Coroutine[Any, Any, T]:
+        """Return a coroutine that sends the request and reads the whole response."""
+        return named(self._result(client), name)
 
-    def on_blocking(self, client: Client) -> T:
+    def on_blocking(self, client: Client, name: str = "") -> T:  # noqa: ARG002  # it runs at once
         """Send the request, and read the whole response."""
         _check_blocking(self.items.request)
-        return run(self.on_async(client))
+        return run(self._result(client))
+
+    async def _result(self, client: Client) -> T:
+        return self.finish(await self.items.rest(client))
 
 
 ListOrStream: TypeAlias = Operation[
@@ -142,9 +145,11 @@ ListOrStream: TypeAlias = Operation[
 class AsyncNamespace:
     """A group of operations of an async client."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, name: str = "Docker") -> None:
         self.client: Client = client
         """The underlying client."""
+        self.name: str = name
+        """Name of the group in warnings, such as ``images``."""
 
     def __repr__(self) -> str:
         return _describe(self)
@@ -153,9 +158,11 @@ class AsyncNamespace:
 class Namespace:
     """A group of operations of a blocking client."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, name: str = "Docker") -> None:
         self.client: Client = client
         """The underlying client."""
+        self.name: str = name
+        """Name of the group in warnings, such as ``images``."""
 
     def __repr__(self) -> str:
         return _describe(self)
@@ -168,7 +175,7 @@ def asynchronous(
 
     @wraps(build)
     def method(self: AsyncNamespace, /, *args: P.args, **kwargs: P.kwargs) -> Async_co:
-        return build(*args, **kwargs).on_async(self.client)
+        return build(*args, **kwargs).on_async(self.client, f"{self.name}.{build.__name__}")
 
     return _with_self(method)
 
@@ -180,9 +187,15 @@ def blocking(
 
     @wraps(build)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Blocking_co:
-        return build(*args, **kwargs).on_blocking(self.client)
+        return build(*args, **kwargs).on_blocking(self.client, f"{self.name}.{build.__name__}")
 
     return _with_self(method)
+
+
+def named(coroutine: Coroutine[Any, Any, T], name: str) -> Coroutine[Any, Any, T]:
+    """Return a coroutine under the name that Python prints if it is never awaited."""
+    coroutine.__qualname__ = name  # type: ignore[attr-defined]  # mypy knows only the interface
+    return coroutine
 
 
 def _describe(namespace: AsyncNamespace | Namespace) -> str:

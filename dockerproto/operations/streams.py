@@ -38,7 +38,10 @@ class AsyncStream(Generic[T]):
     kept_count: ClassVar[int] = 1000
     """Number of items kept for a later exception; fewer if they are long."""
 
-    def __init__(self, client: Client, request: Request | AnyBuild, decoders: Decoders[T]) -> None:
+    def __init__(
+        self, client: Client, request: Request | AnyBuild, decoders: Decoders[T], name: str = ""
+    ) -> None:
+        self._name = name
         self._client = client
         self._request = request
         self._decoders = decoders
@@ -116,10 +119,21 @@ class AsyncStream(Generic[T]):
         await self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_ended", True) or self._response is None:
+        if getattr(self, "_ended", True):
+            return
+        if self._response is None:
+            name = self._name or repr(self)
+            warning = f"stream {name!r} was never started: iterate over it, or close it"
+            self._warn(RuntimeWarning(warning))
             return
         self.abort()
-        warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1, source=self)
+        if not self._client.closed:
+            self._warn(ResourceWarning(f"{self!r} was not closed"))
+
+    def _warn(self, warning: Warning) -> None:
+        # tracemalloc of Python 3.11 has no trace of plain objects, but the call that made the stream made
+        # its request too.
+        warnings.warn(warning, stacklevel=1, source=self._request)
 
     async def _read(self) -> None:
         """Send the request, or read on; any error closes the stream."""
@@ -172,9 +186,10 @@ class AsyncProgress(AsyncStream[Message], Generic[R]):
         request: Request | AnyBuild,
         decoders: Decoders[Message],
         reducer: Reducer[R],
+        name: str = "",
     ) -> None:
         self._collector = Collector(reducer)
-        super().__init__(client, request, self._collector.wrap(decoders))
+        super().__init__(client, request, self._collector.wrap(decoders), name)
 
     @property
     def result(self) -> R:

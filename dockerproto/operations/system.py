@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dockerproto.client import Client
 from dockerproto.credentials.credentials import Credentials, read_auth
 from dockerproto.messages.models import EngineVersion
-from dockerproto.operations.operation import Call, Operation
+from dockerproto.operations.operation import Call, Operation, named
 from dockerproto.operations.replies import json_object
 from dockerproto.references import parse_registry
 from dockerproto.request.request import Request
@@ -30,7 +30,15 @@ class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
     timeout: TimeoutLike
     """Limits of the request."""
 
-    async def on_async(self, client: Client) -> str:
+    def on_async(self, client: Client, name: str = "") -> Coroutine[Any, Any, str]:
+        """Return a coroutine that verifies and remembers the credentials."""
+        return named(self._login(client), name)
+
+    def on_blocking(self, client: Client, name: str = "") -> str:  # noqa: ARG002  # it runs at once
+        """Verify and remember the credentials."""
+        return run(self._login(client))
+
+    async def _login(self, client: Client) -> str:
         """Verify the credentials, remember them while the client lives, and return the engine's message."""
         if self.store:
             client.credentials.storing()
@@ -43,10 +51,6 @@ class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
         if self.store:
             await client.credentials.store(self.registry, credentials)
         return str(response.get("Status", ""))
-
-    def on_blocking(self, client: Client) -> str:
-        """Verify and remember the credentials, as `on_async` does, on a blocking client."""
-        return run(self.on_async(client))
 
 
 def login(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -301,6 +302,20 @@ class TestABuildThatIsLeft:
             with pytest.raises(ConnectionFailed):
                 await anext(stream)
             await nothing_is_left(begun)
+
+    async def test_and_dropped_after_its_client_was_closed_does_not_warn(
+        self, begun: ScriptedEngine, connect: Connect
+    ) -> None:
+        async with connect(begun.url) as docker:
+            stream = building(docker, stream=True)
+            assert await anext(stream) == {"stream": "a"}
+            await docker.close()
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                del stream
+                await until(lambda: gc.collect() >= 0 and not threads())
+            await nothing_is_left(begun)
+        assert not warned
 
     @pytest.mark.parametrize("stream", [True, False])
     @pytest.mark.parametrize("transport", ["asyncio", "trio"])  # a blocking call cannot be cancelled

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import threading
+import tracemalloc
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -28,6 +32,7 @@ from tests.testbed.scripted import (
     LAST_CHUNK,
     Close,
     Pause,
+    ReadBody,
     Reset,
     ScriptedEngine,
     Step,
@@ -167,6 +172,7 @@ async def test_a_stream_shows_what_it_is_of(connect: Connect, transport: Transpo
         stream = docker.images.pull("busybox", stream=True)
         name = "Progress" if transport == "httpx" else "AsyncProgress"
         assert repr(getattr(stream, "blocking", stream)) == f"<{name} of POST /images/create>"
+        await stream.close()
 
 
 async def test_a_stream_that_is_closed_before_it_began_sends_nothing(
@@ -185,12 +191,83 @@ async def test_a_stream_that_is_dropped_is_closed_with_a_warning(
 ) -> None:
     scripted.script(*PULL, [stream_head(), chunk(line(FIRST)), UntilClosed()])
     async with connect(scripted.url) as docker:
-        with pytest.warns(ResourceWarning, match=r"<AsyncProgress of POST /images/create> was not closed"):
+        not_closed = r"<AsyncProgress of POST /images/create> was not closed"
+        with pytest.warns(ResourceWarning, match=not_closed) as warned:
             async for item in docker.images.pull("busybox", stream=True):
                 assert item == FIRST
                 break
-            gc.collect()
+            # The thread that has called the blocking client may hold it a moment longer.
+            await anyio.to_thread.run_sync(wait_until, lambda: gc.collect() >= 0 and len(warned))
         await closed(scripted)
+
+
+STREAMS: dict[str, dict[str, Any]] = {
+    **{name: {**arguments, "stream": True} for name, (_, arguments) in OPERATIONS.items()},
+    "export_image": {"name": "busybox"},
+}
+
+
+@pytest.mark.parametrize("operation", STREAMS)
+async def test_a_stream_that_is_never_started_warns(
+    scripted: ScriptedEngine, connect: Connect, operation: str
+) -> None:
+    async with connect(scripted.url) as docker:
+        never = rf"^stream 'images\.{operation}' was never started: iterate over it, or close it$"
+        with pytest.warns(RuntimeWarning, match=never):
+            getattr(docker.images, operation)(**STREAMS[operation])
+            gc.collect()
+    assert not scripted.requests
+
+
+async def test_the_warning_says_where_the_stream_was_created(connect: Connect) -> None:
+    docker = connect("unix:///x")
+    tracemalloc.start(10)
+    try:
+        with pytest.warns(RuntimeWarning, match="never started") as warned:
+            docker.images.pull("busybox", stream=True)
+            gc.collect()
+        created = tracemalloc.get_object_traceback(warned[0].source)
+    finally:
+        tracemalloc.stop()
+    assert created is not None
+    assert __file__ in {frame.filename for frame in created}
+
+
+FORGOTTEN: dict[str, Callable[[Any], object]] = {
+    "images.pull": lambda docker: docker.images.pull("busybox"),
+    "images.build": lambda docker: docker.images.build(fileobj=b"tar"),
+    "images.delete": lambda docker: docker.images.delete("busybox"),
+    "images.list": lambda docker: docker.images.list(),
+    "Docker.version": lambda docker: docker.version(),
+    "Docker.login": lambda docker: docker.login("r.example", "user", "password"),
+}
+
+
+@pytest.mark.parametrize("name", FORGOTTEN)
+@pytest.mark.parametrize("transport", ["asyncio", "trio"])
+async def test_a_forgotten_await_names_the_operation(connect: Connect, name: str) -> None:
+    docker = connect("unix:///x")
+    with pytest.warns(RuntimeWarning, match=f"^coroutine '{re.escape(name)}' was never awaited"):
+        FORGOTTEN[name](docker)
+        gc.collect()
+
+
+@pytest.mark.parametrize("operation", STREAMS)
+async def test_a_client_closes_its_streams(
+    scripted: ScriptedEngine, connect: Connect, operation: str
+) -> None:
+    for (method, path), _ in OPERATIONS.values():
+        scripted.script(method, path, [ReadBody(), stream_head(), chunk(line(FIRST)), UntilClosed()])
+    scripted.script("GET", "/images/busybox/get", [stream_head(), chunk(b"tar"), UntilClosed()])
+    async with connect(scripted.url) as docker:
+        stream = getattr(docker.images, operation)(**STREAMS[operation])
+        assert await anext(stream)
+    await closed(scripted)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        del stream
+        gc.collect()
+    assert not warned
 
 
 async def test_streams_read_to_their_end_share_a_connection(

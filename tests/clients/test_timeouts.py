@@ -147,7 +147,7 @@ def slow(scripted: ScriptedEngine) -> ScriptedEngine:
 async def call_slowly(docker: Any, name: str, *arguments: Any, **options: Any) -> None:
     """Call an operation of an engine that is known, on a client whose clock gains 70 s at each look."""
     await docker.version()
-    docker.client.network.now = partial(next, itertools.count(1000, 70))
+    docker.client.transport.now = partial(next, itertools.count(1000, 70))
     await getattr(docker.images, name)(*arguments, **options)
 
 

@@ -55,7 +55,7 @@ class Docker(AnyDocker, Namespace):
         own = EngineTransport(endpoint.address, tls) if transport is None else transport
         sender = _Sender(own, f"http://{endpoint.address.host}")
         super().__init__(Client(configuration, BlockingTransport(tls), sender))
-        self.images: Images = Images(self.client)
+        self.images: Images = Images(self.client, "images")
         """The images of the engine."""
 
     version: Final = blocking(version)
