@@ -1,37 +1,42 @@
 """Proxies that builds are told of, by the build arguments that every Dockerfile has: ``HTTP_PROXY`` and such.
 
-As with the Docker CLI, they come from ``proxies`` in config.json. They may contain passwords.
+They are those of ``proxies`` in config.json, as for the docker command. There may be passwords in them.
 Described at https://docs.docker.com/engine/cli/proxy/.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from msgspec.structs import asdict
+from dockerproto.config.gojson import GoObject, read_go_object, typed
 
-from dockerproto.config.config_file import ConfigFile, ProxyEntry
-
+_MEMBER: Final = "proxies"
 _DEFAULT: Final = "default"
+_ARGUMENTS: Final[Mapping[str, str]] = {
+    "httpProxy": "HTTP_PROXY",
+    "httpsProxy": "HTTPS_PROXY",
+    "noProxy": "NO_PROXY",
+    "ftpProxy": "FTP_PROXY",
+    "allProxy": "ALL_PROXY",
+}
 
 
-def build_proxies(config: ConfigFile, host: str) -> dict[str, str]:
-    """Return the build arguments for the proxies of an engine, each in upper and in lower case.
+def read_proxies(config: bytes, host: str) -> dict[str, str]:
+    """Return the build arguments that a config.json has for an engine, each in both cases of its name.
 
     Args:
-        config: The configuration file.
-        host: The engine's address; if it has no entry of its own, the default one counts.
+        config: What the file contains.
+        host: The engine's address; without a section of its own, it has the default one.
 
-    >>> from dockerproto.config.config_file import parse_config_file
-    >>> config = parse_config_file(b'{"proxies": {"default": {"httpProxy": "http://p"}}}')
-    >>> build_proxies(config, "unix:///var/run/docker.sock")
+    >>> read_proxies(b'{"proxies": {"default": {"httpProxy": "http://p"}}}', "unix:///var/run/docker.sock")
     {'HTTP_PROXY': 'http://p', 'http_proxy': 'http://p'}
 
     Raises:
-        ValueError: The file has a value of a wrong type there.
+        ValueError: It is no JSON object, or has something else there.
     """
-    key = host if host in config.proxies else _DEFAULT
-    if problem := config.problem("proxies", key):
-        raise ValueError(problem)
-    entry = config.proxies.get(key, ProxyEntry())
-    return {each: value for name, value in asdict(entry).items() if value for each in (name.upper(), name)}
+    sections: dict[str, Any] = dict(read_go_object(config).member(_MEMBER, GoObject) or ())
+    name = host if host in sections else _DEFAULT
+    section = typed(sections.get(name), _MEMBER, GoObject) or GoObject()
+    found = {argument: section.member(member, str) for member, argument in _ARGUMENTS.items()}
+    return {each: value for name, value in found.items() if value for each in (name, name.lower())}

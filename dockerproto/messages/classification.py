@@ -1,8 +1,15 @@
-"""Choose the exception for an error of the engine: by its text if that is known, else by its status.
+"""Choose the exception for an error of the engine: by its text if that tells the cause, else by its status.
 
 Engines report one cause in several ways. A pull without credentials is a 500 on Docker and a line in a
-200 stream on Podman; an invalid archive is a line in a stream on Docker and a 500 on Podman. The texts
-below were collected from Docker 20.10, 26.1, 29 (source) and Podman 4.3; the first that matches decides.
+200 stream on Podman; an invalid archive is a line in a stream on Docker and a 500 on Podman. So the text
+comes first, without the names and quotes in it (see `error_text`). Its phrases (see `error_phrases`) are
+looked for in this order:
+
+1. A failed command; its text may contain anything.
+2. The engine's own phrases: it quotes names and lines of the Dockerfile without marking them.
+3. Refusals of registries, HTTP statuses and errors of the network, from the last cause of the chain to the
+   first: each is the reason for the one before it.
+4. Phrases that tell the cause only if nothing else does.
 """
 
 from __future__ import annotations
@@ -31,48 +38,33 @@ from dockerproto.errors import (
     StreamUnauthorized,
     TooManyRequests,
     Unauthorized,
-    UnsupportedVersion,
 )
 from dockerproto.messages.command_failure import exit_code, is_command_failure
-
-_TEXTS: Final[tuple[tuple[type[DockerError], str], ...]] = (
-    (UnsupportedVersion, r"client version \S+ is too (?:new|old)|requires minimum api version"),
-    (NotFoundOrUnauthorized, r"pull access denied|requested access to the resource is denied"),
-    (NotFoundOrUnauthorized, r"server message: insufficient_scope: "),
-    (TooManyRequests, r"toomanyrequests"),
-    (Unauthorized, r"no basic auth credentials|unauthorized: |authentication required|\b401 unauthorized"),
-    (Unauthorized, r"^denied: |errors:\ndenied: |incorrect username or password"),
-    (BadRequest, r"(?:copy|add) failed: |failed to (?:compute cache key|calculate checksum)"),
-    (BadRequest, r"dockerfile parse error|unknown instruction: |dockerfile .*cannot be empty|no build stage"),
-    (BadRequest, r"cannot locate specified dockerfile|failed to read dockerfile|dockerfile: no such file"),
-    (BadRequest, r"no contents in .*dockerfile|checking on sources under"),
-    (
-        BadRequest,
-        r"target stage .* could not be found|failed to reach build target|target .* was not found in",
-    ),
-    (BadRequest, r"not supported by buildkit|multiple outputs not supported"),
-    (BadRequest, r"invalid tar header|any of the supported image formats|unrecognized image format"),
-    (BadRequest, r"(?:error processing tar file|untarring file|applylayer).*unexpected eof"),
-    (BadRequest, r"docker-import-\d+/\S+: no such file|does not contain a manifest\.json"),
-    (BadRequest, r"invalid reference format|must be lowercase|invalid tag format"),
-    (BadRequest, r"is not a valid change command|invalid change |invalid filter|unsupported image filter"),
-    (BadRequest, r"non-boolean value .* filter|is a reserved name"),
-    (BadRequest, r"failed to parse value as time|cannot push a digest reference"),
-    (NotFound, r"no such image|image not known|manifest unknown|manifest for .* not found|name unknown"),
-    (NotFound, r"does not exist locally with the tag|tag does not exist|^[^\n]*[:@]\S+: not found$"),
-    (Conflict, r"conflict: unable to|image is in use|image used by|more than one tag|must be forced"),
-    (
-        ServerError,
-        r"connection refused|no such host|i/o timeout|unexpected http status: 5|server gave http response",
-    ),
+from dockerproto.messages.error_phrases import (
+    AMBIGUOUS,
+    CONTEXTS,
+    HTTP_REQUEST,
+    HTTP_STATUSES,
+    NO_IMAGE,
+    OWN,
+    REFUSALS,
+    Phrases,
 )
+from dockerproto.messages.error_text import causes, registry_codes, shorten, without_names, without_quotes
 
+_CLIENT_ERROR, _MISSING, _SERVER_ERROR = 400, 404, 500
 _BY_STATUS: Final[Mapping[int, type[DockerError]]] = {
     401: Unauthorized,
     403: Unauthorized,
     404: NotFound,
     409: Conflict,
     429: TooManyRequests,
+}
+
+_BY_REGISTRY_STATUS: Final[Mapping[int, type[DockerError]]] = {
+    **_BY_STATUS,
+    407: ServerError,
+    408: ServerError,
 }
 
 _IN_STREAM: Final[Mapping[type[DockerError], type[DockerStreamError]]] = {
@@ -114,19 +106,47 @@ def stream_error(message: str, detail: Mapping[str, Any]) -> DockerStreamError:
 
 
 def _cause(message: str) -> type[DockerError] | None:
-    if is_command_failure(message):  # first, as it quotes the command, which may contain any other text
+    text = shorten(message)
+    if is_command_failure(without_quotes(text)):  # first, as it may contain any other text
         return StepFailed
-    return next((cause for cause, pattern in _patterns() if pattern.search(message)), None)
+    if text.startswith("<"):  # the page of a proxy in front of the engine, whose status is the proxy's
+        return None
+    words = without_names(text)
+    return _match(OWN, words) or _refusal(text, words) or _match(CONTEXTS, words)
+
+
+def _refusal(text: str, words: str) -> type[DockerError] | None:
+    chain = (*causes(words), *registry_codes(text))
+    cause = next((found for each in chain if (found := _match(REFUSALS, each) or _http(each, words))), None)
+    is_ambiguous = cause in (None, Unauthorized) and _search(AMBIGUOUS, words)
+    return NotFoundOrUnauthorized if is_ambiguous else cause
+
+
+def _http(cause: str, words: str) -> type[DockerError] | None:
+    """Return the class for an HTTP status in a cause, or for a request that failed without one."""
+    match = next((found for each in HTTP_STATUSES if (found := _search(each, cause))), None)
+    if match is None or (status := int(match[1])) < _CLIENT_ERROR:
+        return ServerError if _search(HTTP_REQUEST, cause) else None
+    if status == _MISSING and _search(NO_IMAGE, words):
+        return None
+    return ServerError if status >= _SERVER_ERROR else _BY_REGISTRY_STATUS.get(status)
+
+
+def _match(phrases: Phrases, text: str) -> type[DockerError] | None:
+    return next((cause for cause, pattern in phrases if _search(pattern, text)), None)
+
+
+def _search(pattern: str, text: str) -> re.Match[str] | None:
+    return _compile(pattern).search(text)
 
 
 @cache
-def _patterns() -> tuple[tuple[type[DockerError], re.Pattern[str]], ...]:
-    """Return the texts as compiled patterns; cached, and not compiled before the first error."""
-    return tuple((cause, re.compile(text, re.IGNORECASE)) for cause, text in _TEXTS)
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Return a compiled pattern; cached, and not compiled before the first error."""
+    return re.compile(pattern)
 
 
 def _cause_of_status(status: int) -> type[DockerError]:
-    client_error, server_error = 400, 500
-    if status < client_error:
+    if status < _CLIENT_ERROR:
         return ProtocolViolated
-    return _BY_STATUS.get(status, BadRequest if status < server_error else ServerError)
+    return _BY_STATUS.get(status, BadRequest if status < _SERVER_ERROR else ServerError)

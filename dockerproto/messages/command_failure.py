@@ -11,30 +11,32 @@ import re
 from contextlib import suppress
 from typing import Final
 
-_CLASSIC: Final = "returned a non-zero code"
-_BUILDKIT: Final = "did not complete successfully"
-_BUILDKIT_OF_20_10: Final = "executor failed running"
-_PODMAN: Final = "while running runtime"
+_CLASSIC: Final = "returned a non-zero code: "
+_BUILDKIT: Final = "did not complete successfully: "
+_BUILDKIT_OF_20_10: Final = "executor failed running ["
+_PODMAN: Final = "while running runtime: "
 
-_PHRASES: Final = (_CLASSIC, _BUILDKIT, _BUILDKIT_OF_20_10, f"{_PODMAN}: exit status")
-_EXIT_CODE: Final = re.compile(
-    rf"(?:{_BUILDKIT}: exit code:|{_BUILDKIT_OF_20_10} \[.*\]: exit code:|{_PODMAN}: exit status) (\d+)\s*\Z",
-    re.DOTALL,
+_PHRASES: Final = (_CLASSIC, _BUILDKIT, _BUILDKIT_OF_20_10, f"{_PODMAN}exit status")
+_EXIT_CODE: Final = re.compile(r"(?:exit code:|exit status) (\d{1,9})\Z")
+_BEFORE_EXIT_CODE: Final = (_BUILDKIT, _PODMAN)
+_COMMANDS: Final = (
+    ("The command '", f"' {_CLASSIC}"),
+    ('process "', f'" {_BUILDKIT}'),
+    (_BUILDKIT_OF_20_10, "]: "),
+    ('building at STEP "RUN ', f'": {_PODMAN}'),
 )
-_COMMAND: Final = re.compile(
-    rf"\AThe command '(?P<classic>.*)' {_CLASSIC}: \d+\Z"
-    rf'|process (?P<quoted>".*") {_BUILDKIT}: '
-    rf"|{_BUILDKIT_OF_20_10} \[(?P<plain>.*)\]: "
-    rf'|building at STEP "RUN (?P<podman>.*)": {_PODMAN}: ',
-    re.DOTALL,
-)
-_INSTRUCTION: Final = re.compile(r'\A(?:error )?building at STEP "(.*)": ', re.DOTALL)
+"""Texts before and after the command, by builder."""
+_GO_QUOTED: Final = 'process "'
+_INSTRUCTIONS: Final = ('building at STEP "', 'error building at STEP "')
 
 
 def is_command_failure(message: str) -> bool:
-    """Return True if the message says that a command of the build failed."""
-    lowered = message.lower()
-    return any(phrase in lowered for phrase in _PHRASES)
+    """Return True if the message says that a command of the build failed.
+
+    Args:
+        message: Text in lower case, without the content of double quotes.
+    """
+    return any(phrase in message for phrase in _PHRASES)
 
 
 def exit_code(message: str) -> int | None:
@@ -43,8 +45,14 @@ def exit_code(message: str) -> int | None:
     >>> exit_code('process "/bin/sh -c exit 3" did not complete successfully: exit code: 3')
     3
     """
-    match = _EXIT_CODE.search(message)
-    return int(match[1]) if match else None
+    message = message.rstrip()
+    match = _EXIT_CODE.search(message, max(0, len(message) - 40))
+    if match is None:
+        return None
+    before = message[: match.start()]
+    if before.endswith(_BEFORE_EXIT_CODE) or (before.endswith("]: ") and _BUILDKIT_OF_20_10 in before):
+        return int(match[1])
+    return None
 
 
 def failed_command(message: str) -> str | None:
@@ -53,18 +61,28 @@ def failed_command(message: str) -> str | None:
     >>> failed_command("The command '/bin/sh -c make' returned a non-zero code: 2")
     '/bin/sh -c make'
     """
-    match = _COMMAND.search(message)
-    if match is None:
-        return None
-    quoted = match["quoted"]
-    if quoted is None:
-        return match["classic"] or match["plain"] or match["podman"]
-    with suppress(SyntaxError, ValueError):
-        return str(ast.literal_eval(quoted))  # Go quotes as Python does
-    return quoted[1:-1]
+    for before, after in _COMMANDS:
+        command = _between(message, before, after)
+        if command is not None:
+            return _unquote(command) if before == _GO_QUOTED else command
+    return None
 
 
 def failed_instruction(message: str) -> str | None:
     """Return the instruction that failed, with or without a command; None unless the builder is Podman."""
-    match = _INSTRUCTION.match(message)
-    return match[1] if match else None
+    if not message.startswith(_INSTRUCTIONS):
+        return None
+    return _between(message, _INSTRUCTIONS[0], '": ')
+
+
+def _between(message: str, before: str, after: str) -> str | None:
+    """Return the text between the first `before` and the last `after`; in linear time, unlike a pattern."""
+    start = message.find(before) + len(before)
+    end = message.rfind(after)
+    return message[start:end] if len(before) <= start <= end else None
+
+
+def _unquote(command: str) -> str:
+    with suppress(SyntaxError, ValueError):
+        return str(ast.literal_eval(f'"{command}"'))  # Go quotes as Python does
+    return command
