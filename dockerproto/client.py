@@ -12,6 +12,7 @@ from functools import partial
 from msgspec import field
 
 from dockerproto.buildcontext.dockerfile_spec import DockerfileSpec
+from dockerproto.buildcontext.misuse import HEAD_SIZE, check_archive
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.credentials.source import CredentialsLike, CredentialsLookup
@@ -168,6 +169,8 @@ class Client:
         upload = SlicedUpload(body, self.transport, build.on_upload)
         try:
             auths = await self._find_auths(build, upload)
+            if not isinstance(build.body, BuildContext):
+                check_archive(await upload.head(HEAD_SIZE))
             await upload.prepare()
             return await self.engine.upload(build.request(auths), upload, dialect, timer)
         finally:

@@ -23,10 +23,15 @@ AsyncSource: TypeAlias = Source | AsyncIterable[bytes]
 """A `Source` or, on async clients only, an async iterable of bytes."""
 
 
-def check_source(argument: str, value: AsyncSource) -> AsyncSource:
-    """Return a source of upload data; raise TypeError if it is not one."""
+def check_source(argument: str, value: AsyncSource, hint: str = "") -> AsyncSource:
+    """Return a source of upload data; raise TypeError if it is not one, or, with a hint, if it reads text."""
     kinds = (bytes, bytearray, memoryview, str, os.PathLike, Iterable, AsyncIterable)
-    if not isinstance(value, kinds) and not hasattr(value, "read"):
+    is_file = hasattr(value, "read")
+    if is_file and hasattr(value, "encoding"):
+        raise TypeError(
+            f"{argument} must read bytes, not text: open the file in mode 'rb', or use BytesIO{hint}"
+        )
+    if not isinstance(value, kinds) and not is_file:
         raise TypeError(
             f"{argument} must be bytes, a path, a file or an iterable, not {type(value).__name__}"
         )

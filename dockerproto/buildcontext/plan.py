@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry, PathFilter
+from dockerproto.buildcontext.misuse import check_directory, check_dockerfile, path_as_dockerfile
 from dockerproto.redacted import Redacted
 
 Compression: TypeAlias = Literal["gzip"]
@@ -61,6 +62,8 @@ def parse_context(
         return None
     if not isinstance(path, str | PathLike | None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"path must be a str or a path, not {type(path).__name__}")
+    if path is not None:
+        check_directory(fspath(path))
     if not isinstance(path_dockerfile, str | PathLike | None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"path_dockerfile must be a str or a path, not {type(path_dockerfile).__name__}")
     if dockerfile is not None and path_dockerfile is not None:
@@ -68,17 +71,19 @@ def parse_context(
     return BuildContext(
         directory=None if path is None else fspath(path),
         dockerfile=None if path_dockerfile is None else fspath(path_dockerfile),
-        content=_encode_dockerfile(dockerfile),
+        content=None if dockerfile is None else _encode_dockerfile(dockerfile),
         compression=compression,
     )
 
 
-def _encode_dockerfile(dockerfile: str | bytes | None) -> bytes | None:
-    if isinstance(dockerfile, str):
-        return dockerfile.encode("utf-8", "surrogateescape")
-    if not isinstance(dockerfile, bytes | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+def _encode_dockerfile(dockerfile: str | bytes) -> bytes:
+    if isinstance(dockerfile, PathLike):
+        raise path_as_dockerfile(str(dockerfile))
+    if not isinstance(dockerfile, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"dockerfile must be a str or bytes, not {type(dockerfile).__name__}")
-    return dockerfile
+    text = dockerfile.encode("utf-8", "surrogateescape") if isinstance(dockerfile, str) else dockerfile
+    check_dockerfile(text)
+    return text
 
 
 class ContextFacts(Redacted, frozen=True, kw_only=True):

@@ -49,6 +49,10 @@ class _Chunks(Protocol):
         """Return the Dockerfile if it can be read without losing any chunk, otherwise None."""
         ...
 
+    async def head(self, size: int) -> bytes | None:
+        """Return the first bytes if the first chunk may be a range of a file, otherwise None."""
+        ...
+
     async def close(self) -> None:
         """Close the source."""
         ...
@@ -83,14 +87,28 @@ class SlicedUpload:
             return await self._transport.in_thread(partial(_convert_errors, read))
         return await self._chunks.dockerfile(path)
 
-    async def prepare(self) -> None:
-        """Read the first chunk, so that an unreadable source fails before anything is sent.
+    async def head(self, size: int) -> bytes:
+        """Return the first bytes of the source, `size` at most, before the first chunk; they are sent too.
 
         Raises:
             TypeError: The source yields something other than bytes.
             UploadFailed: The source cannot be read.
         """
-        await self._fill()
+        head = await self._chunks.head(size)
+        if head is None:
+            await self._fill()
+            head = bytes(cast("memoryview", self._rest)[:size])  # only a seekable file has ranges
+        return head
+
+    async def prepare(self) -> None:
+        """Read the first chunk, unless `head` did: an unreadable source fails before anything is sent.
+
+        Raises:
+            TypeError: The source yields something other than bytes.
+            UploadFailed: The source cannot be read.
+        """
+        if not self._rest:
+            await self._fill()
 
     async def next(self) -> Chunk:
         """Return the next chunk, empty at the end; the one before has been sent. Raises as `prepare` does."""
@@ -136,6 +154,11 @@ class _BlockingChunks:
 
     async def dockerfile(self, path: str) -> bytes | None:
         return await self._transport.in_thread(partial(self._guard, partial(_find, self._source, path)))
+
+    async def head(self, size: int) -> bytes | None:
+        if not isinstance(self._source, _File):
+            return None
+        return await self._transport.in_thread(partial(self._guard, partial(self._source.peek, size)))
 
     async def close(self) -> None:
         # A cancelled wait leaves its read to the worker thread, which then closes the source.
@@ -184,6 +207,9 @@ class _AsyncChunks:
     async def dockerfile(self, path: str) -> None:
         """Return None: the source can be read only once."""
 
+    async def head(self, size: int) -> None:
+        """Return None: chunks are in memory."""
+
     async def close(self) -> None:
         chunks: object = self._chunks
         if isinstance(chunks, AsyncGenerator):
@@ -208,6 +234,14 @@ class _File:
 
     def tell(self) -> int:
         return self.open().tell()
+
+    def peek(self, size: int) -> bytes | None:
+        """Return the first bytes, or None if the file is not seekable."""
+        if not self.seekable():
+            return None
+        head = self.read(size)
+        self.seek(0)
+        return head
 
     def close(self) -> None:
         if self._file is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike, fspath
-from typing import Literal, TypeAlias, overload
+from typing import Final, Literal, TypeAlias, overload
 
 from msgspec.structs import replace
 
 from dockerproto.arguments import json_text, strings, strings_by_name
 from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
 from dockerproto.buildcontext.plan import BuildContext, Compression, parse_context
-from dockerproto.credentials.credentials import ANONYMOUS, AuthsLike, read_auths
+from dockerproto.credentials.credentials import ANONYMOUS, AuthsLike, Credentials, read_auths
 from dockerproto.images.builders import Builder, for_builder
 from dockerproto.messages.decoding import BuildMessages
 from dockerproto.messages.results import BuildReducer, BuildResult, MessageList
@@ -43,6 +43,8 @@ from dockerproto.request.request import TAR
 from dockerproto.sources import AsyncSource, check_source
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
+
+_TEXT_HINT: Final = "; for the text of a Dockerfile, use dockerfile"
 
 Ulimits: TypeAlias = Mapping[str, int | tuple[int, int]]
 """Limits of a build's processes by name: one number, or the soft and the hard limit."""
@@ -332,7 +334,7 @@ def _body(
     if len(sources) > 1 or not (sources or (context is not None and context.content is not None)):
         raise ValueError("exactly one of path, fileobj and remote must be given")
     if context is None:
-        return None if fileobj is None else check_source("fileobj", fileobj)
+        return None if fileobj is None else check_source("fileobj", fileobj, _TEXT_HINT)
     if fileobj is not None or remote is not None:
         raise ValueError("dockerfile and compression must not be given with fileobj or remote")
     return context
@@ -361,9 +363,20 @@ def _attachments(
 def _with_auths(build: ClassicBuild, auth: AuthsLike | None, path: str | PathLike[str]) -> ClassicBuild:
     if auth == ANONYMOUS:
         return build
+    _check_not_flat(auth)
     auths = read_auths({} if auth is None else auth)
     spec = None if build.body is None else DockerfileSpec(fspath(path), build.buildargs)
     return replace(build, auths=auths, dockerfile=spec)
+
+
+def _check_not_flat(auth: AuthsLike | None) -> None:
+    """Raise ValueError for the credentials of one registry, such as `pull` expects."""
+    flat = {*Credentials.__struct_fields__, "auth", "email"}
+    if isinstance(auth, Mapping) and any(isinstance(auth.get(name), str) for name in flat):
+        raise ValueError(
+            "auth of a build must be credentials by registry, not those of one registry: "
+            "auth={'registry.example': {'username': ..., 'password': ...}}"
+        )
 
 
 def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:

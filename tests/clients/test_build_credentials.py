@@ -283,7 +283,7 @@ class TestLookingFor:
         with pytest.raises(UploadFailed, match="it does not rewind"):
             await built(Stuck(TAR))
         with pytest.raises(TypeError, match="must yield bytes, not str"):
-            await built(io.StringIO("FROM a\n"))
+            await built(iter(["FROM a\n"]))
         assert not [each for each in scripted.requests if each.path.endswith("/build")]
 
     async def test_it_does_not_stall_the_event_loop(self, built: Any, machine: Machine) -> None:

@@ -301,6 +301,11 @@ class TestUploads:
                 await docker.images.import_image(tmp_path / "nothing.tar")
             assert isinstance(raised.value.__cause__, FileNotFoundError)
             with pytest.raises(TypeError, match="must yield bytes, not str"):
+                await docker.images.import_image(iter(["text"]))
+            with pytest.raises(
+                TypeError,
+                match=r"^data must read bytes, not text: open the file in mode 'rb', or use BytesIO$",
+            ):
                 await docker.images.import_image(io.StringIO("text"))
             for wrong in (7, None, object()):
                 with pytest.raises(TypeError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -197,9 +199,9 @@ def test_a_sparse_file(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[bytes, str]] = {
-    "no tar": (b"FROM scratch\n" * 100, "cannot read the tar of the build context: "),
+    "no tar": (b"no tar" * 100, "cannot read the tar of the build context: "),
     "nothing": (b"", "empty file"),
-    "short": (b"FROM scratch\n", "cannot read the tar of the build context: "),
+    "short": (b"no tar", "cannot read the tar of the build context: "),
     "above": (tar(member("a/../../b")), "'a/../../b' must not contain '..'"),
     "linked above": (tar(member("a", type=tarfile.LNKTYPE, linkname="../b")), "'../b' must not contain"),
     "linked to nothing": (
@@ -240,6 +242,17 @@ def test_what_cannot_be_unpacked(data: bytes, message: str) -> None:
 def test_a_tar_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UploadFailed, match="No such file"):
         TarFiles(tmp_path / "missing.tar")
+
+
+def test_a_tar_in_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(tar(member("a", b"content")),))
+    writer.start()
+    files = TarFiles(pipe)
+    writer.join()
+    assert read(files, "a") == b"content"
+    files.close()
 
 
 def test_an_exception_of_the_programs_own() -> None:

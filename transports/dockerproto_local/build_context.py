@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.misuse import is_github, path_as_dockerfile, single_line
 from dockerproto.buildcontext.plan import (
     IGNORE_FILE,
     BuildContext,
@@ -29,12 +31,15 @@ def open_context(context: BuildContext) -> ContextSource:
     Raises:
         InvalidPattern: The ignore file has a malformed pattern.
         UploadFailed: The directory, the Dockerfile or the ignore file cannot be read.
+        ValueError: The text of the Dockerfile is the path of a file.
     """
     content = context.content
+    _check_not_path(context)
     if context.directory is None:
         facts = ContextFacts(content=content or b"")
     elif not (context.directory and Path(context.directory).is_dir()):
-        raise UploadFailed(0, f"{context.directory!r} is not a directory")
+        hint = "; to let the engine fetch a URL, use remote" if is_github(context.directory) else ""
+        raise UploadFailed(0, f"{context.directory!r} is not a directory{hint}")
     elif content is None:
         facts = _look_up(Path(context.directory), context.dockerfile)
     else:
@@ -46,6 +51,15 @@ def open_context(context: BuildContext) -> ContextSource:
         content=facts.content,
         chunks=partial(_chunks, context, plan),
     )
+
+
+def _check_not_path(context: BuildContext) -> None:
+    """Raise ValueError if the text of the Dockerfile names a file, such as ``Copy of Dockerfile``."""
+    content = context.content or b""
+    line = None if content.endswith(b"\n") else single_line(content)
+    with suppress(OSError):  # too long for a path, or in a directory that is not readable
+        if line is not None and (Path(context.directory or "") / line).is_file():
+            raise path_as_dockerfile(line)
 
 
 def _look_up(root: Path, dockerfile: str | None) -> ContextFacts:

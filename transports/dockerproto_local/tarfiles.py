@@ -21,6 +21,7 @@ from threading import Lock
 from typing import IO, BinaryIO, Final, cast
 
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.misuse import HEAD_SIZE, check_archive
 from dockerproto.errors import UploadFailed
 from dockerproto.sources import Source
 from dockerproto.transport.file_tree import FileTree
@@ -44,7 +45,6 @@ _DECOMPRESSORS: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
-_LONGEST_MAGIC: Final = 6
 _READ_ERRORS: Final = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
 
@@ -56,7 +56,8 @@ class TarFiles(FileTree):
             not be used meanwhile, and is not closed.
 
     Raises:
-        UploadFailed: The tar cannot be read, is malformed, or has a member that cannot be unpacked.
+        UploadFailed: The tar cannot be read, is malformed or a Dockerfile, or has a member that cannot be
+            unpacked.
     """
 
     def __init__(self, source: Source) -> None:
@@ -82,8 +83,8 @@ class TarFiles(FileTree):
         if isinstance(source, bytes | bytearray | memoryview):
             return BytesIO(source)
         if isinstance(source, str | os.PathLike):
-            self._owned_files.append(open(source, "rb"))  # noqa: SIM115, PTH123  # closed by `close`
-            return self._owned_files[-1]
+            source = open(source, "rb")  # noqa: SIM115, PTH123  # closed by `close`
+            self._owned_files.append(source)
         if _can_seek(source):
             return cast("IO[bytes]", source)  # it is seekable, so it is a file
         return self._spool(_chunks(source))
@@ -91,8 +92,9 @@ class TarFiles(FileTree):
     def _decompress(self, file: IO[bytes]) -> IO[bytes]:
         """Return the tar as an uncompressed file."""
         start = file.tell()
-        head = file.read(_LONGEST_MAGIC)
+        head = file.read(HEAD_SIZE)
         file.seek(start)
+        check_archive(head)
         if head.startswith(_ZSTANDARD):
             raise ValueError("Zstandard compression is not supported")
         for magic, decompress in _DECOMPRESSORS.items():
