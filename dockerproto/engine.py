@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
-from dockerproto.config.headers import Headers, joined
+from dockerproto.config.headers import Headers, merge_headers
 from dockerproto.endpoint.addresses import Address
 from dockerproto.errors import UnsupportedEngine
 from dockerproto.http.connection import Connections
@@ -56,7 +56,7 @@ class Engine:
         self._prefix = address.prefix
         self._host = ("Host", address.host)
         self._custom_headers = headers
-        self._usual_headers = joined((self._host,), headers)
+        self._usual_headers = merge_headers((self._host,), headers)
         self._negotiation_limit = negotiation_limit
         self._negotiation = transport.lock()
         self._dialect = None if version is None else Dialect(version)
@@ -138,7 +138,7 @@ class Engine:
     def frame(self, request: Request, upload: Upload | None, dialect: Dialect) -> WireRequest:
         """Return a request as it goes over the wire; raise as `exchange` does."""
         own = request.all_headers()
-        headers = joined((self._host, *own), self._custom_headers) if own else self._usual_headers
+        headers = merge_headers((self._host, *own), self._custom_headers) if own else self._usual_headers
         return WireRequest(request.method, self._prefix + self._target(request, dialect), headers, upload)
 
     def close(self) -> None:

@@ -58,9 +58,9 @@ nitpick_ignore_regex = [
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console"),  # rich's
     ("py:class", "SSLContext"),
-    ("py:class", "Options|ListParameters"),  # the way autodoc shows Unpack[Options]
+    ("py:class", "ListParameters"),  # the way autodoc shows Unpack[ListParameters]
     ("py:class", r"dockerproto\.timeouts\.Default"),  # the type of DEFAULT
-    ("py:class", r"(dockerproto\.(\w+\.)+)?[TR]"),  # type variables
+    ("py:class", r"(dockerproto\.(\w+\.)+)?[CPRT]"),  # type variables
     # Parts of documented types:
     ("py:class", r"Found|RequestSender|(dockerproto\.buildcontext\.plan\.)?ExclusionPatterns"),
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT

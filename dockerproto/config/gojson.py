@@ -1,72 +1,150 @@
-"""JSON as the docker command reads it, which is written in Go.
+"""JSON as Go's encoding/json decodes it, for the files of the Docker CLI.
 
-Names of members are in any case, null is as good as nothing, and of several members the last counts.
+The names of fields match in any case, and the keys of maps exactly. Of equal names the last one counts,
+but objects with equal names merge. null empties a map, and leaves everything else as it is. A value of a
+wrong type is a problem of its own place only: the rest of the document is decoded.
+Described at https://pkg.go.dev/encoding/json#Unmarshal.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NoReturn
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar, cast, get_args, get_origin
+
+from msgspec import Struct
+from msgspec.structs import FieldInfo, asdict, fields
+
+S = TypeVar("S", bound=Struct)
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _SPACE: Final = " \t\r\n"
 
+Path: TypeAlias = tuple[str, ...]
+"""Place in a document: names of fields as Go spells them, and keys of maps; () is the whole document."""
+
 
 class GoObject(tuple[tuple[str, Any], ...]):
-    """An object of JSON: its members, in their order."""
+    """A JSON object: its members, in their order."""
 
     __slots__ = ()
 
-    def member(self, name: str, kind: type[Any]) -> Any:
-        """Return a member, None if there is none.
 
-        Raises:
-            ValueError: It is of another type.
-        """
-        found = [value for key, value in self if key.casefold() == name.casefold() and value is not None]
-        return typed(found[-1], name, kind) if found else None
+_TYPE_NAMES: Final[Mapping[type, str]] = {
+    bool: "a boolean",
+    float: "a number",
+    GoObject: "an object",
+    int: "a number",
+    list: "an array",
+    str: "a string",
+}
 
 
-def read_go_json(content: bytes, *, whole: bool) -> Any:
-    """Return the JSON document that a file begins with, or that is the whole of it.
+class Decoded(Struct, Generic[S], frozen=True):
+    """A decoded document."""
+
+    value: S
+    """The fields that are known, each with a value of its type."""
+    problems: Mapping[Path, str]
+    """Descriptions of the values of a wrong type, by place; they quote neither values nor keys of maps."""
+
+
+def parse_json(content: bytes, *, whole: bool) -> Any:
+    """Parse the JSON document at the beginning of a file, or the whole file; objects become `GoObject`.
 
     Raises:
-        ValueError: There is none.
+        ValueError: The JSON is invalid; the message quotes nothing of it.
     """
     from json import JSONDecoder  # noqa: PLC0415  # only if there is such a file
 
-    text = content.decode(errors="replace").strip(_SPACE)
+    text = content.decode(errors="surrogateescape").strip(_SPACE)
     try:
-        document, end = JSONDecoder(object_pairs_hook=GoObject, parse_constant=_constant).raw_decode(text)
+        document, end = JSONDecoder(object_pairs_hook=GoObject, parse_constant=_refuse).raw_decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if whole and end != len(text):
-        raise ValueError("something follows the JSON document")
+        raise ValueError("more text follows the JSON document")
     return document
 
 
-def read_go_object(content: bytes) -> GoObject:
-    """Return the object that a file begins with; nothing at all, or null, is an empty one.
+def decode(document: object, kind: type[S], *, name: str = "the document") -> Decoded[S]:
+    """Decode a parsed document into a struct, whose fields all have defaults.
 
-    Raises:
-        ValueError: There is something else.
+    >>> class Door(Struct, rename="camel"):
+    ...     open_since: str = ""
+    >>> door = decode(GoObject([("OPENSINCE", "noon"), ("openSince", 5)]), Door)
+    >>> door.value, door.problems
+    (Door(open_since='noon'), {('openSince',): 'openSince must be a string, not a number'})
+
+    Args:
+        document: What `parse_json` has returned.
+        kind: A struct of str, bool, structs, mappings from str to these, or object for any value.
+        name: The document's name in the description of a problem.
     """
-    document = read_go_json(content, whole=False) if content.strip(_SPACE.encode()) else None
-    if not isinstance(document, GoObject | None):
-        raise ValueError("it is no JSON object")  # noqa: TRY004  # of JSON, not of Python
-    return document or GoObject()
+    decoder = _Decoder()
+    value = decoder.decode(document, kind, kind(), name, ())
+    return Decoded(value, decoder.problems)
 
 
-def typed(value: Any, name: str, kind: type[Any]) -> Any:
-    """Return a value, in which nothing is that UTF-8 does not have.
+class _Decoder:
+    def __init__(self) -> None:
+        self.problems: Final[dict[Path, str]] = {}
 
-    Raises:
-        ValueError: It is neither null nor of that type.
+    def decode(self, value: object, kind: Any, current: Any, name: str, path: Path) -> Any:
+        """Return a value as Go would leave it in a variable that has held another one."""
+        is_map = get_origin(kind) is Mapping
+        if kind is object:
+            return value
+        if value is None:
+            return {} if is_map else current
+        is_object = is_map or issubclass(kind, Struct)
+        expected = GoObject if is_object else kind
+        if not isinstance(value, expected):
+            self.problems[path] = f"{name} must be {_TYPE_NAMES[expected]}, not {_TYPE_NAMES[type(value)]}"
+            return current
+        if isinstance(value, GoObject):
+            return (self._map if is_map else self._struct)(value, kind, current, name, path)
+        return clean(value) if isinstance(value, str) else value
+
+    def _map(self, value: GoObject, kind: Any, current: Any, name: str, path: Path) -> Any:
+        _, of = cast("tuple[Any, Any]", get_args(kind))
+        entries = dict[str, Any](current)
+        for each, content in value:
+            key = clean(each)
+            # An entry replaces another one of its key, so it is decoded into a new value.
+            entries[key] = self.decode(content, of, of(), f"an entry of {name}", (*path, key))
+        return entries
+
+    def _struct(self, value: GoObject, kind: Any, current: Any, _: str, path: Path) -> Any:
+        values, known = asdict(current), _fields_of(kind)
+        for each, content in value:
+            if (field := known.get(fold(each))) is not None:
+                name, own = field.name, field.encode_name
+                values[name] = self.decode(content, field.type, values[name], own, (*path, own))
+        return kind(**values)
+
+
+def fold(name: str) -> str:
+    """Return the form in which Go compares the names of fields.
+
+    >>> fold("credsStore") == fold("CREDSSTORE") == fold("cred\u017f\u017ftore")
+    True
+    >>> fold("cred\u00dftore") == fold("credsStore")  # unlike str.casefold()
+    False
     """
-    if value is not None and not isinstance(value, kind):
-        raise ValueError(f"{name} is of another type")
-    return _SURROGATES.sub("\ufffd", value) if isinstance(value, str) else value
+    return name.lower().replace("\u017f", "s")  # lower() folds the Kelvin sign; no others fold to ASCII
 
 
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+@cache
+def _fields_of(kind: type[Struct]) -> dict[str, FieldInfo]:
+    return {fold(each.encode_name): each for each in fields(kind)}
+
+
+def clean(text: str) -> str:
+    """Return a text with U+FFFD in place of everything that UTF-8 cannot encode."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,42 +1,37 @@
 """Proxies that builds are told of, by the build arguments that every Dockerfile has: ``HTTP_PROXY`` and such.
 
-They are those of ``proxies`` in config.json, as for the docker command. There may be passwords in them.
+As with the Docker CLI, they come from ``proxies`` in config.json. They may contain passwords.
 Described at https://docs.docker.com/engine/cli/proxy/.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from dockerproto.config.gojson import GoObject, read_go_object, typed
+from msgspec.structs import asdict
 
-_MEMBER: Final = "proxies"
+from dockerproto.config.config_file import ConfigFile, ProxyEntry
+
 _DEFAULT: Final = "default"
-_ARGUMENTS: Final[Mapping[str, str]] = {
-    "httpProxy": "HTTP_PROXY",
-    "httpsProxy": "HTTPS_PROXY",
-    "noProxy": "NO_PROXY",
-    "ftpProxy": "FTP_PROXY",
-    "allProxy": "ALL_PROXY",
-}
 
 
-def read_proxies(config: bytes, host: str) -> dict[str, str]:
-    """Return the build arguments that a config.json has for an engine, each in both cases of its name.
+def build_proxies(config: ConfigFile, host: str) -> dict[str, str]:
+    """Return the build arguments for the proxies of an engine, each in upper and in lower case.
 
     Args:
-        config: What the file contains.
-        host: The engine's address; without a section of its own, it has the default one.
+        config: The configuration file.
+        host: The engine's address; if it has no entry of its own, the default one counts.
 
-    >>> read_proxies(b'{"proxies": {"default": {"httpProxy": "http://p"}}}', "unix:///var/run/docker.sock")
+    >>> from dockerproto.config.config_file import parse_config_file
+    >>> config = parse_config_file(b'{"proxies": {"default": {"httpProxy": "http://p"}}}')
+    >>> build_proxies(config, "unix:///var/run/docker.sock")
     {'HTTP_PROXY': 'http://p', 'http_proxy': 'http://p'}
 
     Raises:
-        ValueError: It is no JSON object, or has something else there.
+        ValueError: The file has a value of a wrong type there.
     """
-    sections: dict[str, Any] = dict(read_go_object(config).member(_MEMBER, GoObject) or ())
-    name = host if host in sections else _DEFAULT
-    section = typed(sections.get(name), _MEMBER, GoObject) or GoObject()
-    found = {argument: section.member(member, str) for member, argument in _ARGUMENTS.items()}
-    return {each: value for name, value in found.items() if value for each in (name, name.lower())}
+    key = host if host in config.proxies else _DEFAULT
+    if problem := config.problem("proxies", key):
+        raise ValueError(problem)
+    entry = config.proxies.get(key, ProxyEntry())
+    return {each: value for name, value in asdict(entry).items() if value for each in (name.upper(), name)}

@@ -6,37 +6,35 @@ Described at https://docs.docker.com/engine/manage-resources/contexts/.
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from dockerproto.config.gojson import GoObject, read_go_json, read_go_object, typed
+from dockerproto.config.gojson import decode, parse_json
 from dockerproto.errors import ContextError
+
+S = TypeVar("S", bound=Struct)
 
 DEFAULT_CONTEXT: Final = "default"
 """Name of the context that is not stored: ``DOCKER_HOST``, or else a standard socket."""
-CONFIG_FILE: Final = "config.json"
 TLS_FILES: Final = ("ca.pem", "cert.pem", "key.pem")
-_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]+")
 
 
-class Stored(Struct, frozen=True):
+class Stored(Struct, frozen=True, rename="pascal"):
     """The engine of a Docker context, as stored in its meta.json."""
 
-    host: str
+    host: str = ""
     """Address of the engine; "" means the default socket."""
-    skip_verify: bool
+    skip_verify: bool = field(default=False, name="SkipTLSVerify")
     """True to use TLS without verifying the engine's certificate."""
 
 
-def is_context_name(name: str) -> bool:
-    """Return whether a context can be made with a name.
+class _Meta(Struct, frozen=True, rename="pascal"):
+    """A context's meta.json."""
 
-    >>> is_context_name("remote"), is_context_name("default"), is_context_name("../x")
-    (True, False, False)
-    """
-    return name != DEFAULT_CONTEXT and _NAME.fullmatch(name) is not None
+    name: str = ""
+    endpoints: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def context_id(name: str) -> str:
@@ -66,17 +64,6 @@ def tls_path(name: str) -> str:
     return f"contexts/tls/{context_id(name)}/docker"
 
 
-def read_current_context(config: bytes) -> str | None:
-    """Return the ``currentContext`` of a config.json, None if it is missing or empty.
-
-    Other members of the file are not validated.
-
-    Raises:
-        ValueError: The file is not a JSON object, or the member is not a string.
-    """
-    return read_go_object(config).member("currentContext", str) or None
-
-
 def read_meta(name: str, path: str, content: bytes) -> Stored:
     """Return the engine of a context, from its meta.json.
 
@@ -90,9 +77,15 @@ def read_meta(name: str, path: str, content: bytes) -> Stored:
 
 
 def _read_meta(content: bytes) -> Stored:
-    meta = typed(read_go_json(content, whole=True), "the document", GoObject) or GoObject()
-    endpoints = meta.member("Endpoints", GoObject) or GoObject()
-    engine = typed(dict(endpoints).get("docker"), "docker", GoObject)
-    if engine is None:
+    meta = _decode(parse_json(content, whole=True), _Meta, "the document")
+    endpoint = meta.endpoints.get("docker")
+    if endpoint is None:
         raise ValueError("it has no docker endpoint")
-    return Stored(engine.member("Host", str) or "", engine.member("SkipTLSVerify", bool) or False)
+    return _decode(endpoint, Stored, "docker")
+
+
+def _decode(document: object, kind: type[S], name: str) -> S:
+    decoded = decode(document, kind, name=name)
+    for problem in decoded.problems.values():
+        raise ValueError(problem)
+    return decoded.value

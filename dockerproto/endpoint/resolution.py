@@ -12,13 +12,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from dockerproto.config.config_file import CONFIG_FILE, ConfigFile
 from dockerproto.endpoint.addresses import DEFAULT_SOCKET, TCP, TLS, Address, Endpoint, UnixSocket
 from dockerproto.endpoint.contexts import (
-    CONFIG_FILE,
     DEFAULT_CONTEXT,
     TLS_FILES,
     meta_path,
-    read_current_context,
     read_meta,
     tls_path,
 )
@@ -42,15 +41,13 @@ class ContextSelection(Struct, frozen=True):
     """The problem with config.json, if it was needed and is unusable; otherwise ""."""
 
 
-def choose(
-    context: str | None, environment: Mapping[str, str], config: bytes | str | None
-) -> ContextSelection:
+def choose(context: str | None, environment: Mapping[str, str], config: ConfigFile) -> ContextSelection:
     """Select a context by the first of `context`, ``DOCKER_HOST``, ``DOCKER_CONTEXT``, ``currentContext``.
 
     Args:
         context: Name given by the program.
         environment: Environment variables.
-        config: Content of config.json, None if it does not exist; a str is the reason why it is unreadable.
+        config: The Docker CLI's configuration file.
 
     Raises:
         ContextError: `context` is empty.
@@ -63,17 +60,10 @@ def choose(
         return ContextSelection(DEFAULT_CONTEXT)
     if name := environment.get(_CONTEXT):
         return ContextSelection(name, _CONTEXT)
-    if isinstance(config, str):
-        return ContextSelection(DEFAULT_CONTEXT, broken=config)
-    try:
-        current = None if config is None else read_current_context(config)
-    except ValueError as error:
-        return ContextSelection(DEFAULT_CONTEXT, broken=str(error))
-    return (
-        ContextSelection(DEFAULT_CONTEXT)
-        if current is None
-        else ContextSelection(current, f"currentContext of {CONFIG_FILE}")
-    )
+    broken = config.problem("currentContext")
+    if config.current_context:
+        return ContextSelection(config.current_context, f"currentContext of {CONFIG_FILE}", broken)
+    return ContextSelection(DEFAULT_CONTEXT, broken=broken)
 
 
 def stored_endpoint(

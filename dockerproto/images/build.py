@@ -233,7 +233,7 @@ def build(
         quiet: Report only the id of the image.
         nocache: Do not use the cache of earlier builds.
         buildargs: Build arguments; None keeps the Dockerfile's default. The client adds those of its
-            proxies, see `dockerproto_local.Options`.
+            proxies, see `dockerproto_local.configure`.
         pull: Look for newer base images.
         rm: Remove intermediate containers after a successful build.
         forcerm: Remove intermediate containers after a failed build too.

@@ -76,4 +76,4 @@ class SocketStream(ByteStream):
 
 
 def Docker(url: str | None = None) -> AsyncDocker:  # noqa: N802  # it stands for a class
-    return AsyncDocker(configure(url, {}), SocketTransport())
+    return AsyncDocker(configure(url), SocketTransport())

@@ -166,7 +166,7 @@ class TestLookingFor:
             assert await built(context("FROM scratch\n")) is None
         with (
             pytest.warns(UserWarning, match="was passed over"),
-            pytest.raises(CredentialsError, match="is no JSON"),
+            pytest.raises(CredentialsError, match="is not valid JSON"),
         ):
             await built()
         machine.write({})

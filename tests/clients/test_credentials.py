@@ -93,9 +93,9 @@ class TestSent:
             connecting = connect(scripted.url)
         async with connecting as docker:
             assert await docker.images.list() == []
-            with pytest.raises(CredentialsError, match=r"config\.json is no JSON"):
+            with pytest.raises(CredentialsError, match=r"config\.json: it is not valid JSON"):
                 await docker.images.pull("busybox")
-            with pytest.raises(CredentialsError, match=r"config\.json is no JSON"):
+            with pytest.raises(CredentialsError, match=r"config\.json: it is not valid JSON"):
                 async with docker.images.push("busybox", stream=True):
                     pass
 

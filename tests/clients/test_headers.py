@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from dockerproto import InvalidHeader, __version__
-from dockerproto.config.headers import Headers, checked_headers, read_headers, read_variable
-from dockerproto_local import configure, find_headers
+from dockerproto.config.config_file import parse_config_file
+from dockerproto.config.headers import Headers, check_headers, file_headers, parse_variable
+from dockerproto_local import configure
+from dockerproto_local.config_directory import ConfigDirectory
+from dockerproto_local.configuration import find_headers
 from tests.conftest import Connect
 from tests.testbed.scripted import ScriptedEngine, json_response
 
@@ -57,57 +60,58 @@ CONFIGS: list[tuple[str, Headers | None]] = [
 @pytest.mark.parametrize(("text", "headers"), VARIABLES)
 def test_those_of_the_variable(text: str, headers: Headers | None) -> None:
     if headers is not None:
-        assert read_variable(text) == headers
+        assert parse_variable(text) == headers
         return
     with pytest.raises(InvalidHeader, match=r"^DOCKER_CUSTOM_HEADERS"):
-        read_variable(text)
+        parse_variable(text)
 
 
 @pytest.mark.parametrize(("config", "headers"), CONFIGS)
 def test_those_of_the_configuration(config: str, headers: Headers | None) -> None:
     if headers is not None:
-        assert read_headers(config.encode()) == headers
+        assert file_headers(parse_config_file(config.encode())) == headers
         return
     with pytest.raises(InvalidHeader, match=r"HttpHeaders: the header '.*' cannot be sent$"):
-        read_headers(config.encode())
+        file_headers(parse_config_file(config.encode()))
 
 
 def test_those_of_the_program() -> None:
-    assert checked_headers({"User-Agent": "me/1", "X": "y"}) == (("User-Agent", "me/1"), ("X", "y"))
+    assert check_headers({"User-Agent": "me/1", "X": "y"}) == (("User-Agent", "me/1"), ("X", "y"))
     for wrong in ({"Host": "x"}, {"transfer-Encoding": "x"}, {"a\n": "x"}, {"a": "\n"}, {"a": "\u00e9"}):
         with pytest.raises(InvalidHeader, match="headers=: the header"):
-            checked_headers(wrong)
+            check_headers(wrong)
     anything: Any
     for anything in ([("a", "b")], {"a": 5}, {5: "a"}):
         with pytest.raises(TypeError, match="headers"):
-            checked_headers(anything)
+            check_headers(anything)
 
 
 def test_the_program_comes_before_the_variable_and_that_before_the_file(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"HttpHeaders": {"Of": "the file"}}')
     environment = {"DOCKER_CONFIG": str(tmp_path)}
     variable = {**environment, "DOCKER_CUSTOM_HEADERS": "Of=the variable"}
-    assert find_headers({"Of": "the program"}, variable) == (("Of", "the program"),)
-    assert find_headers({}, variable) == ()
-    assert find_headers(None, variable) == (("Of", "the variable"),)
-    assert find_headers(None, {**variable, "DOCKER_CUSTOM_HEADERS": ""}) == (("Of", "the file"),)
-    assert find_headers(None, environment) == (("Of", "the file"),)
-    assert find_headers(None, {"DOCKER_CONFIG": str(tmp_path / "gone")}) == ()
+    assert find_headers({"Of": "the program"}, ConfigDirectory(variable)) == (("Of", "the program"),)
+    assert find_headers({}, ConfigDirectory(variable)) == ()
+    assert find_headers(None, ConfigDirectory(variable)) == (("Of", "the variable"),)
+    unset = {**variable, "DOCKER_CUSTOM_HEADERS": ""}
+    assert find_headers(None, ConfigDirectory(unset)) == (("Of", "the file"),)
+    assert find_headers(None, ConfigDirectory(environment)) == (("Of", "the file"),)
+    assert find_headers(None, ConfigDirectory({"DOCKER_CONFIG": str(tmp_path / "gone")})) == ()
 
 
 @pytest.mark.parametrize("config", ["{", '{"HttpHeaders": 5}', '{"HttpHeaders": {"A": 5}}'])
 def test_a_broken_configuration_is_passed_over_with_a_warning(config: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(config)
     with pytest.warns(UserWarning, match=r"config\.json was passed over: "):
-        assert find_headers(None, {"DOCKER_CONFIG": str(tmp_path)}) == ()
+        assert find_headers(None, ConfigDirectory({"DOCKER_CONFIG": str(tmp_path)})) == ()
 
 
 def test_they_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "secret" not in repr(configure("unix:///x", {"headers": {"X-Key": "secret"}}))
+    assert "secret" not in repr(configure("unix:///x", headers={"X-Key": "secret"}))
     for wrong in ("X Key=secret", "X-Key=secret\x7f", "=secret", "secret", '"X-Key=secret'):
         monkeypatch.setenv("DOCKER_CUSTOM_HEADERS", wrong)
         with pytest.raises(InvalidHeader) as caught:
-            configure("unix:///x", {})
+            configure("unix:///x")
         assert "secret" not in str(caught.value)
 
 
@@ -153,7 +157,7 @@ def test_the_docker_command_sends_the_same(
         timeout=60,
     )
     try:
-        ours = {name.lower(): value for name, value in find_headers(None, environment)}
+        ours = {name.lower(): value for name, value in find_headers(None, ConfigDirectory(environment))}
     except InvalidHeader:
         assert done.returncode != 0
         return

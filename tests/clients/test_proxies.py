@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from dockerproto import UnixSocket
-from dockerproto.config.proxies import read_proxies
-from dockerproto_local import configure, find_proxies
+from dockerproto.config.config_file import parse_config_file
+from dockerproto.config.proxies import build_proxies
+from dockerproto_local import configure
+from dockerproto_local.config_directory import ConfigDirectory
+from dockerproto_local.configuration import find_proxies
 from tests.conftest import Connect
 from tests.testbed.base_image import context
 from tests.testbed.scripted import ScriptedEngine, chunked
@@ -51,7 +54,7 @@ TAR = context("FROM scratch\n")
     ("config", "proxies"), [each[1:] for each in CONFIGS], ids=[each[0] for each in CONFIGS]
 )
 def test_those_of_the_configuration(config: Any, proxies: dict[str, str]) -> None:
-    assert read_proxies(json.dumps(config).encode(), HOST) == proxies
+    assert build_proxies(parse_config_file(json.dumps(config).encode()), HOST) == proxies
 
 
 @pytest.mark.parametrize(
@@ -60,13 +63,13 @@ def test_those_of_the_configuration(config: Any, proxies: dict[str, str]) -> Non
 )
 def test_what_is_none_is_passed_over_with_a_warning(config: Any, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.warns(UserWarning, match=r"config\.json was passed over: .* is of another type"):
-        assert find_proxies(None, {"DOCKER_CONFIG": str(tmp_path)}, UnixSocket("/x")) == {}
+    with pytest.warns(UserWarning, match=r"config\.json was passed over: .* must be a"):
+        assert find_proxies(None, ConfigDirectory({"DOCKER_CONFIG": str(tmp_path)}), UnixSocket("/x")) == {}
 
 
 def test_those_of_the_program_come_first(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"proxies": {"default": DEFAULT}}))
-    environment = {"DOCKER_CONFIG": str(tmp_path)}
+    environment = ConfigDirectory({"DOCKER_CONFIG": str(tmp_path)})
     assert find_proxies(None, environment, UnixSocket("/x")) == BOTH
     assert find_proxies({"HTTP_PROXY": "mine"}, environment, UnixSocket("/x")) == {"HTTP_PROXY": "mine"}
     assert find_proxies({}, environment, UnixSocket("/x")) == {}
@@ -77,7 +80,7 @@ def test_those_of_the_program_come_first(tmp_path: Path) -> None:
 
 
 def test_they_do_not_show() -> None:
-    configuration = configure("unix:///x", {"proxies": {"HTTP_PROXY": "http://me:secret@p"}})
+    configuration = configure("unix:///x", proxies={"HTTP_PROXY": "http://me:secret@p"})
     assert "secret" not in repr(configuration)
 
 
@@ -116,4 +119,4 @@ def test_the_docker_command_sends_the_same(config: Any, scripted: ScriptedEngine
         timeout=60,
     )
     sent = json.loads(scripted.requests[-1].query.get("buildargs", ["{}"])[0])
-    assert sent == find_proxies(None, environment, UnixSocket(str(scripted.socket)))
+    assert sent == find_proxies(None, ConfigDirectory(environment), UnixSocket(str(scripted.socket)))

@@ -212,7 +212,7 @@ async def test_no_secret_of_a_session_is_logged(
 
 
 def test_a_configuration_does_not_show_its_source() -> None:
-    configuration = configure("unix:///x", {"credentials": {OTHER: ME}})
+    configuration = configure("unix:///x", credentials={OTHER: ME})
     assert configuration.credentials == {OTHER: ME}
     assert PASSWORD not in repr(configuration)
     assert USER not in repr(configuration)

@@ -12,24 +12,10 @@ from dockerproto import ContextError
 from dockerproto.endpoint.contexts import (
     Stored,
     context_id,
-    is_context_name,
     meta_path,
-    read_current_context,
     read_meta,
     tls_path,
 )
-
-
-@pytest.mark.parametrize("name", ["ab", "remote", "a.b_c-d+e", "0x", "Desktop-Linux", "ab-"])
-def test_a_name_that_a_context_can_have(name: str) -> None:
-    assert is_context_name(name)
-
-
-@pytest.mark.parametrize(
-    "name", ["", "a", "default", " ", "a b", "-a", ".ab", "a/b", "../ab", "aé", "ab\n", "a\\b"]
-)
-def test_a_name_that_no_context_can_have(name: str) -> None:
-    assert not is_context_name(name)
 
 
 @pytest.mark.parametrize(
@@ -52,56 +38,6 @@ def test_a_name_that_no_file_can_have() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "current"),
-    [
-        ("", None),
-        (" \n", None),
-        ("{}", None),
-        ("null", None),
-        ('{"currentContext": ""}', None),
-        ('{"currentContext": null}', None),
-        ('{"currentContext": "x"}', "x"),
-        (' \n{"currentContext": "x"} trailing', "x"),
-        ('{"currentcontext": "x"}', "x"),
-        ('{"CURRENTCONTEXT": "x", "currentContext": null}', "x"),
-        ('{"currentContext": "x", "currentContext": "y"}', "y"),
-        ('{"currentContext": "x", "auths": 5, "HttpHeaders": [{}]}', "x"),
-        ('{"auths": {"r": {"auth": "!"}}, "currentContext": "x"}', "x"),
-        ('{"inner": {"currentContext": "x"}}', None),
-        ('{"currentContext": "\\ud800"}', "\ufffd"),
-        ('{"currentContext": "default"}', "default"),
-    ],
-)
-def test_the_current_context(config: str, current: str | None) -> None:
-    assert read_current_context(config.encode()) == current
-
-
-@pytest.mark.parametrize(
-    ("config", "problem"),
-    [
-        ("{", "Expecting property name"),
-        ("x", "Expecting value"),
-        ("\ufeff{}", "Expecting value"),
-        ('{"currentContext": "x"', "Expecting ',' delimiter"),
-        ('{"currentContext": 5}', "currentContext is of another type"),
-        ('{"currentContext": ["x"]}', "currentContext is of another type"),
-        ("[]", "it is no JSON object"),
-        ('"x"', "it is no JSON object"),
-        ('{"a": NaN, "currentContext": "x"}', "NaN is no JSON"),
-        ("[" * 100_000, "it is nested too deeply"),
-    ],
-    ids=[*range(10)],
-)
-def test_a_configuration_that_is_broken(config: str, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        read_current_context(config.encode())
-
-
-def test_bytes_that_are_no_text_are_replaced() -> None:
-    assert read_current_context(b'{"currentContext": "\xff"}') == "\ufffd"
-
-
-@pytest.mark.parametrize(
     ("meta", "stored"),
     [
         (
@@ -113,6 +49,8 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
         ('{"endpoints":{"docker":{"host":"tcp://h","skiptlsverify":true}}}', ("tcp://h", True)),
         ('{"Endpoints":{"docker":{"Host":null,"SkipTLSVerify":null}}}', ("", False)),
         ('{"Endpoints":{"docker":{},"kubernetes":5}}\n', ("", False)),
+        ('{"Endpoints":{"docker":{"Host":"tcp://h","HOST":null}},"endpoints":{"x":1}}', ("tcp://h", False)),
+        ('{"Endpoints":{"docker":{"Host":"a"},"docker":{"SkipTLSVerify":true}}}', ("", True)),
     ],
 )
 def test_a_stored_context(meta: str, stored: tuple[str, bool]) -> None:
@@ -124,19 +62,20 @@ def test_a_stored_context(meta: str, stored: tuple[str, bool]) -> None:
     [
         ("", "Expecting value"),
         ("{", "Expecting property name"),
-        ("[]", "the document is of another type"),
+        ("[]", "the document must be an object, not an array"),
         ("null", "it has no docker endpoint"),
         ("{}", "it has no docker endpoint"),
         ('{"Endpoints":{}}', "it has no docker endpoint"),
         ('{"Endpoints":null}', "it has no docker endpoint"),
         ('{"Endpoints":{"docker":null}}', "it has no docker endpoint"),
         ('{"Endpoints":{"Docker":{"Host":"tcp://h"}}}', "it has no docker endpoint"),
-        ('{"Endpoints":5}', "Endpoints is of another type"),
-        ('{"Endpoints":{"docker":"tcp://h"}}', "docker is of another type"),
-        ('{"Endpoints":{"docker":{"Host":5}}}', "Host is of another type"),
-        ('{"Endpoints":{"docker":{"SkipTLSVerify":"yes"}}}', "SkipTLSVerify is of another type"),
-        ('{"Endpoints":{"docker":{"SkipTLSVerify":1}}}', "SkipTLSVerify is of another type"),
-        ('{"Endpoints":{"docker":{}}} trailing', "something follows the JSON document"),
+        ('{"Name":5,"Endpoints":{"docker":{}}}', "Name must be a string, not a number"),
+        ('{"Endpoints":5}', "Endpoints must be an object, not a number"),
+        ('{"Endpoints":{"docker":"tcp://h"}}', "docker must be an object, not a string"),
+        ('{"Endpoints":{"docker":{"Host":5}}}', "Host must be a string, not a number"),
+        ('{"Endpoints":{"docker":{"SkipTLSVerify":"yes"}}}', "SkipTLSVerify must be a boolean, not a string"),
+        ('{"Endpoints":{"docker":{"SkipTLSVerify":1}}}', "SkipTLSVerify must be a boolean, not a number"),
+        ('{"Endpoints":{"docker":{}}} trailing', "more text follows the JSON document"),
     ],
 )
 def test_a_stored_context_that_is_broken(meta: str, problem: str) -> None:
@@ -152,7 +91,7 @@ def test_a_stored_context_that_is_broken(meta: str, problem: str) -> None:
     | st.recursive(
         st.none() | st.booleans() | st.text(),
         lambda inner: st.dictionaries(
-            st.sampled_from(["Endpoints", "docker", "Host", "SkipTLSVerify", "currentContext"]), inner
+            st.sampled_from(["Endpoints", "docker", "Host", "SkipTLSVerify"]), inner
         ),
     ).map(lambda value: json.dumps(value).encode())
 )
@@ -161,7 +100,3 @@ def test_any_file_is_read_or_refused(content: bytes) -> None:
         read_meta("x", "/c/meta.json", content)
     except ContextError as error:
         assert "/c/meta.json" in error.message  # noqa: PT017
-    try:
-        read_current_context(content)
-    except ValueError as error:
-        assert str(error)  # noqa: PT017

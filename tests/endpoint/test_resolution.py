@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dockerproto import SSH, TCP, TLS, ContextError, Endpoint, InvalidHost, UnixSocket
+from dockerproto.config.config_file import ConfigFile, invalid_config_file, parse_config_file
 from dockerproto.endpoint.contexts import context_id
 from dockerproto.endpoint.resolution import (
     ContextSelection,
@@ -27,7 +28,11 @@ def chosen(sources: Iterable[str]) -> ContextSelection:
     sources = {*sources}
     environment = {each: f"of {each}" for each in sources if each.startswith("DOCKER_")}
     config = {"currentContext": "of " + SOURCES[3]} if SOURCES[3] in sources else {}
-    return choose("of context=" if SOURCES[0] in sources else None, environment, json.dumps(config).encode())
+    return choose(
+        "of context=" if SOURCES[0] in sources else None,
+        environment,
+        parse_config_file(json.dumps(config).encode()),
+    )
 
 
 @pytest.mark.parametrize(("stronger", "weaker"), [*itertools.combinations([*SOURCES, "nothing"], 2)])
@@ -48,22 +53,30 @@ def test_the_strongest_of_many(number: int) -> None:
 
 def test_what_is_empty_names_nothing() -> None:
     environment = {"DOCKER_HOST": "", "DOCKER_CONTEXT": ""}
-    assert choose(None, environment, b'{"currentContext": ""}') == ContextSelection("default")
-    assert choose(None, {"DOCKER_HOST": " ", "DOCKER_CONTEXT": "x"}, None) == ContextSelection("default")
+    named = parse_config_file(b'{"currentContext": ""}')
+    assert choose(None, environment, named) == ContextSelection("default")
+    environment = {"DOCKER_HOST": " ", "DOCKER_CONTEXT": "x"}
+    assert choose(None, environment, ConfigFile()) == ContextSelection("default")
     with pytest.raises(ContextError, match="invalid Docker context name"):
-        choose("", {}, None)
+        choose("", {}, ConfigFile())
 
 
-@pytest.mark.parametrize("config", ["it is locked", b"{"])
-def test_a_broken_configuration_is_passed_over_and_told(config: str | bytes) -> None:
+@pytest.mark.parametrize("config", [invalid_config_file("it is locked"), parse_config_file(b"{")])
+def test_a_broken_configuration_is_passed_over_and_told(config: ConfigFile) -> None:
     choice = choose(None, {}, config)
     assert (choice.context, choice.reason) == ("default", "")
-    assert choice.broken.startswith(("it is locked", "Expecting"))
+    assert choice.broken.startswith(("it is locked", "it is not valid JSON: Expecting"))
     endpoint = default_endpoint(None, choice, machine(), None)
     assert endpoint.reason.startswith(
         "the default socket, as no usual one exists; config.json was passed over: "
     )
     assert choose(None, {"DOCKER_CONTEXT": "x"}, config) == ContextSelection("x", "DOCKER_CONTEXT")
+
+
+def test_a_context_counts_although_a_second_value_is_broken() -> None:
+    choice = choose(None, {}, parse_config_file(b'{"currentContext": "x", "currentContext": 5}'))
+    assert choice.context == "x"
+    assert choice.broken == "currentContext must be a string, not a number"
 
 
 def machine(files: Iterable[str] = (), sockets: Iterable[str] = (), **environment: str) -> HostFacts:

@@ -156,7 +156,7 @@ def write(path: Path, text: str) -> None:
 def test_the_choice_is_that_of_the_docker_command(
     situation: Situation, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dockerproto_local.PODMAN_SOCKET", str(tmp_path / "none"))
+    monkeypatch.setattr("dockerproto_local.endpoint.PODMAN_SOCKET", str(tmp_path / "none"))
     monkeypatch.chdir(tmp_path)
     Path("contexts").symlink_to(store / "contexts")
     if situation.config is not None:

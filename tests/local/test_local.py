@@ -15,7 +15,8 @@ import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import TCP, TLS, ContextError, Endpoint, InvalidHost, UnixSocket
 from dockerproto.endpoint.contexts import meta_path, tls_path
-from dockerproto_local import configure, find_endpoint, find_version
+from dockerproto_local import configure, find_endpoint
+from dockerproto_local.configuration import find_version
 from dockerproto_local.local_host import LocalHost
 
 SOCKETS = [
@@ -35,9 +36,9 @@ ENVIRONMENT = {"HOME": "home", "XDG_RUNTIME_DIR": "run"}
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of its own: its sockets are looked for below the working directory."""
     monkeypatch.chdir(tmp_path)
-    for module in ("dockerproto_local", "dockerproto.endpoint.resolution"):
+    for module in ("dockerproto_local.endpoint", "dockerproto.endpoint.resolution"):
         monkeypatch.setattr(f"{module}.DEFAULT_SOCKET", SOCKETS[0])
-    monkeypatch.setattr("dockerproto_local.PODMAN_SOCKET", SOCKETS[-1])
+    monkeypatch.setattr("dockerproto_local.endpoint.PODMAN_SOCKET", SOCKETS[-1])
     for each in SOCKETS:
         Path(each).parent.mkdir(parents=True, exist_ok=True)
     return tmp_path
@@ -179,8 +180,9 @@ def test_a_socket_that_may_not_be_looked_at_is_none(machine: Path, monkeypatch: 
 def test_a_configuration_has_the_endpoint(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store(Path("other"), "remote", "tcp://h:1")
     monkeypatch.setenv("DOCKER_CONFIG", "other")
-    configuration = configure(None, {"context": "remote", "tls": TLS(), "message_limit": 5})
+    configuration = configure(context="remote", tls=TLS(), message_limit=5)
     assert configuration.endpoint == Endpoint(TCP("h", 1), "context=", "remote", TLS())
+    assert configuration.message_limit == 5
 
 
 def test_a_version_is_insisted_on_by_the_program_then_the_environment() -> None:

@@ -44,7 +44,7 @@ class TestThisMachine:
         assert StoredCredentials({"DOCKER_CONFIG": str(tmp_path / "file")}).get(OTHER) is None
         (machine.directory / "config.json").mkdir()
         source = StoredCredentials({"DOCKER_CONFIG": str(machine.directory)})
-        with pytest.raises(CredentialsError, match=r"config\.json cannot be read: Is a directory"):
+        with pytest.raises(CredentialsError, match=r"config\.json: it cannot be read: Is a directory"):
             source.get(OTHER)
 
     def test_what_cannot_be_written(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ class TestThisMachine:
 
     FAILURES: Mapping[str, tuple[str, str]] = {
         "fails": ('print("it is locked"); sys.exit(3)', "it failed with status 3: it is locked"),
-        "slow": (f"print({PASSWORD!r}, flush=True); time.sleep(60)", "it did not answer within 0.5 s"),
+        "slow": (f"print({PASSWORD!r}, flush=True); time.sleep(60)", "no answer within 0.5 s"),
         "answers nothing": ("", "it answers something that is not credentials"),
         "is killed": ("import os; os.kill(os.getpid(), 9)", "it failed with status -9"),
     }
@@ -81,11 +81,9 @@ class TestThisMachine:
     def test_helpers_that_are_none(self, machine: Machine) -> None:
         machine.write({"credsStore": "keys"})
         source = StoredCredentials({"DOCKER_CONFIG": str(machine.directory), "PATH": str(machine.directory)})
-        with pytest.raises(
-            CredentialsError, match=f"keys, for {OTHER}: there is no such program on the PATH"
-        ):
+        with pytest.raises(CredentialsError, match=f"keys, for {OTHER}: no such program on the PATH"):
             source.get(OTHER)
         (machine.directory / "docker-credential-keys").write_text("#!/nowhere/python\n")
         (machine.directory / "docker-credential-keys").chmod(0o755)
-        with pytest.raises(CredentialsError, match="it cannot be run: No such file"):
+        with pytest.raises(CredentialsError, match="cannot run it: No such file"):
             source.get(OTHER)

@@ -9,12 +9,12 @@ import socket
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import DockerError
-from dockerproto_local import Options, configure, secure
+from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
 from dockerproto_local.stream import SocketStream, connect_unix
 
@@ -24,16 +24,14 @@ T = TypeVar("T")
 
 
 class Docker(AsyncDocker):
-    """An engine, on asyncio: ``async with`` it, or `close` it.
+    """An engine, on asyncio: use it with ``async with``, or `close` it.
 
-    Args:
-        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
-        options: See `dockerproto_local.Options`.
+    The arguments are those of `dockerproto_local.configure`.
     """
 
-    def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
-        configuration = configure(url, options)
-        super().__init__(configuration, _AsyncioTransport(secure(configuration.endpoint, options)))
+    @arguments_of(configure)
+    def __init__(self, configuration: LocalConfiguration) -> None:
+        super().__init__(configuration, _AsyncioTransport(configuration.ssl_context))
 
 
 class _AsyncioTransport(LocalTransport):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Iterator
+import ssl
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self, Unpack, cast
+from typing import Any, Final, Self, cast
 
 from dockerproto.errors import NotInstalled
 
@@ -15,58 +16,78 @@ except ModuleNotFoundError as _error:
     raise NotInstalled(0, "dockerproto_httpx needs httpx: pip install 'dockerproto[httpx]'") from _error
 
 from dockerproto.client import Client
-from dockerproto.credentials.source import check_blocking
+from dockerproto.credentials.source import CredentialsLike, check_blocking
 from dockerproto.docker import AnyDocker
+from dockerproto.endpoint.addresses import TLS
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
 from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
+from dockerproto.messages.decoding import MESSAGE_LIMIT
 from dockerproto.operations.operation import Namespace, blocking
 from dockerproto.operations.system import login, version
 from dockerproto.request.ping import Ping
-from dockerproto.timeouts import Timer
+from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
 from dockerproto.transport.runtime import run
 from dockerproto_httpx.transport import TIMER, Body, Content, EngineTransport
-from dockerproto_local import Options, configure, secure
+from dockerproto_local import configure
 from dockerproto_local.blocking import BlockingTransport
+from dockerproto_local.configuration import AUTO
+from dockerproto_local.keywords import explain_unknown
 
 __all__ = ["Docker", "EngineTransport"]
 
 
 class Docker(AnyDocker, Namespace):
-    """An engine, for blocking programs: ``with`` it, or `close` it. Several threads may use it.
+    """An engine, for blocking programs: use it with ``with``, or `close` it. Several threads may share it.
 
     Args:
-        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
-        transport: What carries the requests, instead of an `EngineTransport` to the engine.
-        options: See `dockerproto_local.Options`.
+        url: Address of the engine. For this and the other arguments see `dockerproto_local.configure`.
+        transport: An httpx transport that carries the requests, instead of an `EngineTransport`.
     """
 
+    @explain_unknown
     def __init__(
         self,
         url: str | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
-        **options: Unpack[Options],
+        context: str | None = None,
+        tls: TLS | ssl.SSLContext | None = None,
+        credentials: CredentialsLike | Default | None = DEFAULT,
+        api_version: str = AUTO,
+        timeout: TimeoutLike = DEFAULT,
+        message_limit: int = MESSAGE_LIMIT,
+        headers: Mapping[str, str] | None = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> None:
-        configuration = configure(url, options)
+        configuration = configure(
+            url,
+            context=context,
+            tls=tls,
+            credentials=credentials,
+            api_version=api_version,
+            timeout=timeout,
+            message_limit=message_limit,
+            headers=headers,
+            proxies=proxies,
+        )
         check_blocking(configuration.credentials)
-        endpoint = configuration.endpoint
-        tls = secure(endpoint, options)
-        own = EngineTransport(endpoint.address, tls) if transport is None else transport
-        sender = _Sender(own, f"http://{endpoint.address.host}")
-        super().__init__(Client(configuration, BlockingTransport(tls), sender))
+        address, secure = configuration.endpoint.address, configuration.ssl_context
+        own = EngineTransport(address, secure) if transport is None else transport
+        sender = _Sender(own, f"http://{address.host}")
+        super().__init__(Client(configuration, BlockingTransport(secure), sender))
         self.images: Images = Images(self.client, "images")
-        """The images of the engine."""
+        """Image operations."""
 
     version: Final = blocking(version)
     login: Final = blocking(login)
 
     def ping(self) -> Ping:
-        """Ask the engine for a sign of life; any failure raises."""
+        """Ping the engine; any failure raises."""
         return run(self.client.ping())
 
     def close(self) -> None:
-        """Close all connections, those of streams too; again does nothing."""
+        """Close all connections, including those of open streams; closing again has no effect."""
         self.client.close()
 
     def __enter__(self) -> Self:

@@ -7,12 +7,12 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import NotInstalled
-from dockerproto_local import Options, configure, secure
+from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
 from dockerproto_local.stream import SocketStream, connect_unix
 
@@ -27,16 +27,14 @@ T = TypeVar("T")
 
 
 class Docker(AsyncDocker):
-    """An engine, on trio: ``async with`` it, or `close` it.
+    """An engine, on trio: use it with ``async with``, or `close` it.
 
-    Args:
-        url: Where it listens, in the forms of `parse_host`; by default what the docker command would take.
-        options: See `dockerproto_local.Options`.
+    The arguments are those of `dockerproto_local.configure`.
     """
 
-    def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
-        configuration = configure(url, options)
-        super().__init__(configuration, _TrioTransport(secure(configuration.endpoint, options)))
+    @arguments_of(configure)
+    def __init__(self, configuration: LocalConfiguration) -> None:
+        super().__init__(configuration, _TrioTransport(configuration.ssl_context))
 
 
 class _TrioTransport(LocalTransport):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import traceback
+from functools import partial
 from typing import Any
 
 import pytest
 
 from dockerproto import Credentials, CredentialsError
-from dockerproto.credentials.config_file import DockerConfig, look_up, read_config, with_credentials
+from dockerproto.config.config_file import ConfigFile, parse_config_file
 from dockerproto.credentials.credentials import HUB_SERVER
 from dockerproto.credentials.helper import CredentialHelper
+from dockerproto.credentials.stored import look_up, may_have_credentials, with_credentials
 
 SECRET = "hunter2/+?"
 WHERE = "/home/anna/.docker/config.json"
@@ -23,8 +25,8 @@ def b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def config_of(document: object) -> DockerConfig:
-    return read_config(json.dumps(document).encode(), WHERE)
+def config_of(document: object) -> ConfigFile:
+    return parse_config_file(json.dumps(document).encode(), WHERE)
 
 
 ENTRY = {"auth": b64(f"anna:{SECRET}")}
@@ -52,6 +54,7 @@ FOUND: dict[str, tuple[object, str, Credentials | None]] = {
     "empty auth": ({OTHER: {"auth": ""}}, OTHER, None),
     "nothing known": ({OTHER: {"email": "a@b.example"}}, OTHER, None),
     "name and password": ({OTHER: {"username": "anna", "password": SECRET}}, OTHER, ANNA),
+    "password alone": ({OTHER: {"password": SECRET}}, OTHER, Credentials(password=SECRET)),
     "auth first": ({OTHER: {**ENTRY, "username": "x", "password": "y"}}, OTHER, ANNA),
     "email": ({OTHER: {**ENTRY, "email": "a@b.example", "new": [1]}}, OTHER, ANNA),
     "line ends": ({OTHER: {"auth": f"{ENTRY['auth'][:8]}\r\n{ENTRY['auth'][8:]}\n"}}, OTHER, ANNA),
@@ -98,15 +101,17 @@ def test_a_helper_comes_before_the_file(document: dict[str, Any], registry: str,
 
 
 BROKEN: dict[str, tuple[object, str]] = {
-    "auths": ({"auths": [SECRET]}, "auths is not an object"),
-    "entry": ({"auths": {OTHER: SECRET}}, "the entry of r.example:5000 in auths: it is not an object"),
-    "auth of no text": ({"auths": {OTHER: {"auth": [SECRET]}}}, "the values of auth are str"),
+    "auths": ({"auths": [SECRET]}, "auths must be an object, not an array"),
+    "entry": ({"auths": {OTHER: SECRET}}, "an entry of auths must be an object, not a string"),
+    "auth of no text": ({"auths": {OTHER: {"auth": [SECRET]}}}, "auth must be a string, not an array"),
     "auth of no base64": ({"auths": {OTHER: {"auth": SECRET}}}, "auth is not the base64 of user:password"),
     "auth without a colon": ({"auths": {OTHER: {"auth": b64(SECRET)}}}, "is not the base64 of user:password"),
-    "password alone": ({"auths": {OTHER: {"password": SECRET}}}, "auth needs username and password"),
-    "helpers": ({"credHelpers": [SECRET]}, "credHelpers is not an object"),
-    "helper": ({"credHelpers": {OTHER: [SECRET]}}, "the helper of r.example:5000 is not a name"),
-    "helper with a path": ({"credsStore": f"../{SECRET}"}, "the helper of r.example:5000 is not a name"),
+    "helpers": ({"credHelpers": [SECRET]}, "credHelpers must be an object, not an array"),
+    "helper": ({"credHelpers": {OTHER: [SECRET]}}, "an entry of credHelpers must be a string, not an array"),
+    "helper with a path": (
+        {"credsStore": f"../{SECRET}"},
+        "the helper of r.example:5000 must be a name, not a path",
+    ),
 }
 
 
@@ -122,21 +127,23 @@ def test_what_is_broken_is_an_error_that_quotes_nothing(document: object, messag
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b'{"auths": {"r": {"password": "hunter2/+?', "no JSON: "),
-        (b'{"auths": "hunter2/+?"} hunter2/+?', "no JSON: "),
-        (b'{"auths": hunter2/+?}', "no JSON: "),
-        (b'{"auths": "hunter2/+?\xff"}', "no JSON: "),
-        (b"[" * 100_000, "no JSON: "),
-        (b'["hunter2/+?"]', "no JSON object"),
-        (b'"hunter2/+?"', "no JSON object"),
-        (b"null", "no JSON object"),
+        (b'{"auths": {"r": {"password": "hunter2/+?', "it is not valid JSON: "),
+        (b'{"auths": "hunter2/+?"} hunter2/+?', "auths must be an object, not a string"),
+        (b'{"auths": hunter2/+?}', "it is not valid JSON: "),
+        (b'{"auths": "hunter2/+?\xff"}', "auths must be an object, not a string"),
+        (b"[" * 100_000, "it is not valid JSON: "),
+        (b'["hunter2/+?"]', "it must be an object, not an array"),
+        (b'"hunter2/+?"', "it must be an object, not a string"),
     ],
 )
-def test_a_file_that_is_none(data: bytes, problem: str) -> None:
-    with pytest.raises(CredentialsError) as raised:
-        read_config(data, WHERE)
-    assert raised.value.message.startswith(f"{WHERE} is {problem}")
-    assert_hidden(raised.value)
+def test_a_file_that_is_malformed(data: bytes, problem: str) -> None:
+    config = parse_config_file(data, WHERE)
+    assert may_have_credentials(config)
+    for use in (look_up, partial(with_credentials, credentials=ANNA)):
+        with pytest.raises(CredentialsError) as raised:
+            use(config, registry=OTHER)
+        assert raised.value.message.startswith(f"{WHERE}: {problem}")
+        assert_hidden(raised.value)
 
 
 def assert_hidden(error: BaseException) -> None:
@@ -147,14 +154,12 @@ def assert_hidden(error: BaseException) -> None:
         assert not isinstance(each, UnicodeDecodeError)  # which has all of the text
 
 
-@pytest.mark.parametrize("data", [b"", b" \n", b"{}", b'{"psFormat": "table"}'])
+@pytest.mark.parametrize("data", [b"", b" \n", b"null", b"{}", b'{"psFormat": "table"}', b'{"proxies": 5}'])
 def test_an_empty_file_has_nothing(data: bytes) -> None:
-    assert look_up(read_config(data, WHERE), HUB) is None
-    assert look_up(DockerConfig(WHERE), HUB) is None
-
-
-def test_a_repr_shows_no_content() -> None:
-    assert repr(config_of({"auths": {OTHER: ENTRY}})) == f"DockerConfig(where={WHERE!r})"
+    config = parse_config_file(data, WHERE)
+    assert look_up(config, HUB) is None
+    assert not may_have_credentials(config)
+    assert look_up(ConfigFile(), HUB) is None
 
 
 WRITTEN: dict[str, tuple[Credentials, dict[str, str]]] = {
@@ -172,9 +177,9 @@ WRITTEN: dict[str, tuple[Credentials, dict[str, str]]] = {
 def test_what_is_written_is_found(
     credentials: Credentials, entry: dict[str, str], registry: str, key: str
 ) -> None:
-    text = with_credentials(DockerConfig(WHERE), registry, credentials)
+    text = with_credentials(ConfigFile(), registry, credentials)
     assert json.loads(text) == {"auths": {key: entry}}
-    assert look_up(read_config(text, WHERE), registry) == credentials.for_registry(registry)
+    assert look_up(parse_config_file(text, WHERE), registry) == credentials.for_registry(registry)
 
 
 def test_nothing_else_is_lost() -> None:

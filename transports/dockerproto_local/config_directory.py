@@ -1,0 +1,117 @@
+"""The directory of the Docker CLI's configuration: config.json and Docker contexts.
+
+Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from time import time_ns
+from typing import Final, TypeAlias
+
+from dockerproto.config.config_file import CONFIG_FILE, ConfigFile, invalid_config_file, parse_config_file
+from dockerproto.endpoint.contexts import meta_path, tls_path
+from dockerproto.errors import ContextError
+from dockerproto_local.caller import stack_level
+
+_Version: TypeAlias = tuple[int, ...]
+
+_SETTLING: Final = 2 * 10**9
+"""Nanoseconds in which a file may change again and keep its time: some file systems count in 2 seconds."""
+
+
+class ConfigDirectory:
+    """``$DOCKER_CONFIG``, by default ``~/.docker``.
+
+    config.json is read once, and again only after it has changed, so that a later ``docker login`` counts.
+
+    Args:
+        environment: The environment variables: ``os.environ``, or a mapping in its place.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment: Mapping[str, str] = environment
+        """The environment variables."""
+        self._last: tuple[Path, _Version, ConfigFile] | None = None
+        self._warned = set[str]()
+
+    @property
+    def home(self) -> str:
+        """The home directory."""
+        return self.environment.get("HOME") or _home()
+
+    @property
+    def path(self) -> str:
+        """Path of the directory."""
+        return self.environment.get("DOCKER_CONFIG") or str(Path(self.home, ".docker"))
+
+    @property
+    def file(self) -> Path:
+        """Path of config.json."""
+        return Path(self.path, CONFIG_FILE)
+
+    def config(self) -> ConfigFile:
+        """Return config.json; a missing file is empty, and one that cannot be read has a problem."""
+        path = self.file
+        version = _version(path)
+        if self._last is not None and self._last[:2] == (path, version):
+            return self._last[2]
+        config = _read(path)
+        self._last = None if version is None else (path, version, config)
+        return config
+
+    def warn(self, problem: str) -> None:
+        """Warn the program that a part of config.json is not used; repeating it has no effect."""
+        if problem and problem not in self._warned:
+            self._warned.add(problem)
+            warnings.warn(f"{self.path}/{CONFIG_FILE} was passed over: {problem}", stacklevel=stack_level())
+
+    def context(self, name: str) -> tuple[bytes | None, list[str] | None]:
+        """Return a context's meta.json and the names of its TLS files, each None if it does not exist.
+
+        Raises:
+            ContextError: They cannot be read.
+        """
+        tls = Path(self.path, tls_path(name))
+        try:
+            meta = _content(Path(self.path, meta_path(name)))
+            return meta, [each.name for each in tls.iterdir() if not each.is_dir()] if tls.is_dir() else None
+        except OSError as error:
+            raise ContextError(0, f"the context {name!r} cannot be read: {error}") from error
+
+
+def _read(path: Path) -> ConfigFile:
+    try:
+        return parse_config_file(_content(path) or b"", str(path))
+    except OSError as error:
+        return invalid_config_file(f"it cannot be read: {error.strerror}", str(path))
+
+
+def _version(path: Path) -> _Version | None:
+    """Return numbers that differ after a change of a file; None if it was changed too recently to tell."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if time_ns() - status.st_ctime_ns < _SETTLING:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _home() -> str:
+    """Return the home directory in the system's user database, for programs without HOME."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
