@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import json
-from collections.abc import Callable
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ NAME = f"{OTHER}/a"
 
 @pytest.fixture
 def opened(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list of files that are opened; files are old enough to trust their times."""
+    """Return the list of files that are opened."""
     names: list[str] = []
     real: Any = io.open
 
@@ -32,7 +32,6 @@ def opened(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(io, "open", counted)
     monkeypatch.setattr(builtins, "open", counted)
-    monkeypatch.setattr("dockerproto_local.config_directory.time_ns", lambda: 2**62)
     return names
 
 
@@ -121,27 +120,19 @@ def write(path: Path, name: str) -> None:
     path.write_text(json.dumps({"currentContext": name}))
 
 
-def unchanging(status: object) -> Callable[[Path], object]:
-    def stat(_: Path) -> object:
-        return status
-
-    return stat
-
-
-def test_a_file_that_has_just_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_file_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     directory = ConfigDirectory({"DOCKER_CONFIG": str(tmp_path)})
+    assert directory.config().current_context == ""
     write(path, "one")
-    status = path.stat()
-    monkeypatch.setattr("dockerproto_local.config_directory.time_ns", lambda: status.st_ctime_ns + 10**6)
-    monkeypatch.setattr(Path, "stat", unchanging(status))
+    times = path.stat()
     assert directory.config().current_context == "one"
-    write(path, "two")  # of the same size, and as far as its times tell, at the same moment
+    write(tmp_path / "new", "two")  # of the same size, and as far as its times tell, of the same moment
+    os.utime(tmp_path / "new", ns=(times.st_atime_ns, times.st_mtime_ns))
+    (tmp_path / "new").replace(path)
     assert directory.config().current_context == "two"
-    monkeypatch.setattr("dockerproto_local.config_directory.time_ns", lambda: status.st_ctime_ns + 10**10)
-    assert directory.config().current_context == "two"
-    write(path, "six")
-    assert directory.config().current_context == "two", "the times tell of no change, long after the last one"
+    path.unlink()
+    assert directory.config().current_context == ""
 
 
 def test_the_directory_is_that_of_the_environment_at_the_time(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ import pwd
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from time import time_ns
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from dockerproto.config.config_file import CONFIG_FILE, ConfigFile, invalid_config_file, parse_config_file
 from dockerproto.endpoint.contexts import meta_path, tls_path
@@ -19,9 +18,6 @@ from dockerproto.errors import ContextError
 from dockerproto_local.caller import stack_level
 
 _Version: TypeAlias = tuple[int, ...]
-
-_SETTLING: Final = 2 * 10**9
-"""Nanoseconds in which a file may change again and keep its time: some file systems count in 2 seconds."""
 
 
 class ConfigDirectory:
@@ -61,7 +57,7 @@ class ConfigDirectory:
         if self._last is not None and self._last[:2] == (path, version):
             return self._last[2]
         config = _read(path)
-        self._last = None if version is None else (path, version, config)
+        self._last = path, version, config
         return config
 
     def warn(self, problem: str) -> None:
@@ -91,14 +87,15 @@ def _read(path: Path) -> ConfigFile:
         return invalid_config_file(f"it cannot be read: {error.strerror}", str(path))
 
 
-def _version(path: Path) -> _Version | None:
-    """Return numbers that differ after a change of a file; None if it was changed too recently to tell."""
+def _version(path: Path) -> _Version:
+    """Return numbers that differ after a change of a file; a missing file has none.
+
+    ``docker login`` replaces the file, so its inode differs even where the file system's clock is coarse.
+    """
     try:
         status = path.stat()
     except OSError:
-        return None
-    if time_ns() - status.st_ctime_ns < _SETTLING:
-        return None
+        return ()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
