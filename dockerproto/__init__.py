@@ -47,6 +47,7 @@ from dockerproto.images import AsyncImages, Images
 from dockerproto.images.build import Ulimits
 from dockerproto.images.builders import Builder
 from dockerproto.images.local import ListParameters
+from dockerproto.messages.encoding import to_json
 from dockerproto.messages.models import (
     BuildsPruned,
     DeletedImage,
@@ -78,6 +79,7 @@ from dockerproto.messages.results import (
     pull_result,
     push_result,
 )
+from dockerproto.messages.text import message_text
 from dockerproto.operations.streams import (
     AsyncDownload,
     AsyncProgress,
@@ -194,11 +196,13 @@ __all__ = [
     "Version",
     "build_result",
     "import_result",
+    "message_text",
     "parse_host",
     "parse_reference",
     "pull_result",
     "push_result",
     "read_auth",
+    "to_json",
 ]
 
 

@@ -15,7 +15,7 @@ import msgspec
 from dockerproto.errors import DockerError, DockerStreamError, NotFound, ProtocolViolated
 from dockerproto.messages.classification import status_error, stream_error
 from dockerproto.messages.models import Message
-from dockerproto.messages.trace import TRACE, decode_trace
+from dockerproto.messages.trace import TRACE, StatusResponse, decode_trace
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -143,7 +143,7 @@ def decode_message_trace(message: Message) -> Message:
     Raises:
         ProtocolViolated: The trace is malformed.
     """
-    if message.get("id") != TRACE or "trace" in message:
+    if message.get("id") != TRACE or isinstance(message.get("trace"), StatusResponse):
         return message
     return {**message, "trace": decode_trace(message.get("aux"))}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final, Generic, Literal, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from dockerproto.messages.failed_step import FailedStepFinder
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.trace import StatusResponse, VertexWarning
+from dockerproto.messages.values import object_of, text_of
 from dockerproto.references import HUB, parse_reference
 
 R = TypeVar("R")
@@ -207,15 +208,16 @@ class BuildReducer:
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
-        image = _aux(message).get("ID")
+        image = object_of(message.get("aux")).get("ID")
         if isinstance(image, str):
             self._image = image
             if "id" not in message:
                 # Each stage has one. A tag printed before it may be output of a step.
                 self._tags.clear()
-        if trace := message.get("trace"):
+        trace: object = message.get("trace")
+        if isinstance(trace, StatusResponse):
             self._add_trace(trace)
-        elif text := _text(message, "stream"):
+        elif text := text_of(message.get("stream")):
             event = self._log.parse(text)
             self._failed_step.add_text(text, event)
             if event is not None:
@@ -234,7 +236,7 @@ class BuildReducer:
         names = (_NAMING.fullmatch(status.id) for status in trace.statuses)
         # An engine with the containerd image store reports an image without a name by its digest.
         self._tags |= {_familiar_name(name[1]): None for name in names if name and "@" not in name[1]}
-        self._warnings += map(_build_warning, trace.warnings)
+        self._warnings += map(warning_of, trace.warnings)
 
     def _add_event(self, event: LogEvent) -> None:
         match event:
@@ -268,9 +270,9 @@ class PullReducer(_NoExplanation):
         """Take the next message."""
         if "progressDetail" in message:  # one of very many
             return
-        status = _text(message, "status")
+        status = text_of(message.get("status"))
         if _PULLING.fullmatch(status):
-            self._tag = _text(message, "id")
+            self._tag = text_of(message.get("id"))
         elif match := _PULLED.fullmatch(status):
             self._tags.append(PulledTag(self._tag, match[1]))
         elif match := _STATUS.fullmatch(status):
@@ -290,8 +292,8 @@ class PushReducer(_NoExplanation):
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
-        status = _text(message, "status")
-        match _aux(message):
+        status = text_of(message.get("status"))
+        match object_of(message.get("aux")):
             case {"Tag": str(tag), "Digest": str(digest), "Size": int(size)}:
                 self._tags[tag] = PushedTag(tag, digest, size)
             case _ if match := _PUSHED.fullmatch(status):
@@ -315,10 +317,10 @@ class ImportReducer(_NoExplanation):
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
-        if match := _LOADED.fullmatch(_text(message, "stream")):
+        if match := _LOADED.fullmatch(text_of(message.get("stream"))):
             for name in match[1].split(","):  # Podman lists all in one message
                 (self._ids if _IMAGE_ID.fullmatch(name) else self._references).append(name)
-        elif _IMAGE_ID.fullmatch(status := _text(message, "status")):
+        elif _IMAGE_ID.fullmatch(status := text_of(message.get("status"))):
             self._ids.append(status)
 
     def result(self) -> ImportResult:
@@ -326,17 +328,8 @@ class ImportReducer(_NoExplanation):
         return ImportResult(tuple(self._references), tuple(self._ids))
 
 
-def _aux(message: Message) -> dict[str, Any]:
-    aux = message.get("aux")
-    return cast("dict[str, Any]", aux) if isinstance(aux, dict) else {}  # JSON of the engine
-
-
-def _text(message: Message, key: Literal["id", "status", "stream"]) -> str:
-    value: object = message.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _build_warning(warning: VertexWarning) -> BuildWarning:
+def warning_of(warning: VertexWarning) -> BuildWarning:
+    """Return a warning of a trace."""
     lines = [each.start.line for each in warning.ranges if each.start is not None]
     return BuildWarning(
         text=warning.short.decode(errors="replace"),

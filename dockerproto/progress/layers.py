@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from msgspec.structs import replace
 
+from dockerproto.messages.values import number_of, text_of
 from dockerproto.progress.board import Board
 from dockerproto.progress.parts import Amount, Event, Kind, Line, Part, State
 from dockerproto.progress.text import printable
@@ -32,7 +33,6 @@ STATUSES: Final[Mapping[str, State]] = {
 }
 """State of a layer by its status, without the text from `` in `` or `` from `` on."""
 _EXTRACTED: Final = frozenset({"Pulling fs layer", "Downloading", "Download complete", "Extracting"})
-_MAXIMUM: Final = 2**63 - 1
 
 
 def read_layer(board: Board, message: Mapping[str, object], now: float) -> Iterator[Event]:
@@ -65,11 +65,6 @@ def _amounts(
     return (part.moved.grow(*amount) if state is State.RUNNING else part.moved), unpacked
 
 
-def text_of(value: object) -> str:
-    """Return a value of an engine's JSON if it is a str, otherwise an empty str."""
-    return value if isinstance(value, str) else ""
-
-
 def _amount(value: object) -> tuple[int, int] | None:
     """Return the current and the total bytes, 0 for one that is missing; None if both are."""
     if not isinstance(value, Mapping):
@@ -79,8 +74,3 @@ def _amount(value: object) -> tuple[int, int] | None:
         return None
     current, total = number_of(detail.get("current")), number_of(detail.get("total"))
     return (current, total) if current or total else None
-
-
-def number_of(value: object) -> int:
-    """Return a value of an engine's JSON if it is a positive 64-bit int, otherwise 0."""
-    return value if type(value) is int and 0 < value <= _MAXIMUM else 0

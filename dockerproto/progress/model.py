@@ -13,9 +13,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dockerproto.messages.values import number_of, text_of
 from dockerproto.progress.board import Board
 from dockerproto.progress.classic_builder import ClassicSteps
-from dockerproto.progress.layers import number_of, read_layer, text_of
+from dockerproto.progress.layers import read_layer
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
 from dockerproto.progress.text import printable
 from dockerproto.progress.vertexes import TraceSteps

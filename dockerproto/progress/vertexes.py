@@ -10,18 +10,14 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from dockerproto.errors import ProtocolViolated
 from dockerproto.messages.trace import (
-    TRACE,
-    StatusResponse,
     Vertex,
     VertexLog,
     VertexStatus,
     VertexWarning,
-    decode_trace,
 )
+from dockerproto.messages.values import number_of, trace_of
 from dockerproto.progress.board import Board
-from dockerproto.progress.layers import number_of
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
 from dockerproto.progress.text import LineBuffer, printable
 
@@ -36,7 +32,7 @@ class TraceSteps:
 
     def feed(self, board: Board, message: Mapping[str, object], now: float) -> Iterator[Event]:
         """Take a message; one without a trace changes nothing."""
-        trace = _trace_of(message)
+        trace = trace_of(message)
         if trace is None:
             return
         for vertex in trace.vertexes:
@@ -72,18 +68,6 @@ class _VertexOutput:
 
     def feed(self, chunk: bytes) -> Iterator[str]:
         return self.lines.feed(self._decoder.decode(chunk))
-
-
-def _trace_of(message: Mapping[str, object]) -> StatusResponse | None:
-    trace = message.get("trace")
-    if isinstance(trace, StatusResponse):
-        return trace
-    if message.get("id") != TRACE:
-        return None
-    try:
-        return decode_trace(message.get("aux"))
-    except ProtocolViolated:
-        return None
 
 
 def _step(board: Board, vertex: Vertex, now: float) -> Part:

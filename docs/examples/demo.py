@@ -5,7 +5,6 @@ The registry is private, on a loopback port. The demo removes all images that it
 """
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -22,7 +21,7 @@ import trio
 import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
-from dockerproto import AsyncImages, DeletedImage, DockerError, Images, ImageSummary, Message
+from dockerproto import AsyncImages, DeletedImage, DockerError, Images, ImageSummary, Message, message_text
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the package does not contain the tests
 
@@ -82,7 +81,7 @@ async def on_event_loop(images: AsyncImages, names: Names, file: IO[bytes]) -> N
 
     with step("push", "to the registry") as notes:
         messages = await images.push(names.pushed)
-        notes += [digest(messages), count(messages)]
+        notes += [f"digest {messages.result.digest}"[:26], count(messages)]
 
     with step("delete", "from the engine") as notes:
         deleted: list[DeletedImage] = []
@@ -117,7 +116,7 @@ async def on_event_loop(images: AsyncImages, names: Names, file: IO[bytes]) -> N
     with step("load", "from the file") as notes:
         file.seek(0)
         messages = await images.import_image(file)
-        notes += [message["stream"].strip() for message in messages if "stream" in message]
+        notes.extend(messages.result.references)
 
     with step("inspect", "the loaded image") as notes:
         notes.append((await images.inspect(names.pushed))["Id"][:19])
@@ -146,7 +145,7 @@ def blocking(images: Images, names: Names, file: IO[bytes]) -> None:
 
     with step("push", "to the registry") as notes:
         messages = images.push(names.pushed)
-        notes += [digest(messages), count(messages)]
+        notes += [f"digest {messages.result.digest}"[:26], count(messages)]
 
     with step("delete", "from the engine") as notes:
         deleted: list[DeletedImage] = []
@@ -181,7 +180,7 @@ def blocking(images: Images, names: Names, file: IO[bytes]) -> None:
     with step("load", "from the file") as notes:
         file.seek(0)
         messages = images.import_image(file)
-        notes += [message["stream"].strip() for message in messages if "stream" in message]
+        notes.extend(messages.result.references)
 
     with step("inspect", "the loaded image") as notes:
         notes.append(images.inspect(names.pushed)["Id"][:19])
@@ -226,7 +225,7 @@ class Progress:
     def show(self, message: Message) -> None:
         """Print the steps and the output of a build; collect the progress of a pull by layer."""
         self.messages.append(message)
-        text = message.get("stream", "").strip()
+        text = message_text(message).strip() if "stream" in message or "trace" in message else ""
         if text and not text.startswith(("--->", "Removing", "Successfully")):
             tell(text)
         if "id" in message and "progressDetail" in message:
@@ -264,12 +263,6 @@ def size(number: int) -> str:
 def count(messages: Sequence[Message]) -> str:
     """Format the number of messages."""
     return f"{len(messages)} message{'s' if len(messages) != 1 else ''}"
-
-
-def digest(messages: Sequence[Message]) -> str:
-    """Return the digest of the pushed image; the last message has it."""
-    found = [message["aux"]["Digest"] for message in messages if "aux" in message]
-    return f"digest {found[-1][:19]}" if found else "no digest"
 
 
 def summary(image: ImageSummary) -> str:
@@ -344,5 +337,5 @@ if __name__ == "__main__":
         main()
     except DockerError as error:
         for message in error.messages[-3:]:
-            print(json.dumps(message), file=sys.stderr)
+            print(message_text(message), end="", file=sys.stderr)
         sys.exit(f"The demo failed: {type(error).__name__}: {error}")

@@ -12,7 +12,7 @@ import trio
 
 import dockerproto_asyncio
 import dockerproto_trio
-from dockerproto import DockerError
+from dockerproto import DockerError, message_text
 
 CONCURRENT_PULLS = 3
 
@@ -27,7 +27,7 @@ async def pull_with_asyncio(image: str, urls: list[str], report: Report) -> None
         try:
             async with limit, dockerproto_asyncio.Docker(url) as docker:
                 messages = await docker.images.pull(image)
-                report(url, messages[-1].get("status", "done"))
+                report(url, message_text(messages[-1]).rstrip())
         except DockerError as error:
             report(url, f"failed: {error}")
 
@@ -44,7 +44,7 @@ async def pull_with_trio(image: str, urls: list[str], report: Report) -> None:
         try:
             async with limit, dockerproto_trio.Docker(url) as docker:
                 messages = await docker.images.pull(image)
-                report(url, messages[-1].get("status", "done"))
+                report(url, message_text(messages[-1]).rstrip())
         except DockerError as error:
             report(url, f"failed: {error}")
 

@@ -14,8 +14,9 @@ from typing import Final
 from msgspec import Struct
 from rich.text import Text
 
+from dockerproto.messages.text import size, size_of
 from dockerproto.progress import Kind, Part, Snapshot, State
-from dockerproto_cli.formatting import duration, of, size
+from dockerproto_cli.formatting import duration
 
 STYLES: Final[Mapping[State, str]] = {
     State.WAITING: "dim",
@@ -135,7 +136,7 @@ class Drawing:
             return self._fit(Text.assemble(*cells))
         if columns.status:
             cells.append(_cell(status, columns.status, STYLES[part.state]))
-        amount = Text(of(part.current, part.total) if part.current else "" if columns.status else status)
+        amount = Text(size_of(part.current, part.total) if part.current else "" if columns.status else status)
         if columns.bar:
             left = self._width - sum(cell.cell_len for cell in cells) - columns.amount - 1
             cells.append(self._bar(part, left))
@@ -166,7 +167,7 @@ class Drawing:
             snapshot.state.value if snapshot.state.over else "",
             f"{int(snapshot.percent)} %" if snapshot.percent is not None and not snapshot.state.over else "",
             f"{snapshot.done}/{snapshot.count} {word}" if snapshot.count else "",
-            of(snapshot.current, snapshot.total) if snapshot.current and not steps else "",
+            size_of(snapshot.current, snapshot.total) if snapshot.current and not steps else "",
             f"{size(snapshot.rate)}/s" if snapshot.rate and not snapshot.state.over else "",
             duration(snapshot.seconds(now)),
         ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from dockerproto.messages.text import size
 from dockerproto.progress import Event, Kind, Line, Part, State
-from dockerproto_cli.formatting import duration, size
+from dockerproto_cli.formatting import duration
 
 
 class LineFormatter:

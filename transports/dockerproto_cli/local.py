@@ -9,9 +9,10 @@ from itertools import chain
 from typing import Final
 
 from dockerproto import DeletedImage, DockerError, ImageInspect, ImageSummary
+from dockerproto.messages.text import size
 from dockerproto.progress.text import printable
 from dockerproto.request.filters import FilterValue
-from dockerproto_cli.formatting import ago, size
+from dockerproto_cli.formatting import ago
 from dockerproto_cli.printing import Invocation, report_error
 
 NONE: Final = "<none>"

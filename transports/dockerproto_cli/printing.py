@@ -9,13 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import asdict
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
-from dockerproto import DockerError, DockerStreamError, Message, Stream
+from dockerproto import DockerError, DockerStreamError, Message, Stream, to_json
 from dockerproto.progress.text import printable
-from dockerproto.protobuf.codec import ProtoMessage
 from dockerproto_cli.display import Display
 from dockerproto_cli.formatting import encodable
 from dockerproto_httpx import Docker
@@ -39,9 +37,10 @@ class Invocation(Struct, frozen=True):
         """Print a line."""
         sys.stdout.write(f"{encodable(printable(text), sys.stdout.encoding)}\n")
 
-    def document(self, value: object) -> None:
+    def document(self, value: Mapping[str, object] | Sequence[object]) -> None:
         """Print a JSON document: on one line if the output is JSON, else indented."""
-        sys.stdout.write(json.dumps(value, indent=None if self.json else 4, default=_plain) + "\n")
+        text = to_json(value).decode() if self.json else json.dumps(value, indent=4)
+        sys.stdout.write(f"{text}\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table, with columns as wide as their widest cell."""
@@ -76,8 +75,8 @@ def report_error(error: DockerError | str, arguments: Namespace) -> None:
     """
     text, step = (error, None) if isinstance(error, str) else (_error_text(error), error.step)
     if arguments.json:
-        details: dict[str, object] = {} if step is None else {"step": asdict(step)}
-        _write(json.dumps({"error": text, **details}))
+        details: dict[str, object] = {} if step is None else {"step": step}
+        _write(to_json({"error": text, **details}).decode())
         return
     if step is not None and arguments.quiet:
         for line in step.log:
@@ -96,10 +95,3 @@ def _error_text(error: DockerError) -> str:
 
 def _write(line: str) -> None:
     sys.stderr.write(f"{encodable(line, sys.stderr.encoding)}\n")
-
-
-def _plain(value: bytes | ProtoMessage) -> object:
-    """Convert decoded BuildKit traces to JSON types."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return {name: part for name, part in asdict(value).items() if part}
