@@ -72,6 +72,14 @@ async def test_everything_works_over_it(secured: Secured, connect: Connect, tmp_
         assert await docker.images.exists("big")
 
 
+async def test_a_build_in_a_session_works_over_it(secured: Secured, connect: Connect, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nCOPY file /\nRUN cat /file\n")
+    (tmp_path / "file").write_bytes(bytes(range(256)) * 1000)
+    async with connect(secured.url, tls=secured.tls) as docker:
+        await docker.images.build(path=tmp_path, builder="buildkit", tag="session", network_mode="none")
+        assert await docker.images.exists("session")
+
+
 async def test_leaving_a_build_stops_it(secured: Secured, connect: Connect) -> None:
     data = context("FROM busybox\nRUN echo begun; sleep 4321.75\n")
     async with connect(secured.url, tls=secured.tls) as docker:

@@ -82,6 +82,37 @@ def test_what_comes_is_readable_and_then_received(connected: tuple[TLSStream, Pe
     assert run(stream.receive(None)) == b"more"
 
 
+def test_records_that_arrive_together_are_all_readable(connected: tuple[TLSStream, Peer]) -> None:
+    stream, peer = connected
+    for record in (b"one", b"two", b"three"):
+        peer.tls.write(record)
+    received = []
+    while run(stream.readable()):
+        run(stream.ready())
+        received.append(run(stream.receive(None)))
+    assert received == [b"one", b"two", b"three"]
+    assert peer.said == []
+
+
+@pytest.mark.parametrize("records", [0, 1, 2])
+def test_a_broken_connection_is_noticed_after_what_arrived(
+    connected: tuple[TLSStream, Peer], records: int
+) -> None:
+    stream, peer = connected
+    for _ in range(records):
+        peer.tls.write(b"data")
+    received = [run(stream.receive(None)) for _ in range(records)]
+
+    async def receive(timeout: float | None) -> bytes:
+        raise ConnectionResetError("reset")
+
+    peer.ended, peer.receive = True, receive  # type: ignore[method-assign]
+    assert received == [b"data"] * records
+    assert run(stream.readable())
+    with pytest.raises(ConnectionResetError, match="reset"):
+        run(stream.receive(None))
+
+
 def test_what_is_sent_arrives(connected: tuple[TLSStream, Peer]) -> None:
     stream, peer = connected
     data = bytes(range(256)) * 1000

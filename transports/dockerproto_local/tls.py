@@ -90,15 +90,16 @@ class TLSStream(ByteStream):
 
     async def readable(self) -> bool:
         """Return True if `receive` would return or raise at once; a session ticket is not data."""
-        while not (self._ready or self._ended or self._error) and await self._stream.readable():
+        while not (self._ready or self._ended or self._error):
             try:
-                self._feed(await self._stream.receive(None))
-                self._ready = self._read()
+                self._ready = self._read()  # first of what has arrived already: one receive may hold records
             except ssl.SSLWantReadError:
-                continue
+                if not await self._stream.readable():
+                    return False
+                await self._fill()
             except OSError as error:
                 self._error = error
-        return bool(self._ready or self._ended or self._error)
+        return True
 
     async def ready(self) -> None:
         """Wait until bytes arrive, which may hold no data, or `wake` is called."""
@@ -131,10 +132,17 @@ class TLSStream(ByteStream):
 
     def _read(self) -> bytes:
         try:
-            return self._tls.read(_RECORDS)
+            data = self._tls.read(_RECORDS)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            self._ended = True
-        return b""
+            data = b""
+        self._ended = not data
+        return data
+
+    async def _fill(self) -> None:
+        try:
+            self._feed(await self._stream.receive(None))
+        except OSError as error:
+            self._error = error
 
     def _feed(self, data: Buffer) -> None:
         if data:
