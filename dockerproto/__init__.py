@@ -11,7 +11,17 @@ from dockerproto.agent import __version__ as __version__
 from dockerproto.buildcontext.plan import Compression
 from dockerproto.credentials.credentials import ANONYMOUS, AuthLike, AuthsLike, Credentials, read_auth
 from dockerproto.credentials.source import CredentialsLike, CredentialsSource, CredentialsStore
-from dockerproto.endpoint.addresses import SSH, TCP, TLS, Address, Endpoint, NamedPipe, UnixSocket
+from dockerproto.endpoint.addresses import (
+    SSH,
+    TCP,
+    TLS,
+    Address,
+    Endpoint,
+    NamedPipe,
+    Proxied,
+    Proxy,
+    UnixSocket,
+)
 from dockerproto.endpoint.hosts import parse_host
 from dockerproto.errors import (
     BadRequest,
@@ -168,6 +178,8 @@ __all__ = [
     "Progress",
     "ProgressDetail",
     "ProtocolViolated",
+    "Proxied",
+    "Proxy",
     "PullResult",
     "PulledTag",
     "PushResult",

@@ -66,7 +66,7 @@ class Client:
         self.transport = transport
         """Transport that it runs on."""
         self.engine: Engine = Engine(
-            configuration.endpoint.address,
+            configuration.endpoint.route,
             transport,
             sender,
             version=configuration.version,

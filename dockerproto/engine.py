@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from dockerproto.config.headers import Headers, merge_headers
-from dockerproto.endpoint.addresses import Address
+from dockerproto.endpoint.addresses import Address, tunnelled
 from dockerproto.errors import UnsupportedEngine
 from dockerproto.http.connection import Connections
 from dockerproto.http.http11 import Upload, WireRequest
@@ -49,7 +49,9 @@ class Engine:
         self.transport = transport
         """Runtime that the transport provides."""
         self.connections: Connections = (
-            sender if isinstance(sender, Connections) else Connections(transport, address)
+            sender
+            if isinstance(sender, Connections) and address == tunnelled(address)
+            else Connections(transport, tunnelled(address))
         )
         """Connections of sessions and their builds, which no HTTP library can carry."""
         self._sender = sender

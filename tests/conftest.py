@@ -112,6 +112,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     for name in (
         *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
         *("DOCKER_CUSTOM_HEADERS", "DOCKER_DEFAULT_PLATFORM"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "REQUEST_METHOD"),
         *("DOCKER_AUTH_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
     ):
         monkeypatch.delenv(name, raising=False)

@@ -11,8 +11,10 @@ from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dockerproto.errors import InvalidHost
+from dockerproto.redacted import Redacted
 
 DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 DEFAULT_PIPE: Final = "//./pipe/docker_engine"
@@ -164,8 +166,53 @@ class NamedPipe(_LocalAddress, Struct, frozen=True):
         return f"npipe://{self.path}"
 
 
-Address: TypeAlias = UnixSocket | TCP | SSH | NamedPipe
-"""Address that an engine listens on."""
+class Proxy(Redacted, frozen=True):
+    """An HTTP proxy between the client and an engine."""
+
+    _hidden = ("authorization",)
+
+    address: TCP
+    """Address of the proxy."""
+    tls: bool = False
+    """True to reach the proxy itself over TLS."""
+    authorization: str | None = None
+    """Value of the ``Proxy-Authorization`` header; None to send none."""
+
+    def __str__(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.address.host}"
+
+
+class Proxied(Struct, frozen=True):
+    """An engine that is reached through a proxy; see `Endpoint.route`."""
+
+    engine: TCP
+    """Address of the engine."""
+    proxy: Proxy
+    """The proxy to connect to."""
+    tunnel: bool = True
+    """True to tunnel through the proxy by CONNECT; False if it forwards requests in absolute form."""
+
+    def __str__(self) -> str:
+        return f"{self.engine} through the proxy {self.proxy}"
+
+    @property
+    def host(self) -> str:
+        """Value of the ``Host`` header."""
+        return self.engine.host
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of API paths."""
+        return self.engine.prefix
+
+
+Address: TypeAlias = UnixSocket | TCP | SSH | NamedPipe | Proxied
+"""Address that an engine listens on, or the way to it through a proxy."""
+
+
+def tunnelled(address: Address) -> Address:
+    """Return the way to an address that suits any protocol: through a proxy, it is a tunnel."""
+    return replace(address, tunnel=True) if isinstance(address, Proxied) else address
 
 
 class TLS(Struct, frozen=True, kw_only=True):
@@ -192,3 +239,12 @@ class Endpoint(Struct, frozen=True):
     """Name of the stored Docker context; None for an address that comes from elsewhere."""
     tls: TLS | None = None
     """TLS files; None without TLS, and always None for sockets, pipes and ssh."""
+    proxy: Proxy | None = None
+    """HTTP proxy in front of the engine; always None for sockets, pipes and ssh."""
+
+    @property
+    def route(self) -> Address:
+        """The way to the engine: its address, or through the proxy."""
+        if self.proxy is None or not isinstance(self.address, TCP):
+            return self.address
+        return Proxied(self.address, self.proxy, tunnel=self.tls is not None)

@@ -110,15 +110,24 @@ def _address(scheme: str, rest: str, ports: dict[str, int]) -> Address | None:
         return None
 
 
+def parse_authority(text: str, port: int) -> TCP | None:
+    """Parse ``host[:port]``, with a default port; return None if it is invalid."""
+    match = _TCP.fullmatch(text)
+    try:
+        return _tcp(match, port) if match and (match["six"] or match["name"]) else None
+    except InvalidHost:
+        return None
+
+
 def _tcp(match: re.Match[str], port: int) -> TCP:
-    name = match["six"] or _ascii(match["name"]) or "localhost"
+    name = match["six"] or encode_host_name(match["name"]) or "localhost"
     return TCP(name.lower(), int(match["port"] or port), (match["prefix"] or "").removesuffix("/"))
 
 
-def _ascii(name: str) -> str:
-    """Return a host name as resolvers take it.
+def encode_host_name(name: str) -> str:
+    """Encode an international host name in ASCII.
 
-    >>> _ascii("b\u00fccher.example")
+    >>> encode_host_name("b\u00fccher.example")
     'xn--bcher-kva.example'
 
     Raises:

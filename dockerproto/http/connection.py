@@ -14,6 +14,7 @@ from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, Prot
 from dockerproto.http.http11 import Exchange, Head, Upload, WireRequest
 from dockerproto.http.log import LOG
 from dockerproto.http.pool import Pool
+from dockerproto.http.proxying import check_credentials, forwarded
 from dockerproto.timeouts import Phase, Timer
 from dockerproto.transport.chunks import Buffer, Chunk, FileRange
 from dockerproto.transport.streams import ByteStream
@@ -241,7 +242,8 @@ class Connections:
 
     async def _exchange(self, connection: Connection, request: WireRequest, timer: Timer) -> HTTPResponse:
         try:
-            head = await connection.request(request, timer)
+            head = await connection.request(forwarded(request, self._address), timer)
+            check_credentials(head, self._address)
         except BaseException:
             self.drop(connection)
             raise

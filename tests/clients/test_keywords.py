@@ -18,7 +18,17 @@ CLIENTS: list[Any] = [dockerproto_asyncio.Docker, dockerproto_trio.Docker, docke
 of_each_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__module__)
 
 KEYWORDS = {
-    *("context", "tls", "credentials", "api_version", "timeout", "message_limit", "headers", "proxies"),
+    *(
+        "context",
+        "tls",
+        "credentials",
+        "api_version",
+        "timeout",
+        "message_limit",
+        "headers",
+        "proxy",
+        "proxies",
+    ),
 }
 
 
@@ -51,7 +61,10 @@ HINTS = {
     "timuot": "did you mean timeout=?",
     "timeuot": "did you mean timeout=?",
     "Url": "did you mean url=?",
-    "proxy_s": "did you mean proxies=?",
+    "proxies_": "did you mean proxies=?",
+    "proxy_": "did you mean proxy=?",
+    "http_proxy": "use proxy=",
+    "https_proxy": "use proxy=",
     "message_limits": "did you mean message_limit=?",
 }
 

@@ -58,6 +58,7 @@ class Docker(AnyDocker, Namespace):
         timeout: TimeoutLike = DEFAULT,
         message_limit: int = MESSAGE_LIMIT,
         headers: Mapping[str, str] | None = None,
+        proxy: str | Default | None = DEFAULT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
         configuration = configure(
@@ -69,12 +70,13 @@ class Docker(AnyDocker, Namespace):
             timeout=timeout,
             message_limit=message_limit,
             headers=headers,
+            proxy=proxy,
             proxies=proxies,
         )
         check_blocking(configuration.credentials)
-        address, secure = configuration.endpoint.address, configuration.ssl_context
-        own = EngineTransport(address, secure) if transport is None else transport
-        sender = _Sender(own, f"http://{address.host}")
+        endpoint, secure = configuration.endpoint, configuration.ssl_context
+        own = EngineTransport(endpoint.route, secure) if transport is None else transport
+        sender = _Sender(own, f"http://{endpoint.address.host}")
         super().__init__(Client(configuration, BlockingTransport(secure), sender))
         self.images: Images = Images(self.client, "images")
         """Image operations."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 import socket
 import ssl
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from dockerproto.endpoint.addresses import SSH, TCP, Address, NamedPipe, UnixSocket
+from dockerproto.endpoint.addresses import SSH, TCP, Address, NamedPipe, Proxied, UnixSocket
+from dockerproto.http.proxying import Tunnel
 from dockerproto.transport.streams import ByteStream
 from dockerproto.transport.transport import Transport
 from dockerproto_local.local_host import LocalHost
-from dockerproto_local.tls import TLSStream
+from dockerproto_local.tls import TLSStream, default_context
 
 DialTarget: TypeAlias = UnixSocket | TCP | socket.socket
 """The argument of `dial`: an address, or a socket that is connected already."""
@@ -28,6 +30,7 @@ class LocalTransport(Transport):
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
+        self._proxy_tls: ssl.SSLContext | None = None
 
     @property
     def host(self) -> LocalHost:
@@ -44,17 +47,50 @@ class LocalTransport(Transport):
         if isinstance(address, NamedPipe):
             raise OSError("named pipes exist on Windows only")
         started = self.now()
-        stream = await self.dial(address, timeout)
-        if self._tls is None or not isinstance(address, TCP):
-            return stream
-        secured = TLSStream(stream, self._tls, address.name)
+
+        def left() -> float | None:
+            return None if timeout is None else max(0, timeout - (self.now() - started))
+
+        hop, engine = (
+            (address.proxy.address, address.engine) if isinstance(address, Proxied) else (address, address)
+        )
+        stream = await self.dial(hop, timeout)
         try:
-            await secured.handshake(None if timeout is None else timeout - (self.now() - started))
+            if isinstance(address, Proxied):
+                stream = await self._pass_proxy(stream, address, left)
+            if self._tls is not None and isinstance(engine, TCP):
+                stream = await _secure(stream, self._tls, engine.name, left())
         except BaseException:
             stream.close()
             raise
-        return secured
+        return stream
+
+    async def _pass_proxy(
+        self, stream: ByteStream, address: Proxied, left: Callable[[], float | None]
+    ) -> ByteStream:
+        """Return the stream to a proxy, and beyond it if the engine is tunnelled."""
+        if address.proxy.tls:
+            self._proxy_tls = self._proxy_tls or default_context()
+            stream = await _secure(stream, self._proxy_tls, address.proxy.address.name, left())
+        if address.tunnel:
+            await _open_tunnel(stream, Tunnel(address), left)
+        return stream
 
     @abstractmethod
     async def dial(self, target: DialTarget, timeout: float | None) -> ByteStream:
         """Connect a socket, or wrap one that is connected; raise OSError or TimeoutError."""
+
+
+async def _secure(stream: ByteStream, context: ssl.SSLContext, name: str, timeout: float | None) -> TLSStream:
+    secured = TLSStream(stream, context, name)
+    await secured.handshake(timeout)
+    return secured
+
+
+async def _open_tunnel(stream: ByteStream, tunnel: Tunnel, left: Callable[[], float | None]) -> None:
+    request = memoryview(tunnel.request())
+    while request:
+        request = request[await stream.send(request, left()) :]
+    is_open = False
+    while not is_open:
+        is_open = tunnel.feed(await stream.receive(left()))

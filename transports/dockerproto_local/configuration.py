@@ -14,7 +14,7 @@ from dockerproto.config.config_file import ConfigFile
 from dockerproto.config.headers import VARIABLE, Headers, check_headers, file_headers, parse_variable
 from dockerproto.config.proxies import build_proxies
 from dockerproto.credentials.source import CredentialsLike
-from dockerproto.endpoint.addresses import TLS, Address, Endpoint
+from dockerproto.endpoint.addresses import TCP, TLS, Address, Endpoint
 from dockerproto.errors import InvalidHeader
 from dockerproto.messages.decoding import MESSAGE_LIMIT
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_limits
@@ -46,6 +46,7 @@ def configure(
     timeout: TimeoutLike = DEFAULT,
     message_limit: int = MESSAGE_LIMIT,
     headers: Mapping[str, str] | None = None,
+    proxy: str | Default | None = DEFAULT,
     proxies: Mapping[str, str] | None = None,
 ) -> LocalConfiguration:
     """Configure a client on this machine.
@@ -65,18 +66,21 @@ def configure(
             only read.
         message_limit: Limit of a message in a stream, in bytes; by default 16 MiB.
         headers: Headers sent with every request; ``{}`` for none.
+        proxy: URL of an HTTP proxy to reach the engine through; None for a direct connection. By default it
+            comes from ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``.
         proxies: Build arguments for the proxies of every build, such as ``HTTP_PROXY``; ``{}`` for none.
 
     Raises:
-        InvalidHost: The address is invalid.
+        InvalidHost: The address or the proxy is invalid.
         ContextError: The Docker context is missing, or cannot be read.
         ConnectionFailed: A TLS file cannot be used.
         InvalidHeader: A header for every request is invalid.
-        ValueError: The API version is invalid or not supported; or there are both `url` and `context`.
+        ValueError: The API version is invalid or not supported; or there are both `url` and `context`; or
+            there is a `proxy`, but the engine is not at a TCP address.
     """
     directory = ConfigDirectory(os.environ)
     files = TLS() if isinstance(tls, ssl.SSLContext) else tls
-    endpoint = resolve_endpoint(directory, url, context, files)
+    endpoint = _add_proxy(resolve_endpoint(directory, url, context, files), proxy)
     return LocalConfiguration(
         endpoint=endpoint,
         version=find_version(api_version, os.environ),
@@ -87,6 +91,14 @@ def configure(
         proxies=find_proxies(proxies, directory, endpoint.address),
         ssl_context=_secure(endpoint, tls),
     )
+
+
+def _add_proxy(endpoint: Endpoint, proxy: str | Default | None) -> Endpoint:
+    if proxy is None or (proxy is DEFAULT and not isinstance(endpoint.address, TCP)):
+        return endpoint
+    from dockerproto.endpoint.proxies import resolve_proxy  # noqa: PLC0415  # loads ipaddress
+
+    return resolve_proxy(endpoint, proxy, os.environ)
 
 
 def _secure(endpoint: Endpoint, tls: TLS | ssl.SSLContext | None) -> ssl.SSLContext | None:

@@ -24,6 +24,8 @@ _OTHER_NAMES: Final[Mapping[str, str]] = {
     "docker_host": "url",
     "host": "url",
     "http_headers": "headers",
+    "http_proxy": "proxy",
+    "https_proxy": "proxy",
     "session": "transport",
     "socket_path": "url",
     "ssl": "tls",
