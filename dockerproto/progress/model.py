@@ -46,7 +46,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     rate: float | None
     """Bytes per second over the last 5 seconds; None if nothing was transferred."""
     done: int
-    """Number of layers or steps that are over."""
+    """Number of layers or steps that are complete or were skipped; failed and stopped ones do not count."""
     count: int
     """Number of layers or steps that the engine has announced."""
     started: float | None
@@ -150,7 +150,7 @@ class Tracker:
             total=_total(moved),
             percent=self._percent_of(None if steps else _share(whole)),
             rate=self._rate(now),
-            done=sum(part.state.over for part in counted),
+            done=sum(part.state.succeeded for part in counted),
             count=max(len(counted), self._classic.total or 0),
             started=self._started,
             completed=self._completed,

@@ -39,6 +39,11 @@ class State(Enum):
         return self.rank == _OVER
 
     @property
+    def succeeded(self) -> bool:
+        """True if the part is complete, or there was nothing to do."""
+        return self in (State.DONE, State.SKIPPED)
+
+    @property
     def rank(self) -> int:
         """Number of the state in the order of states; all final states have the last number."""
         return _RANKS.get(self, _OVER)

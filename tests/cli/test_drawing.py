@@ -161,6 +161,29 @@ def test_all_is_said_at_the_end() -> None:
     assert drawn(tracker)[-1].startswith("done  4/4 layers  2.00 kB / 2.00 kB  9.0s")
 
 
+@pytest.mark.parametrize(
+    ("vertexes", "summary"),
+    [
+        ([vertex(start=1, end=2), vertex("b", digest="b", start=3), vertex("c", digest="c")], "1/3 steps"),
+        (
+            [vertex(start=1, end=2, cached=True), vertex("b", digest="b", start=3, end=4, error="x")],
+            "1/2 steps",
+        ),
+        ([vertex(start=1), vertex("b", digest="b", start=1)], "0/2 steps"),
+    ],
+)
+def test_the_end_of_a_build_that_failed_counts_what_was_done(vertexes: list[Any], summary: str) -> None:
+    tracker = tracker_of(trace(vertexes=vertexes))
+    tracker.finish(9.0, "interrupted")
+    assert drawn(tracker)[-1].startswith(f"failed  {summary}  ")
+
+
+def test_the_end_of_a_pull_that_failed_counts_what_was_done() -> None:
+    tracker = pulled()
+    tracker.finish(9.0, "interrupted")
+    assert drawn(tracker)[-1].startswith("failed  1/4 layers  ")
+
+
 def test_nothing_to_show_is_nothing() -> None:
     tracker = Tracker()
     assert drawn(tracker) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from dockerproto import __version__
@@ -204,6 +204,8 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
 }
 """Summary, function and arguments of each command."""
 
+_PROGRAM: Final = "dockerproto"
+_GLOBAL: Final = ("host", "context", "json")
 _COMMON: Final[tuple[Argument, ...]] = (
     _value("-H", "--host", metavar="URL", help="engine, such as unix:///run/docker.sock"),
     _value("-c", "--context", metavar="NAME", help="Docker context of the engine"),
@@ -211,21 +213,60 @@ _COMMON: Final[tuple[Argument, ...]] = (
 )
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the arguments."""
-    top = argparse.ArgumentParser(
-        prog="dockerproto", description="Manage the images of a Docker Engine.", allow_abbrev=False
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the arguments; those of the program by default.
+
+    Exits with status 2 if they are invalid, after the usage of the command and an error that names the
+    arguments at fault.
+    """
+    top = _parser()
+    arguments, unknown = top.parse_known_args(argv)
+    if unknown:
+        top.error(_at_fault(unknown))
+    name, *rest = arguments.command or [""]
+    if name not in COMMANDS:
+        top.error(f"unknown command: {name}; see {_PROGRAM} --help" if name else "a command is required")
+    return _parse_command(name, rest, arguments)
+
+
+def _parse_command(name: str, rest: Sequence[str], arguments: argparse.Namespace) -> argparse.Namespace:
+    """Parse the arguments of a command; options may stand between operands, as with the Docker CLI."""
+    summary, run, accepted = COMMANDS[name]
+    command = argparse.ArgumentParser(
+        prog=f"{_PROGRAM} {name}", description=f"{summary.capitalize()}.", allow_abbrev=False
     )
-    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    for names, options in (*accepted, *_COMMON):
+        command.add_argument(*names, **options)
+    command.set_defaults(run=run, command=name, **{each: getattr(arguments, each) for each in _GLOBAL})
+    # With "--", what follows must not be parsed twice.
+    parse_known = command.parse_known_args if "--" in rest else command.parse_known_intermixed_args
+    parsed, unknown = parse_known(rest)
+    if unknown:
+        command.error(_at_fault(unknown))
+    return parsed
+
+
+def _at_fault(unknown: Sequence[str]) -> str:
+    """Describe unknown arguments; after an unknown option, the operands may be innocent."""
+    options = [each for each in unknown if each.startswith("-") and each != "-"]
+    what = "unknown option" if options else "unexpected argument"
+    return f"{what}: {' '.join(options or unknown)}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the arguments before the command; it leaves the rest alone."""
+    width = max(map(len, COMMANDS))
+    summaries = (f"  {name:{width}}  {summary}" for name, (summary, *_) in COMMANDS.items())
+    top = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        usage=f"{_PROGRAM} [-h] [--version] [-H URL] [-c NAME] [--json] COMMAND ...",
+        description="Manage the images of a Docker Engine.",
+        epilog="\n".join(("commands:", *summaries)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
     for names, options in _COMMON:
         top.add_argument(*names, **options)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, (summary, run, arguments) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-        command.set_defaults(run=run, command=name)
-        for names, options in arguments:
-            command.add_argument(*names, **options)
-        for names, options in _COMMON:  # also accepted after the command, where they take precedence
-            optional: dict[str, Any] = {**options, "default": argparse.SUPPRESS}
-            command.add_argument(*names, **optional)
+    top.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return top

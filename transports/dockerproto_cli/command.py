@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dockerproto import DockerError
-from dockerproto_cli.arguments import parser
+from dockerproto_cli.arguments import parse
 from dockerproto_cli.printing import Invocation, report_error
 from dockerproto_httpx import Docker
 
@@ -24,7 +24,7 @@ BROKEN_PIPE: Final = 128 + 13
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; the arguments are `sys.argv` by default."""
-    arguments = parser().parse_args(argv)
+    arguments = parse(argv)
     try:
         with Docker(arguments.host, context=arguments.context) as docker:
             status = arguments.run(Invocation(arguments, docker))

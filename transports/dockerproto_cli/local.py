@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Final
 
-from dockerproto import DeletedImage, DockerError, ImageInspect, ImageSummary
+from dockerproto import DeletedImage, DockerError, ImageInspect
 from dockerproto.messages.text import size
 from dockerproto.progress.text import printable
 from dockerproto.request.filters import FilterValue
+from dockerproto_cli.documents import Change, HistoryStep, ListedImage, Pruned, parse_document
 from dockerproto_cli.formatting import ago
 from dockerproto_cli.printing import Invocation, report_error
 
 NONE: Final = "<none>"
+UNKNOWN: Final = "N/A"
 _SHORT: Final = 12
 _LONGEST: Final = 45
 
@@ -24,22 +25,23 @@ def images(invocation: Invocation) -> None:
     """List images, one line per name."""
     arguments = invocation.arguments
     pairs = [*arguments.filter, *([("reference", arguments.repository)] if arguments.repository else [])]
-    listed = invocation.docker.images.list(all=arguments.all, filters=_filters(pairs))
+    found = invocation.docker.images.list(all=arguments.all, filters=_filters(pairs))
     if invocation.json:
-        invocation.document(listed)
+        invocation.document(found)
         return
+    listed = parse_document(found, list[ListedImage])
     named = [(names, image) for image in listed for names in _names(image, digests=arguments.digests)]
     if arguments.quiet:
         for _, image in named:
-            invocation.line(_id(image["Id"], whole=arguments.no_trunc))
+            invocation.line(_id(image.id, whole=arguments.no_trunc))
         return
     digest = ("DIGEST",) if arguments.digests else ()
     rows = [
         (
             *names[: 2 + len(digest)],
-            _id(image["Id"], whole=arguments.no_trunc),
-            ago(time.time() - image["Created"]),
-            size(image["Size"]),
+            _id(image.id, whole=arguments.no_trunc),
+            _age(image.created),
+            _size(image.size),
         )
         for names, image in named
     ]
@@ -49,25 +51,27 @@ def images(invocation: Invocation) -> None:
 def history(invocation: Invocation) -> None:
     """List the steps in the history of an image."""
     arguments = invocation.arguments
-    entries = invocation.docker.images.history(arguments.image)
-    whole: bool = arguments.no_trunc
+    found = invocation.docker.images.history(arguments.image)
     if invocation.json:
-        invocation.document(entries)
-    elif arguments.quiet:
-        for entry in entries:
-            invocation.line(_id(entry["Id"], whole=whole))
-    else:
-        rows = [
-            (
-                _id(entry["Id"], whole=whole),
-                ago(time.time() - entry["Created"]),
-                _truncate(printable(" ".join(entry["CreatedBy"].split())), whole=whole),
-                size(entry["Size"]),
-                entry["Comment"],
-            )
-            for entry in entries
-        ]
-        invocation.table(("IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"), rows)
+        invocation.document(found)
+        return
+    whole: bool = arguments.no_trunc
+    steps = parse_document(found, list[HistoryStep])
+    if arguments.quiet:
+        for step in steps:
+            invocation.line(_id(step.id, whole=whole))
+        return
+    rows = [
+        (
+            _id(step.id, whole=whole),
+            _age(step.created),
+            _truncate(printable(" ".join((step.created_by or "").split())), whole=whole),
+            _size(step.size),
+            step.comment or "",
+        )
+        for step in steps
+    ]
+    invocation.table(("IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"), rows)
 
 
 def inspect(invocation: Invocation) -> int:
@@ -98,7 +102,7 @@ def remove(invocation: Invocation) -> int:
         changes = invocation.docker.images.delete(name, force=arguments.force, noprune=arguments.no_prune)
         removed.extend(changes)
         if not invocation.json:
-            _print_changes(invocation, changes)
+            _print_changes(invocation, parse_document(changes, list[Change]))
 
     status = _each(invocation, delete)
     if invocation.json:
@@ -110,16 +114,20 @@ def prune(invocation: Invocation) -> int:
     """Delete unused images, if the user confirms."""
     arguments = invocation.arguments
     which = "all images that no container uses" if arguments.all else "all images without a name"
+    if arguments.filter:
+        filters = ", ".join(f"{name}={value}" for name, value in arguments.filter)
+        which += f" that match {printable(filters)}"
     if not arguments.force and not _confirm(f"This deletes {which}. Continue? [y/N] "):
         report_error("nothing was deleted", arguments)
         return 1
     pairs = [*arguments.filter, ("dangling", "false" if arguments.all else "true")]
-    pruned = invocation.docker.images.prune(filters=_filters(pairs))
+    result = invocation.docker.images.prune(filters=_filters(pairs))
     if invocation.json:
-        invocation.document(pruned)
-    else:
-        _print_changes(invocation, pruned["ImagesDeleted"])
-        invocation.line(f"Total reclaimed space: {size(pruned['SpaceReclaimed'])}")
+        invocation.document(result)
+        return 0
+    pruned = parse_document(result, Pruned)
+    _print_changes(invocation, pruned.changes or ())
+    invocation.line(f"Total reclaimed space: {size(pruned.reclaimed)}")
     return 0
 
 
@@ -135,9 +143,12 @@ def _each(invocation: Invocation, do: Callable[[str], None]) -> int:
     return status
 
 
-def _print_changes(invocation: Invocation, changes: Iterable[DeletedImage]) -> None:
-    for word, name in chain.from_iterable(each.items() for each in changes):
-        invocation.line(f"{word}: {name}")
+def _print_changes(invocation: Invocation, changes: Iterable[Change]) -> None:
+    for change in changes:
+        if change.untagged is not None:
+            invocation.line(f"Untagged: {change.untagged}")
+        if change.deleted is not None:
+            invocation.line(f"Deleted: {change.deleted}")
 
 
 def _confirm(question: str) -> bool:
@@ -153,18 +164,27 @@ def _filters(pairs: Iterable[tuple[str, str]]) -> dict[str, list[FilterValue]] |
     return filters or None
 
 
-def _names(image: ImageSummary, *, digests: bool) -> Iterator[tuple[str, str, str]]:
+def _names(image: ListedImage, *, digests: bool) -> Iterator[tuple[str, str, str]]:
     """Yield the names of an image: repository, tag, digest; a missing part is `NONE`."""
     known: dict[str, list[str]] = {}
-    for name in image["RepoDigests"]:
+    for name in image.digests or ():
         repository, _, digest = name.partition("@")
         known.setdefault(repository, []).append(digest)
-    tags = [name.rpartition(":") for name in image["RepoTags"]] or [
+    tags = [name.rpartition(":") for name in image.tags or ()] or [
         (repository, ":", NONE) for repository in known
     ]
     for repository, _, tag in tags or [(NONE, ":", NONE)]:
         there = known.get(repository, [NONE])
         yield from ((repository, tag, digest) for digest in (there if digests else there[:1]))
+
+
+def _age(created: float | None) -> str:
+    """Format a time; engines report 0, or a negative time, if an image has none."""
+    return UNKNOWN if created is None or created <= 0 else ago(time.time() - created)
+
+
+def _size(count: float | None) -> str:
+    return UNKNOWN if count is None or count < 0 else size(count)
 
 
 def _id(id: str, *, whole: bool) -> str:
