@@ -47,7 +47,8 @@ async def build_in_session(
             no sessions.
     """
     engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
-    services = await prepare_services(engine.transport, credentials, build)
+    ping = await engine.introduce(timer)
+    services = await prepare_services(engine.transport, credentials, build, requires_utf8=ping.requires_utf8)
     name = engine.transport.need_host("a build with BuildKit").unique()
     try:
         connection = await _open_session(engine, _handshake(name, services), dialect, timer)

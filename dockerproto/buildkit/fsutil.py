@@ -81,6 +81,8 @@ _GO_TYPE_MASK: Final = 0b1000_1111_0010_1000 << 16
 _WITH_TARGET: Final = (stat.S_IFREG, stat.S_IFLNK)
 _SPECIAL: Final = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
 _PERMISSIONS: Final = 0o777
+_EARLIEST: Final = -(2**63)
+_LATEST: Final = 2**63 - 1
 
 
 def go_mode(mode: int) -> int:
@@ -109,12 +111,16 @@ def unix_mode(mode: int) -> int:
 
 
 def entry_to_stat(entry: FileEntry) -> Stat:
-    """Convert an entry to a message. All files belong to root: owners are not part of a build context."""
+    """Convert an entry to a message.
+
+    All files belong to root, as owners are not part of a build context. A time before 1677 or after 2262,
+    which 64 bits cannot count in nanoseconds, becomes the nearest possible one.
+    """
     return Stat(
         path=entry.path,
         mode=go_mode(entry.mode),
         size=entry.size,
-        mod_time=entry.mtime,
+        mod_time=min(max(entry.mtime, _EARLIEST), _LATEST),
         linkname=entry.target,
         devmajor=entry.device[0],
         devminor=entry.device[1],

@@ -72,9 +72,15 @@ class SessionServices(Struct, frozen=True):
 
 
 async def prepare_services(
-    transport: Transport, credentials: CredentialsLookup, build: BuildKitBuild
+    transport: Transport, credentials: CredentialsLookup, build: BuildKitBuild, *, requires_utf8: bool
 ) -> SessionServices:
     """Return the services of the session of a build.
+
+    Args:
+        transport: Reads the attachments.
+        credentials: Looks up credentials when the engine asks for them.
+        build: The build.
+        requires_utf8: True if the engine rejects names of files that are not UTF-8.
 
     Raises:
         UploadFailed: A secret, an ssh agent or the build context is missing or unreadable.
@@ -84,11 +90,12 @@ async def prepare_services(
     services = await _attached_services(transport, host, credentials, build)
     body = build.body
     if isinstance(body, BuildContext):
-        return await _with_directory(services, body, transport, host)
+        return await _with_directory(services, body, transport, host, requires_utf8=requires_utf8)
     if body is None:
         return SessionServices(services, host.unique())
     archive, resources = await _open_archive(body, transport, host)
-    services = {**services, **file_sync({"context": archive, "dockerfile": archive})}
+    directories = {"context": archive, "dockerfile": archive}
+    services = {**services, **file_sync(directories, requires_utf8=requires_utf8)}
     return SessionServices(services, host.unique(), resources=resources, in_session=True)
 
 
@@ -142,7 +149,7 @@ def _output(attachments: BuildAttachments, host: Host) -> Services:
 
 
 async def _with_directory(
-    services: Services, context: BuildContext, runtime: Runtime, host: Host
+    services: Services, context: BuildContext, runtime: Runtime, host: Host, *, requires_utf8: bool
 ) -> SessionServices:
     """Return the services with a directory as the context; the engine itself reads the ignore file."""
     source = await runtime.in_thread(partial(host.open_context, context))
@@ -151,8 +158,9 @@ async def _with_directory(
     # Added files replace a Dockerfile that is outside the directory.
     added = {entry.path: content for entry, content in plan.generated}
     dockerfile = FileTree.of(added, mtime=_time_of(added)) if added else files
+    directories = {"context": files, "dockerfile": dockerfile}
     return SessionServices(
-        {**services, **file_sync({"context": files, "dockerfile": dockerfile})},
+        {**services, **file_sync(directories, requires_utf8=requires_utf8)},
         host.unique() if path is None else await runtime.in_thread(partial(host.identity, path)),
         dockerfile=plan.dockerfile,
         in_session=True,

@@ -31,14 +31,19 @@ BATCH_BYTES: Final = 4 * CHUNK_SIZE
 """Approximate number of bytes read in one step."""
 
 
-def file_sync(directories: Mapping[str, FileSystem]) -> Services:
-    """Serve directories by the engine's names for them: ``context``, ``dockerfile``."""
+def file_sync(directories: Mapping[str, FileSystem], *, requires_utf8: bool = False) -> Services:
+    """Serve directories by the engine's names for them: ``context``, ``dockerfile``.
+
+    Args:
+        directories: File systems to send from.
+        requires_utf8: Reject names that are not UTF-8, as the engine would do without naming the file.
+    """
 
     def make_sender(metadata: Metadata) -> FileSender:
         name = "".join(metadata_values(metadata, "dir-name")[:1])
         if name not in directories:
             raise RpcError(Code.NOT_FOUND, f"unknown directory {name!r}")
-        return FileSender(directories[name], Selection.of(metadata))
+        return FileSender(directories[name], Selection.of(metadata), requires_utf8=requires_utf8)
 
     return {"/moby.filesync.v1.FileSync/DiffCopy": make_sender}
 
@@ -49,10 +54,12 @@ class FileSender:
     Args:
         files: File system to send from.
         selection: The engine's request.
+        requires_utf8: Reject names that are not UTF-8.
     """
 
-    def __init__(self, files: FileSystem, selection: Selection) -> None:
-        self._entries = _Entries(select(files, selection))
+    def __init__(self, files: FileSystem, selection: Selection, *, requires_utf8: bool = False) -> None:
+        entries = select(files, selection)
+        self._entries = _Entries(map(_check_utf8, entries) if requires_utf8 else entries)
         self._contents = _Contents(files)
         self._outbox: deque[bytes] = deque()
         self._contents_next = False
@@ -148,6 +155,24 @@ class FileSender:
         # The build's response has the reason; here it is often only "context canceled".
         self._outbox.clear()
         self._status = Status(Code.CANCELLED, packet.data.decode(errors="replace"))
+
+
+def _check_utf8(entry: FileEntry | None) -> FileEntry | None:
+    """Return an entry; raise UploadFailed if its path or target is not UTF-8."""
+    if entry is not None and not _is_utf8(entry.path + entry.target):
+        raise UploadFailed(
+            0,
+            f"cannot send {entry.path!r}: BuildKit of Docker 27.4 and later requires file names and symlink "
+            "targets in UTF-8; rename it, exclude it in .dockerignore, or use builder='classic'",
+        )
+    return entry
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 class _Entries:

@@ -75,6 +75,23 @@ def test_entries_there_and_back(entry: FileEntry, sent: Stat) -> None:
     assert stat_to_entry(Stat.decode(sent.encode())) == entry
 
 
+@pytest.mark.parametrize(
+    ("mtime", "sent"),
+    [
+        (2**63 - 1, 2**63 - 1),
+        (2**63, 2**63 - 1),
+        (253_402_300_800 * 10**9, 2**63 - 1),  # the year 10000
+        (-(2**63), -(2**63)),
+        (-(2**63) - 1, -(2**63)),
+        (-62_135_596_800 * 10**9, -(2**63)),  # the year 1
+    ],
+)
+def test_times_that_do_not_fit_become_the_nearest(mtime: int, sent: int) -> None:
+    message = entry_to_stat(file("a", mtime=mtime))
+    assert message.mod_time == sent
+    assert Stat.decode(message.encode()).mod_time == sent
+
+
 def test_owners_and_attributes_are_not_taken() -> None:
     sent = Stat("a", 0o644, 1000, 1000, xattrs={"user.x": b"\0"})
     assert stat_to_entry(Stat.decode(sent.encode())) == file("a")

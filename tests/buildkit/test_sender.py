@@ -57,6 +57,47 @@ def test_a_whole_call() -> None:
     assert (call.requested, call.sent) == (2, 7)
 
 
+BAD_NAMES = {
+    "a file": ({"\udcff": b""}, "\udcff"),
+    "a file that is not the first": ({"a": b"", "b/\udcffx": b"", "c": b""}, "b/\udcffx"),
+    "a directory": ({"\udce9/a": b""}, "\udce9"),
+}
+
+
+@pytest.mark.parametrize(("files", "path"), BAD_NAMES.values(), ids=BAD_NAMES)
+def test_names_that_are_not_utf8(files: dict[str, bytes], path: str) -> None:
+    assert path in names(packets(sender(files)))
+    call = FileSender(FileTree.of(files), ALL, requires_utf8=True)
+    error = Packet.decode(drain_error(call))
+    assert error.data.decode().startswith(f"cannot send {path!r}: BuildKit of Docker 27.4 and later requires")
+
+
+def test_targets_of_symlinks_that_are_not_utf8() -> None:
+    tree = FileTree()
+    tree.add(symlink("s", "\udcff"))
+    call = FileSender(tree, ALL, requires_utf8=True)
+    assert b"cannot send 's': " in Packet.decode(drain_error(call)).data
+
+
+def test_names_that_are_utf8_or_not_sent() -> None:
+    tree = FileTree.of({"é": b"", "日本/a": b"", "x/\udcff": b""})
+    call = FileSender(tree, Selection(exclude=("x",)), requires_utf8=True)
+    assert names(packets(call)) == ["é", "日本", "日本/a"]
+
+
+def drain_error(call: FileSender) -> bytes:
+    """Return the only packet of a call that fails: its error."""
+    following = call.next()
+    assert isinstance(following, BlockingStep)
+    following.done(following.run())
+    message = call.next()
+    assert isinstance(message, bytes)
+    assert Packet.decode(message).type == PacketType.ERR
+    with pytest.raises(UploadFailed, match=r"^cannot send "):
+        call.next()
+    return message
+
+
 def test_an_empty_directory() -> None:
     call = sender({})
     assert packets(call) == [END]

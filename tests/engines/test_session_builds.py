@@ -99,6 +99,14 @@ class TestContexts:
         shown = await run(docker, f"FROM busybox\nRUN {unique()}; cat /etc/hosts\n", extra_hosts=hosts)
         assert "10.1.2.3\tapp\n10.1.2.4\tfour\n" in shown
 
+    async def test_times_that_buildkit_cannot_count(self, docker: Any, directory: Path) -> None:
+        late, early = directory / "src" / "late", directory / "src" / "early"
+        for path, year in ((late, 2300), (early, 1600)):
+            path.write_text("content\n")
+            os.utime(path, ((year - 1970) * 31_556_952,) * 2)
+        (directory / "Dockerfile").write_text(f"FROM busybox\nCOPY src /x\nRUN {unique()}; cat /x/late\n")
+        assert "content\n" in await run(docker, "", fileobj=None, path=directory)
+
     async def test_a_part_of_a_directory(self, docker: Any, directory: Path) -> None:
         (directory / "Dockerfile").write_text(
             f"FROM busybox\nCOPY link/*.c /x/\nRUN {unique()}; cat /x/a.c\n"

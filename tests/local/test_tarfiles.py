@@ -227,6 +227,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "damaged xz": (lzma.compress(SMALL)[:30] + bytes(100), "cannot read the tar"),
     "cut bzip2": (bz2.compress(SMALL)[:-10], "end-of-stream marker"),
     "damaged bzip2": (bz2.compress(SMALL)[:30] + bytes(100), "cannot read the tar"),
+    "endless time": (tar(member("a", pax_headers={"mtime": "inf"})), "cannot convert float infinity"),
+    "no time": (tar(member("a", pax_headers={"mtime": "nan"})), "cannot convert float NaN"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "Zstandard compression is not supported"),
 }
 

@@ -45,7 +45,10 @@ _DECOMPRESSORS: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
-_READ_ERRORS: Final = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
+_READ_ERRORS: Final = (
+    *(tarfile.TarError, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, OverflowError, ValueError),
+)
 
 
 class TarFiles(FileTree):
