@@ -19,7 +19,8 @@ A name says what happened to the call or which value was wrong: `NotFound`, `Tim
     ├── DockerStreamError          error_detail; the engine failed after it had responded with 200
     │   ├── StepFailed             a command of a build ended with an exit code other than 0
     │   └── StreamBadRequest, StreamUnauthorized, StreamNotFoundOrUnauthorized, StreamNotFound,
-    │       StreamConflict, StreamTooManyRequests, StreamServerError: each is the class of its cause too
+    │       StreamConflict, StreamTooManyRequests, StreamServerError,
+    │       StreamOutputFailed: each is the class of its cause too
     ├── ConnectionFailed           no connection, or it broke before the response was complete
     ├── TimedOut                   one of the limits of the call was exceeded (a TimeoutError too)
     ├── ProtocolViolated           the response is not one that an engine sends
@@ -194,6 +195,10 @@ class UploadFailed(DockerError):
 
 class OutputFailed(DockerError):
     """The output of a build cannot be written (see the cause), or is not safe to write (see the message)."""
+
+
+class StreamOutputFailed(DockerStreamError, OutputFailed):
+    """An OutputFailed for which the engine reported a failure of its own in the stream."""
 
 
 class CredentialsError(DockerError):

@@ -14,7 +14,14 @@ from types import TracebackType
 from typing import ClassVar, Generic, Self, TypeVar
 
 from dockerproto.client import Client
-from dockerproto.errors import ClientClosed, DockerError
+from dockerproto.errors import (
+    ClientClosed,
+    DockerError,
+    DockerStreamError,
+    OutputFailed,
+    StepFailed,
+    StreamOutputFailed,
+)
 from dockerproto.http.interfaces import Response
 from dockerproto.messages.decoding import Decoder, Decoders, decoder_for
 from dockerproto.messages.models import Message
@@ -175,6 +182,21 @@ class AsyncStream(Generic[T]):
             error.__cause__ = self._response.cause
         if self.kept_count:
             error.messages = previous
+        if (failure := _output_failure(error)) is not None:
+            raise failure from error.__cause__
+
+
+def _output_failure(error: DockerError) -> StreamOutputFailed | None:
+    """Return the error for an output that cannot be written; the engine's own may be no more than "EOF"."""
+    cause = error.__cause__
+    if not isinstance(error, DockerStreamError) or isinstance(error, StepFailed):
+        return None
+    if not isinstance(cause, OutputFailed) or not isinstance(cause.__cause__, OSError):
+        return None  # a truncated tar is the consequence of the engine's error
+    failure = StreamOutputFailed(cause.message, error_detail=error.error_detail)
+    failure.messages, failure.step = error.messages, error.step
+    failure.add_note(f"the engine reported: {error.message}")
+    return failure
 
 
 class AsyncProgress(AsyncStream[Message], Generic[R]):

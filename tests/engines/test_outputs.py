@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,30 @@ async def test_a_file_that_changes_fails_the_build(
     assert isinstance(raised.value.__cause__, UploadFailed)
 
 
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path], check=True)
+    yield path
+    subprocess.run(["umount", path], check=True)
+
+
+@pytest.mark.parametrize("name", ["out.tar", "dist"])
+async def test_an_output_on_a_full_disk_says_so(
+    docker: Any, context: Path, full_disk: Path, name: str
+) -> None:
+    output = Tar(full_disk / name) if name == "out.tar" else full_disk / name
+    with pytest.raises(OutputFailed) as raised:
+        await build(docker, context, output)
+    named = "out.tar" if name == "out.tar" else "large"
+    assert raised.value.message == (
+        f"cannot write the build output: [Errno 28] No space left on device: {named!r}"
+    )
+    assert isinstance(raised.value, DockerStreamError)
+
+
 async def test_an_output_that_cannot_be_written_fails_the_build(
     docker: Any, context: Path, tmp_path: Path
 ) -> None:
@@ -175,7 +200,7 @@ async def test_an_output_that_cannot_be_written_fails_the_build(
     with pytest.raises(DockerStreamError) as raised:
         await build(docker, context, tmp_path / "dist")
     # The engine may say no more than "EOF", if it was sending.
-    cause = raised.value.__cause__
-    assert isinstance(cause, OutputFailed)
-    assert cause.message.endswith("a directory that is not empty is in the way: 'empty'")
+    assert isinstance(raised.value, OutputFailed)
+    assert isinstance(raised.value.__cause__, OutputFailed)
+    assert raised.value.message.endswith("a directory that is not empty is in the way: 'empty'")
     assert not [name for name in listing(tmp_path / "dist") if name.startswith(".dockerproto-")]

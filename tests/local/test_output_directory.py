@@ -11,6 +11,7 @@ import pytest
 
 from dockerproto_local.output_directory import OutputDirectory, PartialFile, create_tar
 from tests.support.filesync import Seen, directory, file, link, listing, seen, symlink
+from tests.support.limits import largest_file
 
 NS = 1_700_000_000_123_456_789
 
@@ -149,6 +150,14 @@ def test_a_directory_that_cannot_be_written_to_is_made_writable(output: OutputDi
     (root / "d").mkdir(0o500)
     output.directory(directory("d"))
     assert stat.S_IMODE((root / "d").stat().st_mode) == 0o700
+
+
+def test_a_file_that_cannot_be_written_is_named(output: OutputDirectory, root: Path) -> None:
+    part = output.create(file("a", 100))
+    with largest_file(10), pytest.raises(OSError, match=r"File too large: 'a'$"):
+        part.write(b"x" * 100)
+    part.discard()
+    assert listing(root) == []
 
 
 MAKES: dict[str, Callable[[OutputDirectory, str], None]] = {

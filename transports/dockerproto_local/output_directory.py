@@ -50,10 +50,13 @@ class PartialFile:
             raise
 
     def write(self, data: bytes, /) -> None:
-        """Append data. Raises OSError."""
+        """Append data. Raises OSError with the name of the file."""
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._file, view) :]
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._name) from error
 
     def commit(self) -> None:
         """Finish the file and give it its final name. Raises OSError."""
