@@ -78,8 +78,10 @@ def engine_name(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Expect a test to fail if it is marked with a difference that this engine has."""
+    """Mark random tests, and expect a test to fail if it is marked with a difference that this engine has."""
     for item in items:
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("random")
         for mark in item.iter_markers("differs"):
             (difference,) = mark.args
             if engine_name(config) in difference.engines:

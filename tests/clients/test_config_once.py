@@ -127,7 +127,7 @@ def test_a_replaced_file_is_read_again(tmp_path: Path) -> None:
     write(path, "one")
     times = path.stat()
     assert directory.config().current_context == "one"
-    write(tmp_path / "new", "two")  # of the same size, and as far as its times tell, of the same moment
+    write(tmp_path / "new", "two")  # of the same size, and by its times of the same moment
     os.utime(tmp_path / "new", ns=(times.st_atime_ns, times.st_mtime_ns))
     (tmp_path / "new").replace(path)
     assert directory.config().current_context == "two"
