@@ -292,17 +292,28 @@ def test_globs_match_as_regular_expressions_do(glob: str, path: str) -> None:
     assert walked(Patterns([glob]), path) is expected
 
 
+def decided_without_caches(lines: list[str], some: list[str]) -> list[bool]:
+    """Match paths with patterns that keep neither steps nor verdicts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dockerproto.buildcontext.nfa._CACHE_BYTES", 0)
+        patch.setattr("dockerproto.buildcontext.dockerignore._CACHED_VERDICTS", 0)
+        patterns = Patterns(lines)
+        return [walked(patterns, path) for path in some]
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["", "!"]), globs).map("".join), max_size=5),
     st.lists(trees, max_size=5),
 )
 def test_what_is_forgotten_is_computed_again(lines: list[str], some: list[str]) -> None:
     patterns = Patterns(lines)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dockerproto.buildcontext.nfa._CACHE_BYTES", 0)
-        patch.setattr("dockerproto.buildcontext.dockerignore._CACHED_VERDICTS", 0)
-        forgetful = Patterns(lines)
-        assert [walked(forgetful, path) for path in some] == [walked(patterns, path) for path in some]
+    assert decided_without_caches(lines, some) == [walked(patterns, path) for path in some]
+
+
+def test_what_is_forgotten_is_computed_again_in_a_tree() -> None:
+    some = ["a", "a/b", "a/b/c.py", "a/b/c.txt", "a/b", "d/b.py", "d/b/c"]
+    expected = [False, True, False, True, True, False, False]
+    assert decided_without_caches(["a/*", "!**/*.py"], some) == expected
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "!"]), globs).map("".join), max_size=5), trees, trees)

@@ -15,7 +15,8 @@ import pytest
 from dockerproto import BadRequest, Secret, UploadFailed
 from dockerproto.buildkit.coordinator import BuildSession
 from dockerproto.buildkit.fsutil import BytesMessage
-from dockerproto.buildkit.handler import OK, Code
+from dockerproto.buildkit.handler import OK, Code, Status
+from dockerproto.buildkit.messages import CheckAgentRequest
 from dockerproto.buildkit.ssh import ssh
 from dockerproto.transport.runtime import run
 from dockerproto_local.blocking import BlockingTransport
@@ -25,6 +26,7 @@ from tests.support.calling import Engine
 from tests.support.facade import Transport
 from tests.testbed.scripted import ScriptedEngine
 
+CHECK = "/moby.sshforward.v1.SSH/CheckAgent"
 FORWARD = "/moby.sshforward.v1.SSH/ForwardAgent"
 LIST = pack(">IB", 1, 11)
 
@@ -100,6 +102,20 @@ def test_what_is_not_for_the_agent_does_not_reach_it(data: bytes, tmp_path: Path
     engine.run()
     told = [BytesMessage.decode(message).data for message in engine.messages[stream]]
     assert (told, engine.statuses[stream]) == ([pack(">IB", 1, 5)], OK)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("", OK),
+        ("default", OK),
+        ("other", Status(Code.NOT_FOUND, "unknown ssh agent 'other'")),
+    ],
+)
+def test_the_engine_may_ask_for_an_agent(name: str, status: Status, tmp_path: Path) -> None:
+    engine = Engine(ssh({"default": str(tmp_path / "nobody")}, BlockingTransport()))
+    messages, answered = engine.ask(CHECK, CheckAgentRequest(name).encode())
+    assert (messages, answered) == ([b""] if status is OK else [], status)
 
 
 def test_a_message_that_is_too_long_for_an_agent_is_refused(tmp_path: Path) -> None:

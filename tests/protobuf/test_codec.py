@@ -218,6 +218,33 @@ def test_malformed_bytes_are_refused(data: bytes, how: str) -> None:
         Every.decode(data)
 
 
+UNKNOWN = {
+    "a varint": b"\x60\x80\x01",
+    "eight bytes": b"\x61" + bytes(8),
+    "four bytes": b"\x65" + bytes(4),
+    "bytes": b"\x62\x03abc",
+    "an empty group": b"\x63\x64",
+    "a group of fields": b"\x63\x60\x01\x62\x01a\x64",
+    "a group in a group": b"\x63\x6b\x61" + bytes(8) + b"\x6c\x64",
+}
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN.values(), ids=UNKNOWN)
+def test_unknown_fields_are_skipped(unknown: bytes) -> None:
+    assert Lone.decode(unknown + b"\x0a\x01a" + unknown) == Lone(text="a")
+
+
+def test_all_kinds_of_fields_go_through_bytes_unchanged() -> None:
+    message = Every(truths=(True, False), numbers=(1, -1), names={"a": "b", "c": "d"}, insides=(Every(),))
+    assert Every.decode(message.encode()) == message
+    assert Every.decode(Every(numbers=()).encode()) == Every()
+
+
+def test_two_copies_of_a_message_are_merged() -> None:
+    first, second = Every(inside=Every(text="a", numbers=(1,))), Every(inside=Every(text="b", numbers=(2,)))
+    assert Every.decode(first.encode() + second.encode()).inside == Every(text="b", numbers=(1, 2))
+
+
 def test_messages_are_not_nested_without_end() -> None:
     message = Every()
     for _ in range(MAX_DEPTH):
