@@ -1,4 +1,4 @@
-"""The command: what it asks of the engine, what it writes, and its exit status."""
+"""The command: its requests, its output and its exit status."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_ids_of_images(run: Run, arguments: list[str], lines: list[str]) -> None
     assert run("images", *arguments) == lines
 
 
-def test_images_that_are_chosen(run: Run) -> None:
+def test_images_by_filter(run: Run) -> None:
     run.engine.script("GET", "/images/json", json_response([]))
     assert run("images", "-a", "--filter", "label=a=b", "--filter", "label=c", "app:1") == [
         "REPOSITORY   TAG   IMAGE ID   CREATED   SIZE"
@@ -235,7 +235,7 @@ def _umask() -> int:
     return mask
 
 
-def test_save_to_what_is_no_file(scripted: ScriptedEngine, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_save_to_a_device(scripted: ScriptedEngine, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     scripted.script("GET", "/images/app/get", response(200, bytes(10_240)))
     assert main(["-H", scripted.url, "save", "-o", os.devnull, "app"]) == 0
     assert main(["-H", scripted.url, "save", "app"]) == 0
@@ -264,7 +264,7 @@ def test_a_save_that_fails_leaves_no_file(run: Run, tmp_path: Path) -> None:
         (["-c", "other", "images"], "url= and context= both name an engine"),
     ],
 )
-def test_what_makes_no_sense(
+def test_invalid_combinations_of_arguments(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
 ) -> None:
     run.engine.script("GET", "/images/app/get", response(200, bytes(10_240)))

@@ -1,4 +1,4 @@
-"""The command's build: of what, with which arguments, and how a failure is told."""
+"""Builds by the command: sources, arguments and failures."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dockerproto import ConnectionFailed, DockerStreamError
+from dockerproto import ConnectionFailed, DockerStreamError, to_json
 from dockerproto_cli.printing import report_error
+from dockerproto_httpx import Docker
 from tests.support.commanding import Run, stdin
-from tests.support.recorded_streams import reply
+from tests.support.recorded_streams import lines_of, reply
 from tests.testbed.base_image import context
 from tests.testbed.scripted import ScriptedEngine, recorded
 
@@ -109,6 +110,17 @@ def test_a_quiet_build_that_fails_shows_what_the_step_wrote(
     *log, error = run.errors.splitlines()
     assert set(log) == {"out", "err"}
     assert error.startswith("dockerproto: [2/2] RUN echo out; echo err >&2; exit 3: process ")
+
+
+def test_json_is_that_of_the_library(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = lines_of("docker-26.1", "build-buildkit-ok")
+    run.engine.script("POST", "/build", reply(sent))
+    with Docker(run.engine.url) as docker:
+        messages = docker.images.build(dockerfile="FROM busybox")
+    stdin(monkeypatch, b"FROM busybox")
+    lines = run("build", "--json", "-")
+    assert lines == [to_json(message).decode() for message in messages]
+    assert any('"trace": {"vertexes": [{' in line for line in lines)
 
 
 def test_a_cause_on_this_side_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""One line around a stream shows its progress, with every client, and hands on what the stream does."""
+"""Streams wrapped in `show`, on every client: the display, and the items and exceptions of the stream."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from dockerproto import (
     DockerError,
     DockerStreamError,
     ImportResult,
+    Message,
     NotFinished,
     NotFound,
     PullResult,
     StepFailed,
     UnsupportedEngine,
+    message_text,
+    to_json,
 )
 from tests.conftest import Connect
 from tests.engines.differences import Difference
@@ -58,6 +62,15 @@ async def failing(docker: Any, dockerfile: str, builder: str, **options: Any) ->
     return raised.value
 
 
+def assert_text(messages: list[Message], step: str, output: str) -> None:
+    """Assert that people read a step and its output, also from messages that were stored as JSON."""
+    text = "".join(map(message_text, messages))
+    stored = [json.loads(to_json(message)) for message in messages]
+    assert step in text
+    assert output in text
+    assert "".join(map(message_text, stored)) == text
+
+
 async def test_a_build_has_a_result(docker: Any, engine: PrivateEngine, builder: str) -> None:
     dockerfile = f"FROM busybox\nCOPY file /\nRUN echo {builder} && cat /file\n"
     stream = building(docker, dockerfile, builder, tag=NAME, nocache=True, stream=True)
@@ -69,6 +82,7 @@ async def test_a_build_has_a_result(docker: Any, engine: PrivateEngine, builder:
     result = stream.result
     assert result == BuildResult(image["Id"], result.tags)
     assert result.image_id == image["Id"]
+    assert_text(messages, f"RUN echo {builder}", f"\n{builder}\n")
     assert [tag.removeprefix("localhost/") for tag in dict.fromkeys(result.tags)] == [NAME]
     if builder == "buildkit":
         logs = [log.msg for message in messages if "trace" in message for log in message["trace"].logs]
