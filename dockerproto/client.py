@@ -15,7 +15,7 @@ from dockerproto.buildcontext.dockerfile_spec import DockerfileSpec
 from dockerproto.buildcontext.misuse import HEAD_SIZE, check_archive
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.credentials.credentials import Credentials
-from dockerproto.credentials.source import CredentialsLike, CredentialsLookup
+from dockerproto.credentials.source import CallCredentials, CredentialsLike, CredentialsLookup
 from dockerproto.endpoint.addresses import Endpoint
 from dockerproto.engine import Engine
 from dockerproto.errors import ClientClosed
@@ -86,8 +86,12 @@ class Client:
         """True once the client is closed, and with it all its connections and streams."""
         return self._closed
 
-    async def open(self, request: Request | AnyBuild) -> Response:
+    async def open(self, request: Request | AnyBuild, credentials: CallCredentials) -> Response:
         """Send a request, and return its response once the head has arrived.
+
+        Args:
+            request: The request.
+            credentials: The lookups of this call, from `CredentialsLookup.for_call`.
 
         Raises:
             CredentialsError: Its credentials cannot be looked up.
@@ -95,12 +99,12 @@ class Client:
         """
         timer = self._start(request.timeout, request.pace)
         if not isinstance(request, Request):
-            return await self._build(request, timer)
+            return await self._build(request, credentials, timer)
         if request.body is not None:
             return await self._upload(request, request.body, timer)
         dialect = await self.engine.negotiate(request, timer)
         if request.registry is not None:
-            request = request.with_auth(await self.credentials.find(request.registry))
+            request = request.with_auth(await credentials.find(request.registry))
         return await self.engine.send(request, dialect, timer)
 
     async def ping(self) -> Ping:
@@ -132,16 +136,16 @@ class Client:
         finally:
             await upload.close()
 
-    async def _build(self, build: AnyBuild, timer: Timer) -> Response:
+    async def _build(self, build: AnyBuild, credentials: CallCredentials, timer: Timer) -> Response:
         if isinstance(build, EitherBuild):
             build = await self._choose(build, timer)
         dialect = await self.engine.negotiate(build, timer)
         build = build.with_defaults(self.configuration.proxies)
         if isinstance(build, ClassicBuild):
-            return await self._build_classic(build, dialect, timer)
+            return await self._build_classic(build, credentials, dialect, timer)
         from dockerproto.buildkit.coordinator import build_in_session  # noqa: PLC0415  # loads h2
 
-        return await build_in_session(self.engine, self.credentials, build, dialect, timer)
+        return await build_in_session(self.engine, credentials, build, dialect, timer)
 
     async def _choose(self, build: EitherBuild, timer: Timer) -> ClassicBuild | BuildKitBuild:
         """Return a build for the builder that the environment, or else the engine, prefers.
@@ -158,7 +162,9 @@ class Client:
             buildkit = (await self.engine.introduce(timer)).recommends_buildkit
         return build.buildkit if buildkit else build.classic
 
-    async def _build_classic(self, build: ClassicBuild, dialect: Dialect, timer: Timer) -> Response:
+    async def _build_classic(
+        self, build: ClassicBuild, credentials: CallCredentials, dialect: Dialect, timer: Timer
+    ) -> Response:
         body = build.body
         if isinstance(body, BuildContext):
             host = self.transport.need_host("a directory as the build context")
@@ -168,7 +174,7 @@ class Client:
             return await self.engine.send(build.request(), dialect, timer)
         upload = SlicedUpload(body, self.transport, build.on_upload)
         try:
-            auths = await self._find_auths(build, upload)
+            auths = await self._find_auths(build, credentials, upload)
             if not isinstance(build.body, BuildContext):
                 check_archive(await upload.head(HEAD_SIZE))
             await upload.prepare()
@@ -176,16 +182,18 @@ class Client:
         finally:
             await upload.close()
 
-    async def _find_auths(self, build: ClassicBuild, upload: SlicedUpload) -> Mapping[str, Credentials]:
+    async def _find_auths(
+        self, build: ClassicBuild, credentials: CallCredentials, upload: SlicedUpload
+    ) -> Mapping[str, Credentials]:
         """Return the credentials of a build, with those of the registries that its Dockerfile names."""
         spec = build.dockerfile
-        if spec is None or not await self.credentials.may_find():
+        if spec is None or not await credentials.may_find():
             return build.auths
         dockerfile = await _read_dockerfile(spec, upload)
         if dockerfile is None:
             return build.auths
         registries = await self.transport.in_thread(partial(spec.registries, dockerfile))
-        found = {each: await self.credentials.find(each) for each in registries if each not in build.auths}
+        found = {each: await credentials.find(each) for each in registries if each not in build.auths}
         return {**build.auths, **{each: auth for each, auth in found.items() if auth is not None}}
 
 

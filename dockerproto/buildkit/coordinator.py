@@ -17,7 +17,7 @@ from typing import Any
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep
 from dockerproto.buildkit.provisioning import SessionServices, prepare_services
 from dockerproto.buildkit.session import ServedCall, Session
-from dockerproto.credentials.source import CredentialsLookup
+from dockerproto.credentials.source import CallCredentials
 from dockerproto.engine import Engine
 from dockerproto.errors import ConnectionFailed, DockerError, NotFound, UnsupportedVersion
 from dockerproto.http.connection import Connection, Connections, HTTPResponse
@@ -35,7 +35,7 @@ from dockerproto.transport.streams import ByteStream
 
 async def build_in_session(
     engine: Engine,
-    credentials: CredentialsLookup,
+    credentials: CallCredentials,
     build: BuildKitBuild,
     dialect: Dialect,
     timer: Timer,

@@ -17,7 +17,7 @@ from dockerproto.buildkit.sender import file_sync
 from dockerproto.buildkit.services import auth, health, secrets
 from dockerproto.buildkit.ssh import ssh
 from dockerproto.credentials.credentials import Credentials
-from dockerproto.credentials.source import CredentialsLookup
+from dockerproto.credentials.source import CallCredentials
 from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.errors import UploadFailed
 from dockerproto.request.attachments import (
@@ -72,7 +72,7 @@ class SessionServices(Struct, frozen=True):
 
 
 async def prepare_services(
-    transport: Transport, credentials: CredentialsLookup, build: BuildKitBuild, *, requires_utf8: bool
+    transport: Transport, credentials: CallCredentials, build: BuildKitBuild, *, requires_utf8: bool
 ) -> SessionServices:
     """Return the services of the session of a build.
 
@@ -100,7 +100,7 @@ async def prepare_services(
 
 
 async def _attached_services(
-    transport: Transport, host: Host, credentials: CredentialsLookup, build: BuildKitBuild
+    transport: Transport, host: Host, credentials: CallCredentials, build: BuildKitBuild
 ) -> Services:
     attachments = build.attachments
     values = {
@@ -118,7 +118,7 @@ async def _attached_services(
 
 
 def _caching(
-    credentials: CredentialsLookup, auths: Mapping[str, Credentials]
+    credentials: CallCredentials, auths: Mapping[str, Credentials]
 ) -> Callable[[str], Awaitable[Credentials | None]]:
     """Return a lookup that remembers its results, and starts with the credentials of the program."""
     cache: dict[str, Credentials | None] = {**auths}

@@ -1,7 +1,7 @@
 """Credentials of registries, and the headers that carry them.
 
-The engine wants base64url with padding; it ignores what it cannot read without a word, so the
-form matters. Secrets are never part of a repr.
+The engine expects base64url with padding, and silently ignores a header that it cannot decode. No repr()
+shows a secret.
 Documented at https://docs.docker.com/reference/api/engine/#section/Authentication.
 """
 
@@ -21,18 +21,18 @@ from dockerproto.references import HUB, parse_registry
 HUB_SERVER: Final = "https://index.docker.io/v1/"
 """The server address of Docker Hub's credentials."""
 TOKEN_USER: Final = "<token>"  # noqa: S105  # a name
-"""The name that is kept with an identity token, where there is room for a name and a password only."""
+"""Username that marks the password as an identity token, in places that only have these two."""
 
 
 class Credentials(Redacted, frozen=True, kw_only=True):
-    """What a registry is told; only the server's address is shown in the repr."""
+    """Credentials of a registry; the repr() shows only its address."""
 
     _hidden = ("username", "password", "identitytoken", "registrytoken")
 
     username: str = ""
     """Name of the user."""
     password: str = ""
-    """Password or access token that goes with the name."""
+    """Password or access token of the user."""
     identitytoken: str = ""
     """Refresh token of an OAuth login, instead of the password."""
     registrytoken: str = ""
@@ -41,7 +41,7 @@ class Credentials(Redacted, frozen=True, kw_only=True):
     """``host[:port]`` of the registry, or `HUB_SERVER` for Docker Hub."""
 
     def for_registry(self, registry: str) -> Credentials:
-        """Return them with the address of a registry, unless they have an address or are none."""
+        """Return them with the address of a registry, unless they have one or are `ANONYMOUS`."""
         if self.serveraddress or self == ANONYMOUS:
             return self
         return replace(self, serveraddress=server_of(registry))
@@ -63,22 +63,22 @@ _NAMES: Final = Credentials.__struct_fields__
 _IGNORED: Final = frozenset({"email", "auth"})
 
 AuthLike: TypeAlias = Credentials | Mapping[str, str] | str | bytes
-"""Credentials in any of the forms that `read_auth` takes."""
+"""Credentials in any form that `read_auth` accepts."""
 
 ANONYMOUS: Final = Credentials()
-"""No credentials, said in so many words: as ``auth`` of an operation, it has none looked up."""
+"""No credentials: as ``auth`` of an operation, it also prevents a lookup."""
 
 AuthsLike: TypeAlias = Mapping[str, AuthLike] | Credentials
-"""Credentials by registry, each in any of the forms that `read_auth` takes; or `ANONYMOUS`."""
+"""Credentials by registry, each in any form that `read_auth` accepts; or `ANONYMOUS`."""
 
 
 def server_of(registry: str) -> str:
-    """Return the address under which the credentials of a registry are kept, and sent."""
+    """Return the address that stands for a registry in stored credentials, and in requests."""
     return HUB_SERVER if registry == HUB else registry
 
 
 def registry_config(auths: Mapping[str, Credentials]) -> str:
-    """Return the value of ``X-Registry-Config``, of credentials by registry; "" if they are none.
+    """Return the value of ``X-Registry-Config`` for credentials by registry; "" for no credentials.
 
     >>> registry_config({"docker.io": Credentials(identitytoken="t")})
     'eyJodHRwczovL2luZGV4LmRvY2tlci5pby92MS8iOnsiaWRlbnRpdHl0b2tlbiI6InQifX0='
@@ -88,37 +88,37 @@ def registry_config(auths: Mapping[str, Credentials]) -> str:
 
 
 def read_auths(auths: AuthsLike) -> dict[str, Credentials]:
-    """Read credentials by registry, which may be named by an address too.
+    """Parse credentials by registry; a key may be the registry's name or address.
 
     Raises:
-        TypeError: They are no mapping, or one of them is of no type for credentials.
-        ValueError: A key is no registry, or one of them is of no form of credentials.
+        TypeError: The argument is not a mapping, or a value has a wrong type.
+        ValueError: A key is not a registry, or a value is malformed.
     """
     if not isinstance(auths, Mapping):
-        raise TypeError(f"auth is a mapping from registries to credentials, not {type(auths).__name__}")
+        raise TypeError(f"auth must be a mapping from registries to credentials, not {type(auths).__name__}")
     named = ((parse_registry(address), auth) for address, auth in auths.items())
     return {registry: read_auth(auth).for_registry(registry) for registry, auth in named}
 
 
 def read_auth(auth: AuthLike) -> Credentials:
-    """Read credentials in any of the forms that are in use.
+    """Parse credentials in any common form.
 
-    These are `Credentials`; a mapping with ``username`` and ``password``, with ``identitytoken``, with
-    ``registrytoken``, or with ``auth``, the base64 of "user:password"; and that base64, str or bytes.
+    The forms are `Credentials`; a mapping with ``username`` and ``password``, with ``identitytoken``, with
+    ``registrytoken``, or with ``auth``, the base64 of "user:password"; and that base64 as str or bytes.
 
     >>> read_auth({"auth": "bWU6c2VjcmV0"}) == Credentials(username="me", password="secret")
     True
 
     Raises:
-        TypeError: It is of no such type.
-        ValueError: It is of no such form; the message quotes nothing of it but names of keys.
+        TypeError: The argument has a wrong type.
+        ValueError: It is malformed; the message quotes only names of keys.
     """
     if isinstance(auth, Credentials):
         return auth
     if isinstance(auth, str | bytes):
         return _decode(auth)
     if not isinstance(auth, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"auth is a mapping, a str or bytes, not {type(auth).__name__}")
+        raise TypeError(f"auth must be a mapping, str or bytes, not {type(auth).__name__}")
     return _from_mapping(auth)
 
 
@@ -133,9 +133,9 @@ def _header(value: object) -> str:
 def _from_mapping(auth: Mapping[str, str]) -> Credentials:
     unknown = sorted(map(str, set(auth) - set(_NAMES) - _IGNORED))
     if unknown:
-        raise ValueError(f"auth has keys that mean nothing: {', '.join(unknown)}")
+        raise ValueError(f"unknown keys in auth: {', '.join(unknown)}")
     if any(not isinstance(value, str) for value in auth.values()):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError("the values of auth are str")
+        raise TypeError("the values of auth must be str")
     base = _decode(auth["auth"]) if auth.get("auth") else ANONYMOUS
     credentials = replace(base, **{name: auth[name] for name in _NAMES if name in auth})
     if not (credentials.username or credentials.identitytoken or credentials.registrytoken):
@@ -149,8 +149,8 @@ def _decode(text: str | bytes) -> Credentials:
         standard = raw.translate(bytes.maketrans(b"-_", b"+/"))
         decoded = base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise ValueError("auth is not the base64 of user:password") from None
+        raise ValueError("auth must be the base64 of user:password") from None
     username, colon, password = decoded.partition(":")
     if not colon or not username or username.startswith("{"):  # JSON would be the header itself
-        raise ValueError("auth is not the base64 of user:password")
+        raise ValueError("auth must be the base64 of user:password")
     return Credentials(username=username, password=password)

@@ -1,7 +1,7 @@
-"""The protocol of credential helpers: what one is told, and what it answers.
+"""The protocol of credential helpers: their input, and the parsing of their output.
 
-A helper is a program, ``docker-credential-<name>``. Its argument is the action, what it is told
-stands on its standard input, and its answer, an error's text too, on its standard output.
+A helper is a program, ``docker-credential-<name>``. Its argument is the action; it reads its input from its
+standard input, and writes its output, or the text of an error, to its standard output.
 Documented at https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol.
 """
 
@@ -12,15 +12,16 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from dockerproto.credentials.credentials import TOKEN_USER, Credentials, server_of
+from dockerproto.config.gojson import decode, parse_json
+from dockerproto.credentials.credentials import ANONYMOUS, TOKEN_USER, Credentials, server_of
 from dockerproto.errors import CredentialsError
 
 _NOT_FOUND: Final = "credentials not found in native keychain"
 _LONGEST_MESSAGE: Final = 300
 
 
-class _Kept(msgspec.Struct):
-    """What helpers are told to keep, and answer."""
+class _Entry(Struct):
+    """The JSON object that helpers store, and return; names match in any case."""
 
     Username: str = ""
     Secret: str = ""
@@ -31,68 +32,68 @@ class _Kept(msgspec.Struct):
 
 
 class CredentialHelper(Struct, frozen=True):
-    """A helper, and the registry that it is asked for."""
+    """A credential helper, and the registry to ask it about."""
 
     name: str
-    """Its name in config.json: ``pass``, ``ecr-login``."""
+    """Name of the helper in config.json, such as ``pass`` or ``ecr-login``."""
     registry: str
-    """The registry, ``docker.io`` for Docker Hub."""
+    """The registry; ``docker.io`` for Docker Hub."""
 
     @property
     def program(self) -> str:
-        """The program to run.
+        """Name of the program.
 
         >>> CredentialHelper("pass", "r.example").program
         'docker-credential-pass'
         """
         return f"docker-credential-{self.name}"
 
-    def question(self) -> bytes:
-        """Return what the action ``get`` is told: the address of the registry.
+    def get_input(self) -> bytes:
+        """Return the input of the action ``get``: the address of the registry.
 
-        >>> CredentialHelper("pass", "docker.io").question()
+        >>> CredentialHelper("pass", "docker.io").get_input()
         b'https://index.docker.io/v1/'
         """
         return server_of(self.registry).encode()
 
-    def order(self, credentials: Credentials) -> bytes:
-        """Return what the action ``store`` is told: the credentials to keep."""
+    def store_input(self, credentials: Credentials) -> bytes:
+        """Return the input of the action ``store``: the credentials."""
         token = credentials.identitytoken
-        kept = _Kept(
+        entry = _Entry(
             Username=TOKEN_USER if token else credentials.username,
             Secret=token or credentials.password,
             ServerURL=server_of(self.registry),
         )
-        return msgspec.json.encode(kept)
+        return msgspec.json.encode(entry)
 
-    def answer(self, status: int, output: bytes) -> Credentials | None:
-        """Read the answer to ``get``: credentials, or None, as the helper has none.
+    def parse_output(self, status: int, output: bytes) -> Credentials | None:
+        """Parse the output of ``get``: credentials, or None if the helper has none.
+
+        Like the Docker CLI, accept names in any case, and ignore what follows the JSON.
 
         Raises:
-            CredentialsError: It failed, or answered something else.
+            CredentialsError: The helper failed, or its output is malformed.
         """
         if status:
             text = _text(output)
             if text == _NOT_FOUND:
                 return None
             raise self._failed(status, text)
-        try:
-            kept = msgspec.json.decode(output, type=_Kept)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            kept = None
-        if kept is None:  # not raised above: the exceptions of decoders may quote what they decode
-            raise self.error("it answers something that is not credentials")
-        if not kept.Secret:  # docker-credential-pass answers with empty texts for what it has not
-            return None
-        if kept.Username == TOKEN_USER:
-            return Credentials(identitytoken=kept.Secret).for_registry(self.registry)
-        return Credentials(username=kept.Username, password=kept.Secret).for_registry(self.registry)
+        entry = _parse_entry(output)
+        if entry is None:  # not raised above: the exceptions of parsers may quote what they parse
+            raise self.error("its output is not credentials")
+        if entry.Username == TOKEN_USER:
+            found = Credentials(identitytoken=entry.Secret)
+        else:
+            found = Credentials(username=entry.Username, password=entry.Secret)
+        # docker-credential-pass returns empty strings if it has no entry
+        return None if found == ANONYMOUS else found.for_registry(self.registry)
 
     def check_stored(self, status: int, output: bytes, credentials: Credentials) -> None:
-        """Read the answer to ``store``.
+        """Check the result of ``store``.
 
         Raises:
-            CredentialsError: It failed.
+            CredentialsError: The helper failed.
         """
         if status:
             text = _text(output)
@@ -100,13 +101,21 @@ class CredentialHelper(Struct, frozen=True):
             raise self._failed(status, "" if any(secret in text for secret in secrets) else text)
 
     def error(self, problem: str) -> CredentialsError:
-        """Return the exception for a helper that cannot be had, or fails."""
+        """Return the exception for a helper that is missing or fails."""
         return CredentialsError(0, f"{self.program}, for {self.registry}: {problem}")
 
     def _failed(self, status: int, text: str) -> CredentialsError:
-        # What contains JSON may be the credentials themselves.
-        said = f": {text}" if text and "{" not in text else ""
-        return self.error(f"it failed with status {status}{said}")
+        # Output that contains JSON may be the credentials themselves.
+        reason = f": {text}" if text and "{" not in text else ""
+        return self.error(f"it failed with status {status}{reason}")
+
+
+def _parse_entry(output: bytes) -> _Entry | None:
+    try:
+        decoded = decode(parse_json(output, whole=False), _Entry)
+    except ValueError:
+        return None
+    return None if decoded.problems else decoded.value
 
 
 def _text(output: bytes) -> str:

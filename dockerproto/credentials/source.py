@@ -1,6 +1,6 @@
-"""The credentials that a client has: those of its logins, then those of its source.
+"""The credentials of a client: those of its logins, or else those of its source.
 
-A source is asked when credentials are needed, and for the registry that they are needed for.
+A source is asked only when an operation needs credentials, and only for the registry that it needs them for.
 """
 
 from __future__ import annotations
@@ -10,35 +10,56 @@ from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
 
+from msgspec import Struct
+
 from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
+from dockerproto.errors import CredentialsError, DockerError, TooManyRequests, Unauthorized
 from dockerproto.references import parse_registry
 from dockerproto.transport.runtime import Runtime
 
 
+class Finding(Struct, frozen=True):
+    """The result of a lookup that may have failed in part."""
+
+    credentials: Credentials | None = None
+    """The credentials to use; None for none."""
+    failure: CredentialsError | None = None
+    """The failure of a credential helper; the credentials are then those that are known without it."""
+
+
 @runtime_checkable
 class CredentialsSource(Protocol):
-    """An object that is asked for credentials."""
+    """An object that looks up credentials."""
 
     def get(self, registry: str, /) -> AuthLike | Awaitable[AuthLike | None] | None:
-        """Return the credentials of a registry, ``docker.io`` or ``host[:port]``; None: it has none."""
+        """Return the credentials of a registry, ``docker.io`` or ``host[:port]``; None if it has none."""
         ...
 
 
 @runtime_checkable
 class CredentialsStore(CredentialsSource, Protocol):
-    """A source that also keeps what ``login(store=True)`` gives it."""
+    """A source that also stores the credentials of ``login(store=True)``."""
 
     def store(self, registry: str, credentials: Credentials, /) -> Awaitable[None] | None:
-        """Keep the credentials of a registry, in place of those that it had."""
+        """Store the credentials of a registry, in place of those it had."""
         ...
 
 
 @runtime_checkable
 class SparseSource(CredentialsSource, Protocol):
-    """A source that can say beforehand that it has nothing."""
+    """A source that knows beforehand whether it has any credentials."""
 
     def configured(self) -> bool | Awaitable[bool]:
-        """Return whether it may have credentials of any registry; if not, no Dockerfile is searched."""
+        """Return False if it certainly has no credentials of any registry; no Dockerfile is searched then."""
+        ...
+
+
+@runtime_checkable
+class TolerantSource(CredentialsSource, Protocol):
+    """A source that has usable results even if a credential helper fails."""
+
+    def get_with_failure(self, registry: str, /) -> Finding:
+        """Return the credentials of a registry, and the failure of its helper, if there is one."""
         ...
 
 
@@ -53,16 +74,20 @@ also be coroutine functions.
 
 
 class CredentialsLookup:
-    """What a client looks up credentials with."""
+    """The logins of a client, and its source of credentials."""
 
-    def __init__(self, source: CredentialsLike | None, network: Runtime) -> None:
+    def __init__(self, source: CredentialsLike | None, runtime: Runtime) -> None:
         self._source: Final = source
-        self._get: Final = None if source is None else getter(source)
-        self._network: Final = network
+        self._get: Final = None if source is None else _getter(source)
+        self._runtime: Final = runtime
         self._logins: Final[dict[str, Credentials]] = {}
 
+    def for_call(self) -> CallCredentials:
+        """Return the lookups of one call."""
+        return CallCredentials(self)
+
     async def may_find(self) -> bool:
-        """Return whether there may be credentials of any registry."""
+        """Return False if there are certainly no credentials of any registry."""
         if self._logins or self._source is None:
             return bool(self._logins)
         if isinstance(self._source, SparseSource):
@@ -70,37 +95,39 @@ class CredentialsLookup:
         source: object = self._source
         return source != {}
 
-    async def find(self, registry: str) -> Credentials | None:
-        """Return the credentials of a registry, None if there are none.
+    async def find(self, registry: str) -> Finding:
+        """Look up the credentials of a registry.
 
         Raises:
             CredentialsError: They cannot be looked up.
         """
         login = self._logins.get(registry)
         if login is not None or self._get is None:
-            return login
-        found: AuthLike | None = await self._call(self._get, registry)
-        return None if found is None else read_auth(found).for_registry(registry)
+            return Finding(login)
+        found: AuthLike | Finding | None = await self._call(self._get, registry)
+        if isinstance(found, Finding):
+            return found
+        return Finding(None if found is None else read_auth(found).for_registry(registry))
 
     def remember(self, registry: str, credentials: Credentials) -> None:
-        """Keep credentials for as long as the client lives."""
+        """Keep credentials while the client lives."""
         self._logins[registry] = credentials
 
     def storing(self) -> CredentialsStore:
-        """Return what stores credentials.
+        """Return the source, if it stores credentials.
 
         Raises:
-            ValueError: The source of this client does not.
+            ValueError: It does not.
         """
         if isinstance(self._source, CredentialsStore):
             return self._source
-        raise ValueError("the credentials of this client come from what cannot store any")
+        raise ValueError("the credentials source of this client cannot store credentials")
 
     async def store(self, registry: str, credentials: Credentials) -> None:
-        """Have credentials stored.
+        """Store credentials.
 
         Raises:
-            CredentialsError: They cannot be.
+            CredentialsError: They cannot be stored.
         """
         await self._call(self.storing().store, registry, credentials)
 
@@ -108,31 +135,56 @@ class CredentialsLookup:
         if iscoroutinefunction(function):
             return await function(*arguments)
         call = partial(function, *arguments)
-        (result,) = await self._network.in_thread(lambda: (call(),))  # trio refuses to hand over a coroutine
+        (result,) = await self._runtime.in_thread(lambda: (call(),))  # trio refuses to return a coroutine
         return await result if isawaitable(result) else result
 
 
-def getter(source: CredentialsLike) -> Callable[[str], Any]:
-    """Return the function that asks a source.
+class CallCredentials:
+    """The lookups of one call. A failure of a credential helper does not end it, but explains a refusal."""
 
-    Raises:
-        TypeError: It is none.
-    """
+    def __init__(self, lookup: CredentialsLookup) -> None:
+        self._lookup: Final = lookup
+        self._failures: Final[list[CredentialsError]] = []
+
+    async def may_find(self) -> bool:
+        """Return False if there are certainly no credentials of any registry."""
+        return await self._lookup.may_find()
+
+    async def find(self, registry: str) -> Credentials | None:
+        """Return the credentials of a registry, None if it has none; see `CredentialsLookup.find`."""
+        finding = await self._lookup.find(registry)
+        if finding.failure is not None:
+            self._failures.append(finding.failure)
+        return finding.credentials
+
+    def explain(self, error: DockerError) -> None:
+        """Add the failures of credential helpers to the error of a registry that wants credentials."""
+        if isinstance(error, Unauthorized | TooManyRequests):
+            for failure in self._failures:
+                error.add_note(f"the credential helper failed: {failure.message}")
+                error.__cause__ = error.__cause__ or failure
+
+
+def check_blocking(source: CredentialsLike | None) -> None:
+    """Raise TypeError for a source that a blocking client cannot call."""
+    if source is not None and iscoroutinefunction(_getter(source)):
+        raise TypeError("a blocking client cannot call a coroutine function for credentials")
+
+
+def _getter(source: CredentialsLike) -> Callable[[str], Any]:
+    """Return the function that looks up credentials in a source; raise TypeError if it is not one."""
     if isinstance(source, Mapping):
         mapping = cast("Mapping[str, AuthLike]", source)
-        return partial(_named, mapping)
+        return partial(_by_registry, mapping)
+    if isinstance(source, TolerantSource):
+        return source.get_with_failure
     if isinstance(source, CredentialsSource):
         return source.get
     if callable(source):
         return source
-    raise TypeError(f"credentials are a mapping, a function or have a get, not {type(source).__name__}")
+    kind = type(source).__name__
+    raise TypeError(f"credentials must be a mapping, a function or an object with get(), not {kind}")
 
 
-def check_blocking(source: CredentialsLike | None) -> None:
-    """Raise TypeError for a source that a blocking client cannot ask."""
-    if source is not None and iscoroutinefunction(getter(source)):
-        raise TypeError("a coroutine function cannot be asked for credentials by a blocking client")
-
-
-def _named(auths: Mapping[str, AuthLike], registry: str) -> AuthLike | None:
+def _by_registry(auths: Mapping[str, AuthLike], registry: str) -> AuthLike | None:
     return next((auth for name, auth in auths.items() if parse_registry(name) == registry), None)

@@ -34,8 +34,8 @@ def may_have_credentials(config: ConfigFile) -> bool:
     return bool(known) or any(config.problem(each) for each in _SOURCES)
 
 
-def look_up(config: ConfigFile, registry: str) -> CredentialHelper | Credentials | None:
-    """Return the credentials of a registry, or the helper that keeps them; None if there are neither.
+def helper_of(config: ConfigFile, registry: str) -> CredentialHelper | None:
+    """Return the helper that keeps the credentials of a registry.
 
     Args:
         config: The configuration file.
@@ -43,17 +43,12 @@ def look_up(config: ConfigFile, registry: str) -> CredentialHelper | Credentials
 
     >>> from dockerproto.config.config_file import parse_config_file
     >>> config = parse_config_file(b'{"credHelpers": {"r.example": "pass"}}')
-    >>> look_up(config, "r.example")
+    >>> helper_of(config, "r.example")
     CredentialHelper(name='pass', registry='r.example')
 
     Raises:
         CredentialsError: The file is malformed, or the part of it that concerns this registry.
     """
-    return helper_of(config, registry) or credentials_of(config, registry)
-
-
-def helper_of(config: ConfigFile, registry: str) -> CredentialHelper | None:
-    """Return the helper that keeps the credentials of a registry. Raises as `look_up`."""
     server = server_of(registry)
     name = config.cred_helpers.get(server)
     _check(config, "credHelpers", server)
@@ -68,7 +63,7 @@ def helper_of(config: ConfigFile, registry: str) -> CredentialHelper | None:
 
 
 def credentials_of(config: ConfigFile, registry: str) -> Credentials | None:
-    """Return the credentials of a registry in the file itself. Raises as `look_up`."""
+    """Return the credentials of a registry in the file itself; arguments and errors are as of `helper_of`."""
     key = _key(config, registry)
     _check(config, _AUTHS, server_of(registry) if key is None else key)
     if key is None:

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 from msgspec import Struct
 
 from dockerproto.client import Client
+from dockerproto.errors import DockerError
 from dockerproto.messages.decoding import Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
@@ -60,15 +61,18 @@ class Whole(Struct, Generic[T], frozen=True):
 
     async def rest(self, client: Client) -> list[T]:
         """Send the request, and return all items of the response."""
-        response = await client.open(self.request)
+        credentials = client.credentials.for_call()
+        response = await client.open(self.request, credentials)
         items: list[T] = []
         try:
             decoder = decoder_for(response.head.status, self.decoders, client.configuration.message_limit)
             while data := await response.receive():
                 items.extend(decoder.feed(data))
             items.extend(decoder.feed(b""))
-        except BaseException:
+        except BaseException as error:
             response.close()
+            if isinstance(error, DockerError):
+                credentials.explain(error)
             raise
         return items
 

@@ -52,6 +52,7 @@ class AsyncStream(Generic[T]):
         self._client = client
         self._request = request
         self._decoders = decoders
+        self._credentials = client.credentials.for_call()
         self._response: Response | None = None
         self._decoder: Decoder[T] | None = None
         self.ready: Iterator[T] = iter(())
@@ -117,7 +118,11 @@ class AsyncStream(Generic[T]):
 
     async def __aenter__(self) -> Self:
         if self._response is None and not self._ended:
-            await self._read()
+            try:
+                await self._read()
+            except DockerError as error:
+                await self._fail(error, [])
+                raise
         return self
 
     async def __aexit__(
@@ -157,7 +162,7 @@ class AsyncStream(Generic[T]):
 
     async def _step(self) -> None:
         if self._response is None or self._decoder is None:
-            self._response = await self._client.open(self._request)
+            self._response = await self._client.open(self._request, self._credentials)
             status, limit = self._response.head.status, self._client.configuration.message_limit
             self._decoder = decoder_for(status, self._decoders, limit)
             if status in self._decoders:
@@ -178,6 +183,7 @@ class AsyncStream(Generic[T]):
 
     async def _fail(self, error: DockerError, previous: list[T]) -> None:
         await self.close()
+        self._credentials.explain(error)
         if self._response is not None and error.__cause__ is None:
             error.__cause__ = self._response.cause
         if self.kept_count:

@@ -233,7 +233,7 @@ class TestSources:
 
         with pytest.raises(LookupError, match=OTHER):
             await pulled(credentials=fail)
-        with pytest.raises(TypeError, match="auth is a mapping"):
+        with pytest.raises(TypeError, match="auth must be a mapping"):
             await pulled(credentials=of_any)
-        with pytest.raises(TypeError, match="credentials are a mapping"):
+        with pytest.raises(TypeError, match="credentials must be a mapping"):
             await pulled(credentials=5)

@@ -23,9 +23,13 @@ TOKEN = Credentials(identitytoken=SECRET, serveraddress="r.example:5000")
 def test_what_it_is_told(registry: str, told: str) -> None:
     helper = CredentialHelper("ecr-login", registry)
     assert helper.program == "docker-credential-ecr-login"
-    assert helper.question() == told.encode()
-    assert json.loads(helper.order(ANNA)) == {"ServerURL": told, "Username": "anna", "Secret": SECRET}
-    assert json.loads(helper.order(TOKEN)) == {"ServerURL": told, "Username": "<token>", "Secret": SECRET}
+    assert helper.get_input() == told.encode()
+    assert json.loads(helper.store_input(ANNA)) == {"ServerURL": told, "Username": "anna", "Secret": SECRET}
+    assert json.loads(helper.store_input(TOKEN)) == {
+        "ServerURL": told,
+        "Username": "<token>",
+        "Secret": SECRET,
+    }
 
 
 ANSWERS: dict[str, tuple[int, str, Credentials | None]] = {
@@ -33,6 +37,14 @@ ANSWERS: dict[str, tuple[int, str, Credentials | None]] = {
     "no address": (0, '{"Username":"anna","Secret":"hunter2/+?"}', ANNA),
     "more": (0, '{"Username":"anna","Secret":"hunter2/+?","Expiry":5}', ANNA),
     "token": (0, '{"Username":"<token>","Secret":"hunter2/+?"}', TOKEN),
+    "any case": (0, '{"USERNAME":"anna","secret":"hunter2/+?","serverurl":"x"}', ANNA),
+    "the last of equal names": (0, '{"Username":"x","Secret":"hunter2/+?","username":"anna"}', ANNA),
+    "more text": (0, ' {"Username":"anna","Secret":"hunter2/+?"} done.\n', ANNA),
+    "another object": (0, '{"Username":"anna","Secret":"hunter2/+?"}{"Secret":"x"}', ANNA),
+    "a name only": (0, '{"Username":"anna"}', Credentials(username="anna", serveraddress="r.example:5000")),
+    "null": (0, "null", None),
+    "null values": (0, '{"Username":null,"Secret":null}', None),
+    "an empty object": (0, "{}", None),
     "empty texts": (0, '{"ServerURL":"","Username":"","Secret":""}', None),
     "not found": (1, "credentials not found in native keychain\n", None),
     "not found, another status": (2, " credentials not found in native keychain ", None),
@@ -41,7 +53,7 @@ ANSWERS: dict[str, tuple[int, str, Credentials | None]] = {
 
 @pytest.mark.parametrize(("status", "output", "expected"), ANSWERS.values(), ids=ANSWERS)
 def test_answers(status: int, output: str, expected: Credentials | None) -> None:
-    assert HELPER.answer(status, output.encode()) == expected
+    assert HELPER.parse_output(status, output.encode()) == expected
 
 
 FAILURES: dict[str, tuple[int, bytes, str]] = {
@@ -51,22 +63,23 @@ FAILURES: dict[str, tuple[int, bytes, str]] = {
     "long": (1, b"x" * 1000, "it failed with status 1: " + "x" * 300),
     "killed": (-9, b"", "it failed with status -9"),
     "credentials": (1, b'{"Username":"anna","Secret":"hunter2/+?"}', "it failed with status 1"),
-    "no JSON": (0, b"hunter2/+?", "it answers something that is not credentials"),
-    "nothing": (0, b"", "it answers something that is not credentials"),
-    "no object": (0, b'["hunter2/+?"]', "it answers something that is not credentials"),
+    "no JSON": (0, b"hunter2/+?", "its output is not credentials"),
+    "nothing": (0, b"", "its output is not credentials"),
+    "no object": (0, b'["hunter2/+?"]', "its output is not credentials"),
     "no text": (
         0,
         b'{"Username":"anna","Secret":["hunter2/+?"]}',
-        "it answers something that is not credentials",
+        "its output is not credentials",
     ),
-    "no UTF-8": (0, b'{"Secret":"hunter2/+?\xff"}', "it answers something that is not credentials"),
+    "a number": (0, b'{"Username":"anna","Secret":5}', "its output is not credentials"),
+    "cut": (0, b'{"Username":"anna","Secret":"hunter2/+?"', "its output is not credentials"),
 }
 
 
 @pytest.mark.parametrize(("status", "output", "problem"), FAILURES.values(), ids=FAILURES)
 def test_failures(status: int, output: bytes, problem: str) -> None:
     with pytest.raises(CredentialsError) as raised:
-        HELPER.answer(status, output)
+        HELPER.parse_output(status, output)
     assert raised.value.message == f"docker-credential-pass, for r.example:5000: {problem}"
     assert raised.value.__cause__ is raised.value.__context__ is None
 
@@ -84,5 +97,5 @@ def test_what_cannot_be_stored(credentials: Credentials) -> None:
 
 
 def test_no_repr_shows_a_secret() -> None:
-    assert repr(helper._Kept(Secret=SECRET)) == "<credentials>"  # pyright: ignore[reportPrivateUsage]
+    assert repr(helper._Entry(Secret=SECRET)) == "<credentials>"  # pyright: ignore[reportPrivateUsage]
     assert repr(HELPER) == "CredentialHelper(name='pass', registry='r.example:5000')"

@@ -14,7 +14,8 @@ from dockerproto import Credentials, CredentialsError
 from dockerproto.config.config_file import ConfigFile, parse_config_file
 from dockerproto.credentials.credentials import HUB_SERVER
 from dockerproto.credentials.helper import CredentialHelper
-from dockerproto.credentials.stored import look_up, may_have_credentials, with_credentials
+from dockerproto.credentials.stored import may_have_credentials, with_credentials
+from tests.support.config_files import look_up
 
 SECRET = "hunter2/+?"
 WHERE = "/home/anna/.docker/config.json"
@@ -104,8 +105,11 @@ BROKEN: dict[str, tuple[object, str]] = {
     "auths": ({"auths": [SECRET]}, "auths must be an object, not an array"),
     "entry": ({"auths": {OTHER: SECRET}}, "an entry of auths must be an object, not a string"),
     "auth of no text": ({"auths": {OTHER: {"auth": [SECRET]}}}, "auth must be a string, not an array"),
-    "auth of no base64": ({"auths": {OTHER: {"auth": SECRET}}}, "auth is not the base64 of user:password"),
-    "auth without a colon": ({"auths": {OTHER: {"auth": b64(SECRET)}}}, "is not the base64 of user:password"),
+    "auth of no base64": ({"auths": {OTHER: {"auth": SECRET}}}, "auth must be the base64 of user:password"),
+    "auth without a colon": (
+        {"auths": {OTHER: {"auth": b64(SECRET)}}},
+        "must be the base64 of user:password",
+    ),
     "helpers": ({"credHelpers": [SECRET]}, "credHelpers must be an object, not an array"),
     "helper": ({"credHelpers": {OTHER: [SECRET]}}, "an entry of credHelpers must be a string, not an array"),
     "helper with a path": (

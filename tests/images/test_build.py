@@ -75,9 +75,9 @@ def test_credentials_are_a_header_by_registry() -> None:
 @pytest.mark.parametrize(
     ("auth", "error", "message"),
     [
-        ("bWU6c2VjcmV0", TypeError, "auth is a mapping from registries to credentials, not str"),
+        ("bWU6c2VjcmV0", TypeError, "auth must be a mapping from registries to credentials, not str"),
         ({5: "bWU6c2VjcmV0"}, TypeError, "registry address must be a str, not int"),
-        ({"r.example": None}, TypeError, "auth is a mapping, a str or bytes, not NoneType"),
+        ({"r.example": None}, TypeError, "auth must be a mapping, str or bytes, not NoneType"),
         ({"username": "me", "password": "secret"}, ValueError, "auth of a build must be credentials by reg"),
         ({"auth": "bWU6c2VjcmV0"}, ValueError, "auth of a build must be credentials by registry, not those"),
         ({"identitytoken": "secret"}, ValueError, "auth of a build must be credentials by registry, not th"),

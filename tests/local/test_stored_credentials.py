@@ -62,7 +62,7 @@ class TestThisMachine:
     FAILURES: Mapping[str, tuple[str, str]] = {
         "fails": ('print("it is locked"); sys.exit(3)', "it failed with status 3: it is locked"),
         "slow": (f"print({PASSWORD!r}, flush=True); time.sleep(60)", "no answer within 0.5 s"),
-        "answers nothing": ("", "it answers something that is not credentials"),
+        "answers nothing": ("", "its output is not credentials"),
         "is killed": ("import os; os.kill(os.getpid(), 9)", "it failed with status -9"),
     }
 

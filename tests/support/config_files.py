@@ -14,7 +14,7 @@ from dockerproto.config.config_file import ConfigFile, parse_config_file
 from dockerproto.config.headers import Headers, file_headers
 from dockerproto.config.proxies import build_proxies
 from dockerproto.credentials.helper import CredentialHelper
-from dockerproto.credentials.stored import look_up
+from dockerproto.credentials.stored import credentials_of, helper_of
 
 T = TypeVar("T")
 
@@ -198,6 +198,11 @@ def reading_of(content: bytes, engine: str = ENGINE) -> Reading:
         auth=_auth_of(_unless_invalid(partial(look_up, registry=REGISTRY), config, None)),
         proxies=_unlowered(_unless_invalid(partial(build_proxies, host=engine), config, {})),
     )
+
+
+def look_up(config: ConfigFile, registry: str) -> CredentialHelper | Credentials | None:
+    """Return the credentials of a registry, or the helper that keeps them."""
+    return helper_of(config, registry) or credentials_of(config, registry)
 
 
 def _unless_invalid(read: Callable[[ConfigFile], T], config: ConfigFile, default: T) -> T:

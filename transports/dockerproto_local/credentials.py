@@ -14,10 +14,10 @@ from typing import Final
 from dockerproto.config.config_file import ConfigFile, parse_config_file
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.credentials.helper import CredentialHelper
+from dockerproto.credentials.source import Finding
 from dockerproto.credentials.stored import (
     credentials_of,
     helper_of,
-    look_up,
     may_have_credentials,
     with_credentials,
 )
@@ -53,12 +53,29 @@ class StoredCredentials:
         Raises:
             CredentialsError: The part of a file that concerns the registry is malformed, or its helper fails.
         """
+        finding = self.get_with_failure(registry)
+        if finding.failure is not None:
+            raise finding.failure
+        return finding.credentials
+
+    def get_with_failure(self, registry: str, /) -> Finding:
+        """Return the credentials of a registry; those in config.json itself if its helper fails.
+
+        Clients use this: as with the Docker CLI, a missing helper does not prevent access to public images.
+
+        Raises:
+            CredentialsError: The part of a file that concerns the registry is malformed.
+        """
         if (found := credentials_of(self._variable(), registry)) is not None:
-            return found
-        place = look_up(self._directory.config(), registry)
-        if not isinstance(place, CredentialHelper):
-            return place
-        return place.answer(*self._run(place, "get", place.question()))
+            return Finding(found)
+        config = self._directory.config()
+        failure: CredentialsError | None = None
+        try:
+            if (helper := helper_of(config, registry)) is not None:
+                return Finding(helper.parse_output(*self._run(helper, "get", helper.get_input())))
+        except CredentialsError as error:
+            failure = error
+        return Finding(credentials_of(config, registry), failure)
 
     def configured(self) -> bool:
         """Return False if there are certainly no credentials of any registry."""
@@ -72,7 +89,7 @@ class StoredCredentials:
         """
         config = self._directory.config()
         if (helper := helper_of(config, registry)) is not None:
-            helper.check_stored(*self._run(helper, "store", helper.order(credentials)), credentials)
+            helper.check_stored(*self._run(helper, "store", helper.store_input(credentials)), credentials)
         text = with_credentials(config, registry, credentials, elsewhere=helper is not None)
         try:
             _replace(self._directory.file, text)
