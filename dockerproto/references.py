@@ -22,13 +22,16 @@ _HOST: Final = rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST: Final = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
-_REFERENCE: Final = re.compile(
-    rf"(?P<name>(?:(?P<host>{_HOST})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*))"
-    rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
-)
+_NAME: Final = rf"(?P<name>(?:(?P<host>{_HOST})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*))"
+_VERSION: Final = rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
+_REFERENCE: Final = re.compile(_NAME + _VERSION)
+_IN_ANY_CASE: Final = _NAME.replace("[a-z0-9]", "[a-zA-Z0-9]") + _VERSION
 _ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
-_LONGEST_PATH: Final = 255
+_HUB_PREFIX: Final = f"{HUB}/library/"
+"""Beginning of the name of a repository without a registry and a user, in full."""
+_LONGEST_NAME: Final = 255
 _LONGEST_TEXT: Final = 4096
+_INVALID: Final = "invalid image name or id"
 
 
 class Reference(Struct, frozen=True):
@@ -132,6 +135,24 @@ def _match(text: str) -> re.Match[str]:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"image name must be a str, not {type(text).__name__}")
     match = _REFERENCE.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
-    if match is None or len(match["path"] if _is_host(match["host"]) else match["name"]) > _LONGEST_PATH:
-        raise InvalidReference(0, f"invalid image name or id: {text[:_LONGEST_PATH]!r}")
+    if match is None:
+        raise InvalidReference(0, f"{_INVALID}: {text[:_LONGEST_NAME]!r}{_reason(text)}")
+    if len(_counted(match)) > _LONGEST_NAME:
+        error = InvalidReference(0, f"{_INVALID}: {text[:_LONGEST_NAME]!r}")
+        error.add_note(f"a repository name has at most {_LONGEST_NAME} characters, {_HUB_PREFIX} included")
+        raise error
     return match
+
+
+def _counted(match: re.Match[str]) -> str:
+    """Return what the limit counts: the full name on Docker Hub, otherwise the name without its host."""
+    if registry_of(match["name"]) != HUB:
+        return match["path"]
+    path = match["path"] if _is_host(match["host"]) else match["name"]
+    return f"{HUB}/{path}" if "/" in path else f"{_HUB_PREFIX}{path}"
+
+
+def _reason(text: str) -> str:
+    """Return why a name is invalid, as the end of a message; empty unless only its capitals are wrong."""
+    is_known = len(text) <= _LONGEST_TEXT and re.fullmatch(_IN_ANY_CASE, text)
+    return ": repository name must be lowercase" if is_known else ""

@@ -85,8 +85,6 @@ NO_NAMES = [
     "..\\containers",
     "http://r.example/app",
     "https:",
-    "UPPER",
-    "team/Upper",
     "-busybox",
     "busybox-",
     "_busybox",
@@ -126,6 +124,29 @@ NO_NAMES = [
     "a/" * 2500 + "a",
 ]
 IDS = [ID, DIGEST]
+NOT_LOWERCASE = [
+    "BusyBox",
+    "UPPER",
+    "team/Upper",
+    "r.example/Team/app",
+    "r.example:5000/team/App",
+    "Registry.Example/App:Latest",
+    "BusyBox:latest",
+    f"BusyBox:1@{DIGEST}",
+    "docker.io/library/BusyBox",
+]
+HUB_PREFIX = "docker.io/library/"
+LONGEST = [
+    "a" * (255 - len(HUB_PREFIX)),
+    HUB_PREFIX + "a" * (255 - len(HUB_PREFIX)),
+    "docker.io/" + "a" * (255 - len(HUB_PREFIX)),
+    "index.docker.io/" + "a" * (255 - len(HUB_PREFIX)),
+    "me/" + "a" * (255 - len("docker.io/me/")),
+    "docker.io/me/" + "a" * (255 - len("docker.io/me/")),
+    "r.example/" + "a" * 255,
+    "localhost/" + "a" * 255,
+    "r.example:5000/me/" + "a" * 252,
+]
 
 
 @pytest.mark.parametrize(("text", "reference"), VALID, ids=[text[:40] for text, _ in VALID])
@@ -140,6 +161,37 @@ def test_what_is_none(text: str) -> None:
             parse(text)
         assert caught.value.status == 0
         assert caught.value.message == f"invalid image name or id: {text[:255]!r}"
+
+
+@pytest.mark.parametrize("text", NOT_LOWERCASE)
+def test_a_name_that_is_not_lowercase_says_so(text: str) -> None:
+    for parse in (parse_reference, path_of):
+        with pytest.raises(InvalidReference) as caught:
+            parse(text)
+        reason = "repository name must be lowercase"
+        assert caught.value.message == f"invalid image name or id: {text!r}: {reason}"
+
+
+@pytest.mark.parametrize(
+    "text", ["Busy Box", "BUSY..BOX", f"busybox@{DIGEST.upper()}", "A" * 5000, "BusyBox:a/b"]
+)
+def test_a_name_with_another_fault_does_not_blame_its_capitals(text: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference(text)
+    assert caught.value.message == f"invalid image name or id: {text[:255]!r}"
+
+
+@pytest.mark.parametrize("text", LONGEST, ids=lambda text: text[:24])
+@pytest.mark.parametrize("end", ["", ":" + "t" * 128, f"@{DIGEST}"])
+def test_the_longest_names(text: str, end: str) -> None:
+    """Engines count the prefix that a short name does not show; newer ones do not count other hosts."""
+    assert parse_reference(text + end).name == text
+    for parse in (parse_reference, path_of):
+        with pytest.raises(InvalidReference) as caught:
+            parse(f"{text}a{end}")
+        assert caught.value.__notes__ == [
+            "a repository name has at most 255 characters, docker.io/library/ included"
+        ]
 
 
 @pytest.mark.parametrize("text", IDS)

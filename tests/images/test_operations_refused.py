@@ -319,7 +319,8 @@ def test_refused_names(
 ) -> None:
     with pytest.raises(InvalidReference) as caught:
         operation(facade(cast("Client", NoClient())), name)
-    assert caught.value.message == f"invalid image name or id: {name!r}"
+    reason = ": repository name must be lowercase" if name == "UPPER" else ""
+    assert caught.value.message == f"invalid image name or id: {name!r}{reason}"
 
 
 BAD_TAGS: dict[str, Callable[[], object]] = {
