@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Literal, overload
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from dockerproto.arguments import strings
 from dockerproto.images.local import LATEST
 from dockerproto.images.pull_push import CREATE
+from dockerproto.messages.decoding import LoadMessages
 from dockerproto.messages.results import (
     ImportReducer,
     ImportResult,
@@ -121,7 +123,8 @@ def import_image(
             archive.
 
     Raises:
-        BadRequest: The archive is malformed.
+        BadRequest: The archive is malformed or truncated.
+        NotFound: Nothing was loaded: the archive has no image, or none for `platform`.
         DockerStreamError: The engine failed after it had begun to respond.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageLoad.
@@ -132,7 +135,7 @@ def import_image(
     )
     body = check_source("data", data)
     request = upload_request("/images/load", query, body, timeout, on_upload=on_upload)
-    return progress(request, stream, ImportReducer)
+    return progress(request, stream, ImportReducer, partial(LoadMessages, platform))
 
 
 @overload

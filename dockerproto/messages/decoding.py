@@ -12,7 +12,14 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
-from dockerproto.errors import DockerError, DockerStreamError, NotFound, ProtocolViolated
+from dockerproto.errors import (
+    DockerError,
+    DockerStreamError,
+    NotFound,
+    ProtocolViolated,
+    StreamBadRequest,
+    StreamNotFound,
+)
 from dockerproto.messages.classification import status_error, stream_error
 from dockerproto.messages.models import Message
 from dockerproto.messages.trace import TRACE, StatusResponse, decode_trace
@@ -146,6 +153,40 @@ def decode_message_trace(message: Message) -> Message:
     if message.get("id") != TRACE or isinstance(message.get("trace"), StatusResponse):
         return message
     return {**message, "trace": decode_trace(message.get("aux"))}
+
+
+class LoadMessages(Messages):
+    """The messages of a load of images.
+
+    Engine 28.5 responds with 200 and an empty object if the archive lacks the requested platform, and with a
+    bare "unexpected EOF" if it is truncated, which elsewhere is a fault of a connection.
+
+    Args:
+        platform: The requested platform, for the error message; None: any.
+        limit: Limit of one message, in bytes.
+    """
+
+    def __init__(self, platform: str | None = None, limit: int = MESSAGE_LIMIT) -> None:
+        super().__init__(limit)
+        self._platform = platform
+        self._loaded = False
+
+    def feed(self, data: bytes, /) -> Iterable[Message]:
+        """Return the messages that are complete; raise `NotFound` at the end if nothing was loaded."""
+        return self._check(super().feed(data), last=not data)
+
+    def _check(self, messages: Iterable[Message], *, last: bool) -> Iterator[Message]:
+        try:
+            for message in messages:
+                self._loaded = self._loaded or (bool(message) and "progressDetail" not in message)
+                yield message
+        except DockerStreamError as error:
+            if type(error) is DockerStreamError and error.message.endswith("EOF"):
+                raise StreamBadRequest(error.message, error_detail=error.error_detail) from None
+            raise
+        if last and not self._loaded:
+            wanted = "" if self._platform is None else f" for platform {self._platform}"
+            raise StreamNotFound(f"nothing was loaded: the archive has no image{wanted}")
 
 
 class ArchiveBody:
