@@ -14,7 +14,7 @@ import pytest
 from dockerproto import ConnectionFailed, InvalidHost
 from tests.conftest import Connect
 from tests.testbed.processes import free_port
-from tests.testbed.scripted import ScriptedEngine
+from tests.testbed.scripted import ScriptedEngine, json_response
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +75,23 @@ async def test_an_international_host_name(
         async with connect(f"tcp://É.example:{port}") as docker:
             assert (await docker.ping()).api_version == "1.41"
     assert scripted.requests[-1].headers["host"] == f"xn--9ca.example:{port}"
+
+
+async def test_a_name_that_httpx_does_not_take(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
+    async with connect("tcp://xn--zz") as docker:
+        with pytest.raises(ConnectionFailed, match=r"tcp://xn--zz:2375: .*Name or service not known"):
+            await docker.ping()
+
+
+async def test_a_long_target(scripted: ScriptedEngine, connect: Connect) -> None:
+    scripted.script("GET", "/images/json", json_response([]))
+    async with connect(scripted.url) as docker:
+        assert await docker.images.list(query={"x": "y" * 70_000}) == []
+    assert scripted.requests[-1].query == {"x": ["y" * 70_000]}
 
 
 @pytest.mark.parametrize("host", ["::1", "fd12::1", "a..b", "h."])

@@ -288,6 +288,14 @@ class TestOtherTransports:
                 docker.images.list()
             assert raised.value.__cause__ is foreign
 
+    def test_what_httpx_cannot_send_is_our_error(self) -> None:
+        transport = httpx.MockTransport(lambda request: ping(request) or httpx.Response(500))
+        with (
+            dockerproto_httpx.Docker("unix:///x", transport=transport) as docker,
+            pytest.raises(DockerError, match="httpx cannot send this request: URL too long"),
+        ):
+            docker.images.list(query={"x": "y" * 70_000})
+
     def test_the_transport_of_httpx_serves_too(self, scripted: ScriptedEngine) -> None:
         scripted.script(*LIST, json_response([]))
         scripted.script(*LOAD, chunked(b'{"stream":"done"}\n'))

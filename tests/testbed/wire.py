@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 PIECE: Final = 64 * 1024
+LONGEST_LINE: Final = 128 * 1024
 KEPT_BODY: Final = 1024 * 1024
 
 
@@ -52,7 +53,7 @@ class Wire:
             taken = data.find(b"\n") + 1 or len(data)
             self._consume(taken)
             line += data[:taken]
-            if len(line) > PIECE:
+            if len(line) > LONGEST_LINE:
                 raise BadRequestError("a line is too long")
         return bytes(line).rstrip(b"\r\n")
 

@@ -19,7 +19,7 @@ from dockerproto.client import Client
 from dockerproto.credentials.source import CredentialsLike, check_blocking
 from dockerproto.docker import AnyDocker
 from dockerproto.endpoint.addresses import TLS
-from dockerproto.errors import ConnectionFailed, ProtocolViolated, TimedOut
+from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated, TimedOut
 from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
 from dockerproto.messages.decoding import MESSAGE_LIMIT
@@ -28,7 +28,7 @@ from dockerproto.operations.system import login, version
 from dockerproto.request.ping import Ping
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
 from dockerproto.transport.runtime import run
-from dockerproto_httpx.transport import TIMER, Body, Content, EngineTransport
+from dockerproto_httpx.transport import DUMMY_URL, TARGET, TIMER, Body, Content, EngineTransport
 from dockerproto_local import configure
 from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.configuration import AUTO
@@ -76,7 +76,7 @@ class Docker(AnyDocker, Namespace):
         check_blocking(configuration.credentials)
         endpoint, secure = configuration.endpoint, configuration.ssl_context
         own = EngineTransport(endpoint.route, secure) if transport is None else transport
-        sender = _Sender(own, f"http://{endpoint.address.host}")
+        sender = _Sender(own, None if transport is None else f"http://{endpoint.address.host}")
         super().__init__(Client(configuration, BlockingTransport(secure), sender))
         self.images: Images = Images(self.client, "images")
         """Image operations."""
@@ -104,22 +104,23 @@ class Docker(AnyDocker, Namespace):
 class _Sender:
     """Send requests through an httpx transport."""
 
-    def __init__(self, transport: httpx.BaseTransport, base: str) -> None:
+    def __init__(self, transport: httpx.BaseTransport, base: str | None) -> None:
         self._transport = transport
         self._base = base
+        """Start of URLs; None for `EngineTransport`, as httpx rejects targets from 64 KiB on."""
 
     async def send(self, request: WireRequest, timer: Timer) -> _Response:
         headers = [*request.headers]
         if request.upload is not None:
             headers.append(("Transfer-Encoding", "chunked"))
-        outgoing = httpx.Request(
-            request.method,
-            self._base + request.target,
-            headers=headers,
-            stream=Content(request.upload),
-            extensions={"timeout": _limits(timer), TIMER: timer},
-        )
         with _convert_errors():
+            outgoing = httpx.Request(
+                request.method,
+                DUMMY_URL if self._base is None else self._base + request.target,
+                headers=headers,
+                stream=Content(request.upload),
+                extensions={"timeout": _limits(timer), TIMER: timer, TARGET: request.target},
+            )
             return _Response(self._transport.handle_request(outgoing), timer)
 
     def close(self) -> None:
@@ -184,5 +185,7 @@ def _convert_errors() -> Generator[None]:
         raise TimedOut(0, str(error) or type(error).__name__) from error
     except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
         raise ProtocolViolated(0, str(error)) from error
+    except httpx.InvalidURL as error:
+        raise DockerError(0, f"httpx cannot send this request: {error}") from error
     except httpx.HTTPError as error:
         raise ConnectionFailed(0, str(error) or type(error).__name__) from error

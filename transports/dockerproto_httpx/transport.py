@@ -24,6 +24,10 @@ from dockerproto_local.file_ranges import read_range
 
 TIMER: Final = "dockerproto.timer"
 """Request extension that holds the timer of the operation."""
+TARGET: Final = "dockerproto.target"
+"""Request extension that holds the target of the request, instead of its URL."""
+DUMMY_URL: Final = "http://docker"
+"""URL of a request whose target is an extension."""
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 """Headers that `Connections` sets itself."""
 
@@ -104,7 +108,8 @@ class _Upload:
 def _wire_request(request: httpx.Request) -> WireRequest:
     pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
     headers = [each for each in pairs if each[0].lower() not in _FRAMING]
-    return WireRequest(request.method, request.url.raw_path.decode("ascii"), headers, _upload(request))
+    target = request.extensions.get(TARGET) or request.url.raw_path.decode("ascii")
+    return WireRequest(request.method, target, headers, _upload(request))
 
 
 def _upload(request: httpx.Request) -> Upload | None:
