@@ -90,11 +90,19 @@ _PATTERNS: Final[Mapping[str, tuple[str, ...]]] = {
     "0123456789abcdefs": (r"(?P<quiet>(?:sha256:)?(?P<id>[0-9a-f]{64})\n?)",),
 }
 """Patterns of whole messages, by the first characters of the messages that they match."""
-_BY_FIRST: Final[Mapping[str, re.Pattern[str]]] = {
-    first: re.compile("|".join(patterns), re.DOTALL)
-    for characters, patterns in _PATTERNS.items()
-    for first in characters
-}
+_FIRST: Final = frozenset("".join(_PATTERNS))
+
+
+class _Compiled(dict[str, re.Pattern[str]]):
+    """Patterns by a first character, compiled for the first message that has it, not on import."""
+
+    def __missing__(self, first: str) -> re.Pattern[str]:
+        patterns = next(patterns for characters, patterns in _PATTERNS.items() if first in characters)
+        self[first] = re.compile("|".join(patterns), re.DOTALL)
+        return self[first]
+
+
+_BY_FIRST: Final = _Compiled()
 _EVENTS: Final[Mapping[str | None, Callable[[re.Match[str]], LogEvent]]] = {
     "cached": lambda _: StepCached(),
     "notice": lambda _: StepNotice(),
@@ -137,8 +145,8 @@ class BuildLog:
 
         Output is of any number of lines; see `without_red`.
         """
-        pattern = _BY_FIRST.get(text[:1])
-        if pattern is None or (match := pattern.fullmatch(text)) is None:
+        first = text[:1]
+        if first not in _FIRST or (match := _BY_FIRST[first].fullmatch(text)) is None:
             return None
         return self._start_step(match) if match.lastgroup == "step" else _EVENTS[match.lastgroup](match)
 

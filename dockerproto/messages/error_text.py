@@ -18,18 +18,17 @@ NAME: Final = "~"
 _KEPT: Final = 4096
 """Number of characters kept of each end of a text."""
 
-_QUOTED: Final = re.compile(r'(?<!\\)"[^"\\]*+(?:\\.[^"\\]*+)*"', re.DOTALL)
-_QUOTED_ONCE: Final = re.compile(r"(?<![\w'])'[^'\n]*+'(?!\w)")
-_MARKUP: Final = re.compile(r"<[^<>]*+>")
-_BRACKETS: Final = re.compile(r"status code \[[^\[\]\n]*+\]")
-_WORD: Final = re.compile(r"[^\s\"'()\[\]{},;<>]++")
+# Compiled for the first error.
+_QUOTED: Final = r'(?s:(?<!\\)"[^"\\]*+(?:\\.[^"\\]*+)*")'
+_QUOTED_ONCE: Final = r"(?<![\w'])'[^'\n]*+'(?!\w)"
+_MARKUP: Final = r"<[^<>]*+>"
+_BRACKETS: Final = r"status code \[[^\[\]\n]*+\]"
+_WORD: Final = r"[^\s\"'()\[\]{},;<>]++"
 _PLAIN_WORDS: Final = frozenset({"i/o", "username/password"})
 # BuildKit begins with the name in the Dockerfile: "busybox: failed to resolve source metadata for ..."
-_BASE_IMAGE: Final = re.compile(r"(?:^|(?<=: ))[^\s:]{1,300}: (?=failed to resolve source metadata for )")
-_SEPARATOR: Final = re.compile(
-    r": |\n| desc = "
-)  # the last is that of gRPC: "rpc error: code = Unknown desc = "
-_REGISTRY_CODE: Final = re.compile(r'"code":\s{0,9}"([a-z_]{1,40})"')
+_BASE_IMAGE: Final = r"(?:^|(?<=: ))[^\s:]{1,300}: (?=failed to resolve source metadata for )"
+_SEPARATOR: Final = r": |\n| desc = "  # the last is that of gRPC: "rpc error: code = Unknown desc = "
+_REGISTRY_CODE: Final = r'"code":\s{0,9}"([a-z_]{1,40})"'
 
 
 def shorten(text: str) -> str:
@@ -45,7 +44,7 @@ def without_quotes(text: str) -> str:
     >>> without_quotes('process "echo \\"x\\"" failed')
     'process "" failed'
     """
-    return _QUOTED.sub('""', text)
+    return re.sub(_QUOTED, '""', text)
 
 
 def without_names(text: str) -> str:
@@ -54,9 +53,9 @@ def without_names(text: str) -> str:
     >>> without_names("reading manifest 1 in r.example/denied: it's 'denied': denied")
     "reading manifest 1 in ~: it's '': denied"
     """
-    text = _QUOTED_ONCE.sub("''", without_quotes(text))
-    text = _BRACKETS.sub("status code", _MARKUP.sub(" ", text))
-    return _WORD.sub(_mask_name, _BASE_IMAGE.sub("", text))
+    text = re.sub(_QUOTED_ONCE, "''", without_quotes(text))
+    text = re.sub(_BRACKETS, "status code", re.sub(_MARKUP, " ", text))
+    return re.sub(_WORD, _mask_name, re.sub(_BASE_IMAGE, "", text))
 
 
 def causes(text: str) -> list[str]:
@@ -65,7 +64,7 @@ def causes(text: str) -> list[str]:
     >>> causes("reading manifest 1 in ~: unauthorized: authentication required")
     ['authentication required', 'unauthorized', 'reading manifest 1 in ~']
     """
-    parts = (part.strip(" \t\r.:*") for part in _SEPARATOR.split(text))
+    parts = (part.strip(" \t\r.:*") for part in re.split(_SEPARATOR, text))
     return [part for part in parts if part][::-1]
 
 
@@ -75,7 +74,7 @@ def registry_codes(text: str) -> list[str]:
     >>> registry_codes('fetching: {"errors":[{"code":"manifest_unknown","message":"x"}]}')
     ['manifest unknown']
     """
-    return [code.replace("_", " ") for code in _REGISTRY_CODE.findall(text)]
+    return [code.replace("_", " ") for code in re.findall(_REGISTRY_CODE, text)]
 
 
 def _mask_name(match: re.Match[str]) -> str:
