@@ -1,6 +1,6 @@
 """Resolve which engine to connect to, by the Docker CLI's precedence rules.
 
-`choose` selects a Docker context; then `stored_endpoint` returns the engine of a stored context, and
+`select_context` selects a Docker context; then `stored_endpoint` returns the engine of a stored context, and
 `default_endpoint` that of the default context. The caller reads the files and the environment.
 """
 
@@ -26,8 +26,8 @@ from dockerproto.errors import ContextError, InvalidHost
 
 _HOST: Final = "DOCKER_HOST"
 _CONTEXT: Final = "DOCKER_CONTEXT"
-_NO_SOCKET: Final = "the default socket, as no usual one exists"
-_FIRST_SOCKET: Final = "the first of the usual sockets that exists"
+_NO_SOCKET: Final = "the default socket, as no standard one exists"
+_FIRST_SOCKET: Final = "the first standard socket that exists"
 
 
 class ContextSelection(Struct, frozen=True):
@@ -41,7 +41,9 @@ class ContextSelection(Struct, frozen=True):
     """The problem with config.json, if it was needed and is unusable; otherwise ""."""
 
 
-def choose(context: str | None, environment: Mapping[str, str], config: ConfigFile) -> ContextSelection:
+def select_context(
+    context: str | None, environment: Mapping[str, str], config: ConfigFile
+) -> ContextSelection:
     """Select a context by the first of `context`, ``DOCKER_HOST``, ``DOCKER_CONTEXT``, ``currentContext``.
 
     Args:
@@ -133,13 +135,13 @@ def default_endpoint(
     uses_tls = tls is not None or _enables_tls(machine.environment)
     text = url if url is not None else host.strip() or (DEFAULT_TLS_HOST if uses_tls else None)
     if text is None:
-        address, reason = _usual_socket(machine.sockets)
+        address, reason = _standard_socket(machine.sockets)
     else:
         # As in the Docker CLI, TLS from the environment does not change the default port from 2375.
         address = parse_host(text, tls=tls is not None)
         reason = "url=" if url is not None else _HOST if host.strip() else "the default host with TLS"
     if selection.broken:
-        reason += f"; {CONFIG_FILE} was passed over: {selection.broken}"
+        reason += f"; {CONFIG_FILE} was ignored: {selection.broken}"
     if selection.reason:
         reason = f"{selection.reason} is {DEFAULT_CONTEXT!r}: {reason}"
     if not isinstance(address, TCP):
@@ -147,7 +149,7 @@ def default_endpoint(
     return Endpoint(address, reason, tls=tls or _environment_tls(machine, implied=wants_tls(text or "")))
 
 
-def _usual_socket(sockets: Sequence[str]) -> tuple[Address, str]:
+def _standard_socket(sockets: Sequence[str]) -> tuple[Address, str]:
     if sockets:
         return UnixSocket(sockets[0]), _FIRST_SOCKET
     return UnixSocket(DEFAULT_SOCKET), _NO_SOCKET

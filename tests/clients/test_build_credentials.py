@@ -161,10 +161,10 @@ class TestLookingFor:
     ) -> None:
         assert await built(options={"credentials": Sparse(True)}) == MINE
         machine.write("broken")
-        with pytest.warns(UserWarning, match="was passed over"):
+        with pytest.warns(UserWarning, match="was ignored"):
             assert await built(context("FROM scratch\n")) is None
         with (
-            pytest.warns(UserWarning, match="was passed over"),
+            pytest.warns(UserWarning, match="was ignored"),
             pytest.raises(CredentialsError, match="is not valid JSON"),
         ):
             await built()

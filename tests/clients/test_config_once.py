@@ -101,15 +101,15 @@ async def test_a_client_that_is_told_everything_reads_nothing(
 @pytest.mark.anyio
 async def test_a_broken_file_warns_once(connect: Connect, machine: Machine) -> None:
     machine.write("{")
-    with pytest.warns(UserWarning, match="was passed over") as warned:
+    with pytest.warns(UserWarning, match="was ignored") as warned:
         async with connect():
             pass
     assert len(warned) == 1
     machine.write({"HttpHeaders": 5, "proxies": 6, "auths": 7, "currentContext": 8})
-    with pytest.warns(UserWarning, match="was passed over") as warned:
+    with pytest.warns(UserWarning, match="was ignored") as warned:
         async with connect():
             pass
-    assert [str(each.message).partition("passed over: ")[2] for each in warned] == [
+    assert [str(each.message).partition("ignored: ")[2] for each in warned] == [
         "currentContext must be a string, not a number",
         "HttpHeaders must be an object, not a number",
         "proxies must be an object, not a number",

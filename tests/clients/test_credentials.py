@@ -89,7 +89,7 @@ class TestSent:
     ) -> None:
         machine.write("no JSON")
         scripted.script("GET", "/images/json", json_response([]))
-        with pytest.warns(UserWarning, match="was passed over"):
+        with pytest.warns(UserWarning, match="was ignored"):
             connecting = connect(scripted.url)
         async with connecting as docker:
             assert await docker.images.list() == []

@@ -102,7 +102,7 @@ def test_the_program_comes_before_the_variable_and_that_before_the_file(tmp_path
 @pytest.mark.parametrize("config", ["{", '{"HttpHeaders": 5}', '{"HttpHeaders": {"A": 5}}'])
 def test_a_broken_configuration_is_passed_over_with_a_warning(config: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(config)
-    with pytest.warns(UserWarning, match=r"config\.json was passed over: "):
+    with pytest.warns(UserWarning, match=r"config\.json was ignored: "):
         assert find_headers(None, ConfigDirectory({"DOCKER_CONFIG": str(tmp_path)})) == ()
 
 

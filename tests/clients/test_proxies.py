@@ -63,7 +63,7 @@ def test_those_of_the_configuration(config: Any, proxies: dict[str, str]) -> Non
 )
 def test_what_is_none_is_passed_over_with_a_warning(config: Any, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.warns(UserWarning, match=r"config\.json was passed over: .* must be a"):
+    with pytest.warns(UserWarning, match=r"config\.json was ignored: .* must be a"):
         assert find_proxies(None, ConfigDirectory({"DOCKER_CONFIG": str(tmp_path)}), UnixSocket("/x")) == {}
 
 

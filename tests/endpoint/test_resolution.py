@@ -15,8 +15,8 @@ from dockerproto.endpoint.contexts import context_id
 from dockerproto.endpoint.resolution import (
     ContextSelection,
     HostFacts,
-    choose,
     default_endpoint,
+    select_context,
     stored_endpoint,
 )
 
@@ -28,7 +28,7 @@ def chosen(sources: Iterable[str]) -> ContextSelection:
     sources = {*sources}
     environment = {each: f"of {each}" for each in sources if each.startswith("DOCKER_")}
     config = {"currentContext": "of " + SOURCES[3]} if SOURCES[3] in sources else {}
-    return choose(
+    return select_context(
         "of context=" if SOURCES[0] in sources else None,
         environment,
         parse_config_file(json.dumps(config).encode()),
@@ -54,27 +54,27 @@ def test_the_strongest_of_many(number: int) -> None:
 def test_what_is_empty_names_nothing() -> None:
     environment = {"DOCKER_HOST": "", "DOCKER_CONTEXT": ""}
     named = parse_config_file(b'{"currentContext": ""}')
-    assert choose(None, environment, named) == ContextSelection("default")
+    assert select_context(None, environment, named) == ContextSelection("default")
     environment = {"DOCKER_HOST": " ", "DOCKER_CONTEXT": "x"}
-    assert choose(None, environment, ConfigFile()) == ContextSelection("default")
+    assert select_context(None, environment, ConfigFile()) == ContextSelection("default")
     with pytest.raises(ContextError, match="invalid Docker context name"):
-        choose("", {}, ConfigFile())
+        select_context("", {}, ConfigFile())
 
 
 @pytest.mark.parametrize("config", [invalid_config_file("it is locked"), parse_config_file(b"{")])
 def test_a_broken_configuration_is_passed_over_and_told(config: ConfigFile) -> None:
-    choice = choose(None, {}, config)
+    choice = select_context(None, {}, config)
     assert (choice.context, choice.reason) == ("default", "")
     assert choice.broken.startswith(("it is locked", "it is not valid JSON: Expecting"))
     endpoint = default_endpoint(None, choice, machine(), None)
     assert endpoint.reason.startswith(
-        "the default socket, as no usual one exists; config.json was passed over: "
+        "the default socket, as no standard one exists; config.json was ignored: "
     )
-    assert choose(None, {"DOCKER_CONTEXT": "x"}, config) == ContextSelection("x", "DOCKER_CONTEXT")
+    assert select_context(None, {"DOCKER_CONTEXT": "x"}, config) == ContextSelection("x", "DOCKER_CONTEXT")
 
 
 def test_a_context_counts_although_a_second_value_is_broken() -> None:
-    choice = choose(None, {}, parse_config_file(b'{"currentContext": "x", "currentContext": 5}'))
+    choice = select_context(None, {}, parse_config_file(b'{"currentContext": "x", "currentContext": 5}'))
     assert choice.context == "x"
     assert choice.broken == "currentContext must be a string, not a number"
 
@@ -96,21 +96,21 @@ DEFAULT = ContextSelection("default")
             DEFAULT,
             machine(sockets=["/s", "/t"]),
             UnixSocket("/s"),
-            "the first of the usual sockets that exists",
+            "the first standard socket that exists",
         ),
         (
             None,
             DEFAULT,
             machine(DOCKER_HOST=" ", sockets=["/s"]),
             UnixSocket("/s"),
-            "the first of the usual sockets that exists",
+            "the first standard socket that exists",
         ),
         (
             None,
             DEFAULT,
             machine(),
             UnixSocket("/var/run/docker.sock"),
-            "the default socket, as no usual one exists",
+            "the default socket, as no standard one exists",
         ),
         (
             None,
@@ -124,7 +124,7 @@ DEFAULT = ContextSelection("default")
             ContextSelection("default", "DOCKER_CONTEXT"),
             machine(sockets=["/s"]),
             UnixSocket("/s"),
-            "DOCKER_CONTEXT is 'default': the first of the usual sockets that exists",
+            "DOCKER_CONTEXT is 'default': the first standard socket that exists",
         ),
     ],
 )

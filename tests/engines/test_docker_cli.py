@@ -174,7 +174,7 @@ def test_the_choice_is_that_of_the_docker_command(
 
 def chosen(situation: Situation, environment: dict[str, str]) -> Endpoint:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*config.json was passed over", category=UserWarning)
+        warnings.filterwarnings("ignore", message=".*config.json was ignored", category=UserWarning)
         arguments = situation.arguments
         return find_endpoint(arguments.get("url"), environment, context=arguments.get("context"))
 

@@ -1,4 +1,4 @@
-"""Settings of this machine: the environment, the files of Docker contexts, the usual sockets."""
+"""Settings of this machine: the environment, the files of Docker contexts, the standard sockets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOCKETS = [
     "run/podman/podman.sock",
     "system/podman.sock",
 ]
-"""The usual sockets, of which the first that exists is taken."""
+"""The standard sockets, of which the first that exists is taken."""
 
 ENVIRONMENT = {"HOME": "home", "XDG_RUNTIME_DIR": "run"}
 
@@ -45,13 +45,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("first", range(len(SOCKETS)))
-def test_the_first_usual_socket_that_exists_is_taken(machine: Path, first: int) -> None:
+def test_the_first_standard_socket_that_exists_is_taken(machine: Path, first: int) -> None:
     with ExitStack() as stack:
         for each in SOCKETS[first:]:
             stack.enter_context(socket.socket(socket.AF_UNIX)).bind(each)
         endpoint = find_endpoint(None, ENVIRONMENT)
     assert endpoint.address == UnixSocket(SOCKETS[first])
-    assert endpoint.reason == "the first of the usual sockets that exists"
+    assert endpoint.reason == "the first standard socket that exists"
 
 
 def test_without_any_it_is_the_default(machine: Path) -> None:
@@ -59,7 +59,7 @@ def test_without_any_it_is_the_default(machine: Path) -> None:
     for environment in (ENVIRONMENT, {}):
         endpoint = find_endpoint(None, environment)
         assert endpoint.address == UnixSocket(SOCKETS[0])
-        assert "no usual one exists" in endpoint.reason
+        assert "no standard one exists" in endpoint.reason
 
 
 def test_what_is_asked_for_comes_first(machine: Path) -> None:
@@ -127,9 +127,9 @@ def test_a_broken_configuration_is_passed_over_with_a_warning(machine: Path, con
         config.mkdir()
     else:
         config.write_text(content)
-    with pytest.warns(UserWarning, match=r"home/\.docker/config\.json was passed over: "):
+    with pytest.warns(UserWarning, match=r"home/\.docker/config\.json was ignored: "):
         endpoint = find_endpoint(None, ENVIRONMENT)
-    assert "; config.json was passed over: " in endpoint.reason
+    assert "; config.json was ignored: " in endpoint.reason
     assert find_endpoint("unix:///s", ENVIRONMENT).reason == "url="
     assert find_endpoint(None, {**ENVIRONMENT, "DOCKER_HOST": "unix:///s"}).reason == "DOCKER_HOST"
 
@@ -138,7 +138,7 @@ def test_the_warning_points_at_the_program(machine: Path, monkeypatch: pytest.Mo
     Path("home/.docker/config.json").write_text("{")
     monkeypatch.setenv("DOCKER_CONFIG", "home/.docker")
     for client in (dockerproto_asyncio.Docker, dockerproto_trio.Docker, dockerproto_httpx.Docker):
-        with pytest.warns(UserWarning, match="was passed over") as warned:
+        with pytest.warns(UserWarning, match="was ignored") as warned:
             client()
         assert warned[0].filename == __file__
 
@@ -174,7 +174,7 @@ def test_a_socket_that_may_not_be_looked_at_is_none(machine: Path, monkeypatch: 
         raise PermissionError
 
     monkeypatch.setattr(Path, "is_socket", denied)
-    assert "no usual one exists" in find_endpoint(None, ENVIRONMENT).reason
+    assert "no standard one exists" in find_endpoint(None, ENVIRONMENT).reason
 
 
 def test_a_configuration_has_the_endpoint(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

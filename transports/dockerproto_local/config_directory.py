@@ -64,7 +64,7 @@ class ConfigDirectory:
         """Warn the program that a part of config.json is not used; repeating it has no effect."""
         if problem and problem not in self._warned:
             self._warned.add(problem)
-            warnings.warn(f"{self.path}/{CONFIG_FILE} was passed over: {problem}", stacklevel=stack_level())
+            warnings.warn(f"{self.path}/{CONFIG_FILE} was ignored: {problem}", stacklevel=stack_level())
 
     def context(self, name: str) -> tuple[bytes | None, list[str] | None]:
         """Return a context's meta.json and the names of its TLS files, each None if it does not exist.

@@ -11,8 +11,8 @@ from dockerproto.endpoint.contexts import DEFAULT_CONTEXT, TLS_FILES
 from dockerproto.endpoint.resolution import (
     ContextSelection,
     HostFacts,
-    choose,
     default_endpoint,
+    select_context,
     stored_endpoint,
 )
 from dockerproto_local.config_directory import ConfigDirectory
@@ -26,7 +26,7 @@ def find_endpoint(
     """Return the endpoint of the engine, by the Docker CLI's precedence rules.
 
     The first of these counts: `url`, `context`, ``DOCKER_HOST``, ``DOCKER_CONTEXT``, ``currentContext`` of
-    config.json, the first usual socket that exists.
+    config.json, the first standard socket that exists.
 
     Raises:
         InvalidHost: The address is invalid.
@@ -44,12 +44,12 @@ def resolve_endpoint(
         raise ValueError("url= and context= both name an engine")
     if url is not None:
         return default_endpoint(url, ContextSelection(DEFAULT_CONTEXT), _facts(directory), tls)
-    choice = choose(context, directory.environment, directory.config())
-    directory.warn(choice.broken)
-    if choice.context == DEFAULT_CONTEXT:
-        return default_endpoint(None, choice, _facts(directory), tls)
-    meta, tls_files = directory.context(choice.context)
-    return stored_endpoint(choice, directory.path, meta, tls_files, tls)
+    selection = select_context(context, directory.environment, directory.config())
+    directory.warn(selection.broken)
+    if selection.context == DEFAULT_CONTEXT:
+        return default_endpoint(None, selection, _facts(directory), tls)
+    meta, tls_files = directory.context(selection.context)
+    return stored_endpoint(selection, directory.path, meta, tls_files, tls)
 
 
 def _facts(directory: ConfigDirectory) -> HostFacts:
@@ -59,11 +59,11 @@ def _facts(directory: ConfigDirectory) -> HostFacts:
         environment=directory.environment,
         certificates=certificates,
         tls_files=[each for each in TLS_FILES if _passes(Path.exists, Path(certificates, each))],
-        sockets=[str(each) for each in _usual_sockets(directory) if _passes(Path.is_socket, each)],
+        sockets=[str(each) for each in _standard_sockets(directory) if _passes(Path.is_socket, each)],
     )
 
 
-def _usual_sockets(directory: ConfigDirectory) -> list[Path]:
+def _standard_sockets(directory: ConfigDirectory) -> list[Path]:
     runtime = directory.environment.get("XDG_RUNTIME_DIR")
     rootless = [Path(runtime, "docker.sock")] if runtime else []
     desktop = [Path(directory.home, ".docker", each, "docker.sock") for each in ("run", "desktop")]
