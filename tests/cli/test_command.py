@@ -271,7 +271,12 @@ def test_invalid_combinations_of_arguments(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     assert run(*arguments, status=2) == []
-    assert run.errors == f"dockerproto: {error}\n"
+    command = next(each for each in arguments if each in COMMANDS)
+    usage, _, last = run.errors.rpartition("dockerproto: ")
+    assert usage.startswith(f"usage: dockerproto {command} [-h]")
+    assert last == f"{error}\n"
+    assert run(*arguments, "--json", status=2) == []
+    assert json.loads(run.errors) == {"error": error}
 
 
 @pytest.mark.parametrize(

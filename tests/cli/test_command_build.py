@@ -98,7 +98,9 @@ def test_standard_input_is_one_thing(
 ) -> None:
     stdin(monkeypatch, b"FROM busybox")
     assert run("build", *arguments, status=2) == []
-    assert run.errors == f"dockerproto: {error}\n"
+    usage, _, last = run.errors.rpartition("dockerproto: ")
+    assert usage.startswith("usage: dockerproto build [-h]")
+    assert last == f"{error}\n"
 
 
 def test_a_quiet_build_that_fails_shows_what_the_step_wrote(

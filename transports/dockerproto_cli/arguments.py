@@ -237,7 +237,10 @@ def _parse_command(name: str, rest: Sequence[str], arguments: argparse.Namespace
     )
     for names, options in (*accepted, *_COMMON):
         command.add_argument(*names, **options)
-    command.set_defaults(run=run, command=name, **{each: getattr(arguments, each) for each in _GLOBAL})
+    usage = command.format_usage()
+    command.set_defaults(
+        run=run, command=name, usage=usage, **{each: getattr(arguments, each) for each in _GLOBAL}
+    )
     # With "--", what follows must not be parsed twice.
     parse_known = command.parse_known_args if "--" in rest else command.parse_known_intermixed_args
     parsed, unknown = parse_known(rest)

@@ -1,7 +1,7 @@
 """The command ``dockerproto``: run a subcommand and return its exit status.
 
 0: success. 1: failure. 2: invalid arguments. 130: interrupted. 141: the reader of standard output has gone.
-An error is one line on standard error.
+A failure is one line on standard error. An error about arguments follows the usage of the command.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from dockerproto import DockerError
 from dockerproto_cli.arguments import parse
-from dockerproto_cli.printing import Invocation, report_error
+from dockerproto_cli.printing import Invocation, report_error, report_misuse
 from dockerproto_httpx import Docker
 
 FAILED: Final = 1
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report_error(error, arguments)
         return FAILED
     except (ValueError, TypeError) as error:
-        report_error(str(error), arguments)
+        report_misuse(str(error), arguments)
         return USAGE
     except OSError as error:
         report_error(f"{error.filename}: {error.strerror}" if error.filename else str(error), arguments)

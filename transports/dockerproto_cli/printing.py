@@ -85,6 +85,13 @@ def report_error(error: DockerError | str, arguments: Namespace) -> None:
     _write(printable(f"dockerproto: {prefix}{' '.join(text.split())}"))
 
 
+def report_misuse(error: str, arguments: Namespace) -> None:
+    """Write an error about invalid arguments, after the usage of the command unless the output is JSON."""
+    if not arguments.json:
+        _write(arguments.usage.rstrip())
+    report_error(error, arguments)
+
+
 def _error_text(error: DockerError) -> str:
     """Return the message of an error; for an error from the engine, also its cause in this process."""
     cause = error.__cause__
