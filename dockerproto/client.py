@@ -6,6 +6,7 @@ chooses the builder, adds the client's default build arguments, and opens the bu
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 
@@ -66,7 +67,7 @@ class Client:
         self.transport = transport
         """Transport that it runs on."""
         self.engine: Engine = Engine(
-            configuration.endpoint.route,
+            configuration.endpoint,
             transport,
             sender,
             version=configuration.version,
@@ -75,6 +76,16 @@ class Client:
         )
         """The engine that sends the requests."""
         self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Docker at {self.configuration.endpoint.address} ({self.transport.name})>"
+
+    def __del__(self) -> None:
+        if getattr(self, "_closed", True) or not self.engine.used:
+            return
+        # The configuration was made by the call that made the client: see `AsyncStream`.
+        warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=1, source=self.configuration)
+        self.close()
 
     @property
     def version(self) -> Version | None:

@@ -40,7 +40,8 @@ class AsyncDocker(AnyDocker, AsyncNamespace):
     """An engine, for programs on an event loop; use it with ``async with``, or `close` it."""
 
     def __init__(self, configuration: Configuration, transport: Transport) -> None:
-        connections = Connections(transport, configuration.endpoint.route)
+        endpoint = configuration.endpoint
+        connections = Connections(transport, endpoint.route, endpoint.origin)
         super().__init__(Client(configuration, transport, connections))
         self.images: AsyncImages = AsyncImages(self.client, "images")
         """Image operations."""

@@ -13,8 +13,9 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from dockerproto.config.headers import Headers, merge_headers
-from dockerproto.endpoint.addresses import Address, tunnelled
-from dockerproto.errors import UnsupportedEngine
+from dockerproto.endpoint.addresses import Endpoint, tunnelled
+from dockerproto.errors import BadRequest, DockerError, ProtocolViolated, UnsupportedEngine
+from dockerproto.http.connecting import Target
 from dockerproto.http.connection import Connections
 from dockerproto.http.http11 import Upload, WireRequest
 from dockerproto.http.interfaces import RequestSender, Response
@@ -31,6 +32,8 @@ R = TypeVar("R", bound=Response)
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404
+_OF_OTHER_SERVERS: Final = frozenset({*range(201, 400), 400, 404, 405, 501})
+"""Statuses of pings by other servers than engines; a proxy in front of an engine may send the others."""
 
 
 class Engine:
@@ -38,7 +41,7 @@ class Engine:
 
     def __init__(
         self,
-        address: Address,
+        endpoint: Endpoint,
         transport: Transport,
         sender: RequestSender,
         *,
@@ -50,13 +53,16 @@ class Engine:
         """Runtime that the transport provides."""
         self.connections: Connections = (
             sender
-            if isinstance(sender, Connections) and address == tunnelled(address)
-            else Connections(transport, tunnelled(address))
+            if isinstance(sender, Connections) and endpoint.route == tunnelled(endpoint.route)
+            else Connections(transport, tunnelled(endpoint.route), endpoint.origin)
         )
         """Connections of sessions and their builds, which no HTTP library can carry."""
+        self.used: bool = False
+        """True once the engine has responded, so that connections may be open."""
         self._sender = sender
-        self._prefix = address.prefix
-        self._host = ("Host", address.host)
+        self._engine = Target(endpoint.address, endpoint.origin)
+        self._prefix = endpoint.address.prefix
+        self._host = ("Host", endpoint.address.host)
         self._custom_headers = headers
         self._usual_headers = merge_headers((self._host,), headers)
         self._negotiation_limit = negotiation_limit
@@ -87,24 +93,40 @@ class Engine:
         except TimeoutError as error:
             raise timer.timeout_error("idle") from error
         try:
-            self._ping = self._ping or await self.ping(timer)
+            self._ping = self._ping or await self.ping(timer, strict=self.version is None)
         finally:
             self._negotiation.release()
         return self._ping
 
-    async def ping(self, timer: Timer) -> Ping:
+    async def ping(self, timer: Timer, *, strict: bool = True) -> Ping:
         """Ping the engine.
+
+        Args:
+            timer: Limits of the call.
+            strict: False if a response without an API version is accepted, as from some proxies.
 
         Raises:
             DockerError: The engine does not respond, or reports an error.
+            ProtocolViolated: Something else than an engine responds.
         """
-        response = await self.exchange(PING, None, Dialect(OLDEST), timer, self._sender.send)
-        body = ErrorBody(response.head.status)
+        try:
+            response = await self.exchange(PING, None, Dialect(OLDEST), timer, self._sender.send)
+        except ProtocolViolated as error:
+            raise self._not_an_engine(error.message) from error
+        head, body = response.head, ErrorBody(response.head.status)
         while data := await response.receive():
             body.feed(data)
-        if response.head.status != _OK:
-            body.feed(b"")
-        return Ping.of(response.head.headers)
+        ping = Ping.of(head.headers)
+        try:
+            if head.status != _OK:
+                body.feed(b"")
+        except DockerError as error:
+            if ping.api_version is None and head.status in _OF_OTHER_SERVERS:
+                raise self._explain(error) from error
+            raise
+        if strict and ping.api_version is None:
+            raise self._not_an_engine("its response to a ping has no API version")
+        return ping
 
     async def send(self, request: Request, dialect: Dialect, timer: Timer) -> Response:
         """Send a request without a body, and return the response once its head has arrived."""
@@ -134,6 +156,7 @@ class Engine:
             response = await log_exchange(line, partial(send, message, timer), self.transport.now)
         else:
             response = await send(message, timer)
+        self.used = True
         self._recognize(message, response)
         return response
 
@@ -147,6 +170,17 @@ class Engine:
         """Close all connections; closing again has no effect."""
         self._sender.close()
         self.connections.close()
+
+    def _explain(self, error: DockerError) -> DockerError:
+        """Return the exception for a response to a ping that comes from another server."""
+        if "HTTPS" not in error.message:
+            return self._not_an_engine(str(error))
+        message = f"{self._engine} uses TLS: {error.message:.200}; pass tls= or an https:// address"
+        return BadRequest(error.status, message)
+
+    def _not_an_engine(self, reason: str) -> ProtocolViolated:
+        advice = "; does this port use TLS?" if "TLS" in reason else ""
+        return ProtocolViolated(0, f"{self._engine} is not a Docker Engine: {reason:.200}{advice}")
 
     def _target(self, request: Request, dialect: Dialect, *, redact: bool = False) -> str:
         podman, variable = dialect.podman is True, self.transport.variable

@@ -248,3 +248,13 @@ class Endpoint(Struct, frozen=True):
         if self.proxy is None or not isinstance(self.address, TCP):
             return self.address
         return Proxied(self.address, self.proxy, tunnel=self.tls is not None)
+
+    @property
+    def origin(self) -> str:
+        """Source of the address as a phrase, for messages.
+
+        >>> Endpoint(UnixSocket("/x"), "currentContext of config.json", "work").origin
+        "from Docker context 'work', currentContext of config.json"
+        """
+        context = "" if self.context is None else f"Docker context {self.context!r}, "
+        return self.reason if self.reason.startswith("the ") else f"from {context}{self.reason}"

@@ -143,7 +143,7 @@ def default_endpoint(
     if selection.broken:
         reason += f"; {CONFIG_FILE} was ignored: {selection.broken}"
     if selection.reason:
-        reason = f"{selection.reason} is {DEFAULT_CONTEXT!r}: {reason}"
+        reason += f"; {selection.reason} is {DEFAULT_CONTEXT!r}"
     if not isinstance(address, TCP):
         return Endpoint(address, reason)
     return Endpoint(address, reason, tls=tls or _environment_tls(machine, implied=wants_tls(text or "")))

@@ -11,6 +11,7 @@ from typing import Final
 
 from dockerproto.endpoint.addresses import Address
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated
+from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Exchange, Head, Upload, WireRequest
 from dockerproto.http.log import LOG
 from dockerproto.http.pool import Pool
@@ -27,8 +28,9 @@ AHEAD_LIMIT: Final = 16 * 2**20
 class Connection:
     """One connection to the engine."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, target: Target) -> None:
         self._stream = stream
+        self._target = target
         self._exchange = Exchange()
         self._head: Head | None = None
         self._ahead = 0
@@ -121,7 +123,7 @@ class Connection:
             try:
                 rest = rest[await self._stream.send(rest, limit) :]
             except OSError as error:
-                raise _failure(error, timer, "idle") from error
+                raise self._failure(error, timer, "idle") from error
             if rest and not await self._wants_more(timer):
                 return False
         return True
@@ -145,7 +147,15 @@ class Connection:
         try:
             return await self._stream.receive(limit)
         except OSError as error:
-            raise _failure(error, timer, phase) from error
+            raise self._failure(error, timer, phase) from error
+
+    def _failure(self, error: OSError, timer: Timer, phase: Phase) -> DockerError:
+        """Return the library's own exception for an exception of the byte stream."""
+        if isinstance(error, TimeoutError):
+            return timer.timeout_error(phase)
+        if isinstance(error, ConnectionRefusedError):  # ssh and TLS servers refuse late
+            return self._target.error(error)
+        return ConnectionFailed(0, f"the connection to the engine broke: {error}")
 
 
 class HTTPResponse:
@@ -192,11 +202,11 @@ class HTTPResponse:
 
 
 class Connections:
-    """The connections to one address, in use and idle."""
+    """The connections to one address, in use and idle; its `Target.origin` is for messages."""
 
-    def __init__(self, transport: Transport, address: Address) -> None:
+    def __init__(self, transport: Transport, address: Address, origin: str = "") -> None:
         self._transport = transport
-        self._address = address
+        self._target = Target(address, origin)
         self._pool = Pool[Connection]()
         self._open = set[Connection]()
 
@@ -242,8 +252,8 @@ class Connections:
 
     async def _exchange(self, connection: Connection, request: WireRequest, timer: Timer) -> HTTPResponse:
         try:
-            head = await connection.request(forwarded(request, self._address), timer)
-            check_credentials(head, self._address)
+            head = await connection.request(forwarded(request, self._target.address), timer)
+            check_credentials(head, self._target)
         except BaseException:
             self.drop(connection)
             raise
@@ -261,21 +271,14 @@ class Connections:
     async def _connect(self, timer: Timer) -> Connection:
         limit = timer.left("connect")
         try:
-            stream = await self._transport.connect(self._address, limit)
+            stream = await self._transport.connect(self._target.address, limit)
+        except TimeoutError as error:
+            raise self._target.timeout_error(timer) from error
         except OSError as error:
-            raise _failure(error, timer, "connect", f"cannot connect to {self._address}") from error
+            raise self._target.error(error) from error
         if self._pool.closed:
             stream.close()
             raise ClientClosed(0, "the client is closed")
-        connection = Connection(stream)
+        connection = Connection(stream, self._target)
         self._open.add(connection)
         return connection
-
-
-def _failure(
-    error: OSError, timer: Timer, phase: Phase, what: str = "the connection to the engine broke"
-) -> DockerError:
-    """Return the library's own exception for an exception of a byte stream."""
-    if isinstance(error, TimeoutError):
-        return timer.timeout_error(phase)
-    return ConnectionFailed(0, f"{what}: {error}")

@@ -32,6 +32,9 @@ _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 """End of a head, as h11 finds it."""
 _FIRST_ERROR: Final = 300
 """Lowest status of an error; redirects are errors, as they are not followed."""
+_START: Final = b"HTTP/"
+_TLS_ALERT: Final = b"\x15\x03"
+_SHOWN: Final = 60
 _END: Final = h11.EndOfMessage()
 _CHUNKED: Final = ("Transfer-Encoding", "chunked")
 _EMPTY: Final = ("Content-Length", "0")
@@ -155,6 +158,8 @@ class Exchange:
         while isinstance(event, h11.InformationalResponse) and event.status_code != SWITCHED:
             self._feed_rest()
             event = self._event()
+        if event is h11.NEED_DATA:
+            self._check_start()
         if isinstance(event, h11.Response | h11.InformationalResponse):
             return self._read_head(event)
         return None
@@ -180,7 +185,7 @@ class Exchange:
 
     @property
     def trailing_data(self) -> bytes:
-        """Bytes received after the end of HTTP, on a connection that switched to another protocol."""
+        """Bytes received but not parsed, such as those after a switch to another protocol."""
         return self._http.trailing_data[0]
 
     def _send(self, event: h11.Request | h11.EndOfMessage) -> bytes:
@@ -193,7 +198,14 @@ class Exchange:
             if self._eof:
                 message = "the engine closed the connection before its response was complete"
                 raise ConnectionFailed(0, message) from error
-            raise ProtocolViolated(0, f"invalid HTTP response: {error}") from error
+            reason = "TLS alert" if self.trailing_data.startswith(_TLS_ALERT) else error
+            raise ProtocolViolated(0, f"invalid HTTP response: {reason}") from error
+
+    def _check_start(self) -> None:
+        """Reject the first bytes of another protocol, whose server may never send a whole head."""
+        start = self.trailing_data[:_SHOWN]
+        if not (start.startswith(_START) or _START.startswith(start)):
+            raise ProtocolViolated(0, f"invalid HTTP response: {start!r}")
 
     def _feed_head(self, data: Buffer) -> None:
         """Pass the head to h11 and keep the bytes after it, which h11 would not return."""

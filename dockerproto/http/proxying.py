@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from dockerproto.agent import AGENT
 from dockerproto.endpoint.addresses import Address, Proxied, Proxy
 from dockerproto.errors import ConnectionFailed
+from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import HEAD_LIMIT, Head, WireRequest
 from dockerproto.transport.chunks import Buffer
 
@@ -28,12 +29,11 @@ def forwarded(request: WireRequest, address: Address) -> WireRequest:
     return replace(request, target=f"http://{address.host}{request.target}", headers=headers)
 
 
-def check_credentials(head: Head, address: Address) -> None:
+def check_credentials(head: Head, target: Target) -> None:
     """Raise ConnectionFailed if a response comes from a proxy that rejects the request's credentials."""
-    if head.status == _AUTHENTICATION_REQUIRED and isinstance(address, Proxied):
-        raise ConnectionFailed(
-            head.status, f"cannot connect to {address}: {_explain(address.proxy, head.status)}"
-        )
+    if head.status == _AUTHENTICATION_REQUIRED and isinstance(target.address, Proxied):
+        message = target.message(_explain(target.address.proxy, head.status))
+        raise ConnectionFailed(head.status, message)
 
 
 class Tunnel:

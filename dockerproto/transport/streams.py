@@ -12,7 +12,8 @@ class ByteStream(ABC):
     """A connection.
 
     Its methods raise OSError when the connection fails, and TimeoutError when a wait takes longer than
-    ``timeout`` seconds; None means no limit.
+    ``timeout`` seconds; None means no limit. ConnectionRefusedError means that there was no connection in
+    the first place, as ssh and TLS find out only when the first bytes are expected.
     """
 
     __slots__ = ()

@@ -27,6 +27,11 @@ class Transport(Connector, Runtime):
     __slots__ = ()
 
     @property
+    def name(self) -> str:
+        """Name for messages, such as ``asyncio``; by default that of the module."""
+        return type(self).__module__.removeprefix("dockerproto_")
+
+    @property
     def host(self) -> Host | None:
         """The machine that paths and environment variables belong to; None, as by default, for none."""
         return None

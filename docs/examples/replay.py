@@ -19,6 +19,7 @@ Host: docker
 User-Agent: dockerproto/...
 <BLANKLINE>
 <BLANKLINE>
+>>> run(docker.close())
 """
 
 # ruff: noqa: ARG002  # the interfaces define the arguments

@@ -93,7 +93,9 @@ class TestEngine:
         port = free_port()
         for url in (f"unix://{tmp_path}/none.sock", f"tcp://127.0.0.1:{port}"):
             async with connect(url) as docker:
-                with pytest.raises(ConnectionFailed, match=f"cannot connect to {url}: ") as raised:
+                with pytest.raises(
+                    ConnectionFailed, match=rf"cannot connect to {url} \(from url=\): "
+                ) as raised:
                     await docker.ping()
                 assert isinstance(raised.value.__cause__, OSError)
                 assert raised.value.status == 0

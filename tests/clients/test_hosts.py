@@ -56,7 +56,7 @@ async def test_an_abstract_socket(scripted: ScriptedEngine, connect: Connect) ->
 
 async def test_an_abstract_socket_that_nobody_has(connect: Connect) -> None:
     async with connect("unix://@dockerproto-none") as docker:
-        with pytest.raises(ConnectionFailed, match=r"unix://@dockerproto-none: .*refused"):
+        with pytest.raises(ConnectionFailed, match=r"unix://@dockerproto-none .*: connection refused"):
             await docker.ping()
 
 
@@ -83,7 +83,7 @@ async def test_a_name_that_httpx_does_not_take(connect: Connect, monkeypatch: py
 
     monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
     async with connect("tcp://xn--zz") as docker:
-        with pytest.raises(ConnectionFailed, match=r"tcp://xn--zz:2375: .*Name or service not known"):
+        with pytest.raises(ConnectionFailed, match=r"tcp://xn--zz:2375 .*: name or service not known"):
             await docker.ping()
 
 
@@ -111,7 +111,9 @@ async def test_the_reason_of_a_failed_connection(connect: Connect) -> None:
     port = free_port()
     for name in ("127.0.0.1", "localhost"):
         async with connect(f"tcp://{name}:{port}") as docker:
-            with pytest.raises(ConnectionFailed, match=f"cannot connect to tcp://{name}:{port}: .*refused"):
+            with pytest.raises(
+                ConnectionFailed, match=f"cannot connect to tcp://{name}:{port} .*: connection refused"
+            ):
                 await docker.ping()
 
 
@@ -121,7 +123,7 @@ async def test_a_name_without_an_address(connect: Connect, monkeypatch: pytest.M
 
     monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
     async with connect("tcp://engine.test") as docker:
-        with pytest.raises(ConnectionFailed, match=r"tcp://engine\.test:2375: .*Name or service not known"):
+        with pytest.raises(ConnectionFailed, match=r"tcp://engine\.test:2375 .*: name or service not known"):
             await docker.ping()
 
 

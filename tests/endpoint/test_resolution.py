@@ -117,14 +117,14 @@ DEFAULT = ContextSelection("default")
             ContextSelection("default", "context="),
             machine(DOCKER_HOST="h"),
             TCP("h", 2375),
-            "context= is 'default': DOCKER_HOST",
+            "DOCKER_HOST; context= is 'default'",
         ),
         (
             None,
             ContextSelection("default", "DOCKER_CONTEXT"),
             machine(sockets=["/s"]),
             UnixSocket("/s"),
-            "DOCKER_CONTEXT is 'default': the first standard socket that exists",
+            "the first standard socket that exists; DOCKER_CONTEXT is 'default'",
         ),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from dockerproto import ConnectionFailed, Timeout, UnixSocket
 from dockerproto.endpoint.addresses import Address
+from dockerproto.http.connecting import Target
 from dockerproto.http.connection import Connection, Connections
 from dockerproto.http.http11 import WireRequest
 from dockerproto.timeouts import Timer
@@ -16,6 +17,8 @@ from dockerproto.transport.chunks import Chunk
 from dockerproto.transport.runtime import Lock, run
 from dockerproto.transport.streams import ByteStream
 from dockerproto.transport.transport import Transport
+
+TARGET = Target(UnixSocket("/x"))
 
 T = TypeVar("T")
 
@@ -142,7 +145,7 @@ def test_one_that_the_engine_has_closed_is_not_taken(
 def test_an_engine_that_rejects_an_upload_gets_no_more_of_it(transport: FakeTransport) -> None:
     def post(stream: FakeStream) -> int:
         upload = WireRequest("POST", "/images/load", [("Host", "docker")], Parts())
-        return run(Connection(stream).request(upload, Timer(Timeout(), transport.now))).status
+        return run(Connection(stream, TARGET).request(upload, Timer(Timeout(), transport.now))).status
 
     whole = FakeStream()
     assert post(whole) == 200

@@ -10,6 +10,7 @@ from dockerproto import ConnectionFailed
 from dockerproto.agent import AGENT
 from dockerproto.endpoint.addresses import TCP, Proxied, UnixSocket
 from dockerproto.endpoint.proxies import parse_proxy
+from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import HEAD_LIMIT, Head, WireRequest
 from dockerproto.http.proxying import Tunnel, check_credentials, forwarded
 
@@ -94,11 +95,11 @@ def test_a_proxy_without_credentials_says_so() -> None:
 
 
 def test_the_credentials_of_a_forwarded_request() -> None:
-    check_credentials(Head(407, {}), ENGINE)  # from the engine, or a server in front of it
-    check_credentials(Head(401, {}), FORWARDED)
+    check_credentials(Head(407, {}), Target(ENGINE))  # from the engine, or a server in front of it
+    check_credentials(Head(401, {}), Target(FORWARDED))
     with pytest.raises(ConnectionFailed) as caught:
-        check_credentials(Head(407, {}), FORWARDED)
+        check_credentials(Head(407, {}), Target(FORWARDED, "from url="))
     assert caught.value.message == (
-        "cannot connect to tcp://[2001:db8::1]:2375 through the proxy http://proxy.test:80: "
+        "cannot connect to tcp://[2001:db8::1]:2375 through the proxy http://proxy.test:80 (from url=): "
         "the proxy rejects the user and password in its URL"
     )

@@ -59,12 +59,16 @@ NEED_HOST: dict[str, Operation] = {
 @pytest.mark.parametrize(("purpose", "operation"), NEED_HOST.items(), ids=NEED_HOST)
 def test_what_needs_a_host_names_it(purpose: str, operation: Operation) -> None:
     message = f"^{purpose}: Replay is a transport without a host, which this needs$"
+    docker = REPLAY([PING]).docker()
     with pytest.raises(UnsupportedTransport, match=message):
-        run(operation(REPLAY([PING]).docker()))
+        run(operation(docker))
+    run(docker.close())
 
 
 def test_a_build_of_bytes_needs_no_host() -> None:
     replay = REPLAY([BUILT])
-    built = run(replay.docker().images.build(fileobj=b"tar"))
+    docker = replay.docker()
+    built = run(docker.images.build(fileobj=b"tar"))
+    run(docker.close())
     assert [message["stream"] for message in built] == ["Successfully built ab"]
     assert b"POST /v1.41/build" in replay.sent

@@ -20,6 +20,7 @@ from dockerproto.credentials.source import CredentialsLike, check_blocking
 from dockerproto.docker import AnyDocker
 from dockerproto.endpoint.addresses import TLS
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated, TimedOut
+from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
 from dockerproto.messages.decoding import MESSAGE_LIMIT
@@ -75,8 +76,9 @@ class Docker(AnyDocker, Namespace):
         )
         check_blocking(configuration.credentials)
         endpoint, secure = configuration.endpoint, configuration.ssl_context
-        own = EngineTransport(endpoint.route, secure) if transport is None else transport
-        sender = _Sender(own, None if transport is None else f"http://{endpoint.address.host}")
+        target = Target(endpoint.address, endpoint.origin)
+        own = EngineTransport(endpoint.route, secure, endpoint.origin) if transport is None else transport
+        sender = _Sender(own, target, None if transport is None else f"http://{endpoint.address.host}")
         super().__init__(Client(configuration, BlockingTransport(secure), sender))
         self.images: Images = Images(self.client, "images")
         """Image operations."""
@@ -104,8 +106,9 @@ class Docker(AnyDocker, Namespace):
 class _Sender:
     """Send requests through an httpx transport."""
 
-    def __init__(self, transport: httpx.BaseTransport, base: str | None) -> None:
+    def __init__(self, transport: httpx.BaseTransport, target: Target, base: str | None) -> None:
         self._transport = transport
+        self._target = target
         self._base = base
         """Start of URLs; None for `EngineTransport`, as httpx rejects targets from 64 KiB on."""
 
@@ -113,7 +116,7 @@ class _Sender:
         headers = [*request.headers]
         if request.upload is not None:
             headers.append(("Transfer-Encoding", "chunked"))
-        with _convert_errors():
+        with _convert_errors(self._target):
             outgoing = httpx.Request(
                 request.method,
                 DUMMY_URL if self._base is None else self._base + request.target,
@@ -121,7 +124,7 @@ class _Sender:
                 stream=Content(request.upload),
                 extensions={"timeout": _limits(timer), TIMER: timer, TARGET: request.target},
             )
-            return _Response(self._transport.handle_request(outgoing), timer)
+            return _Response(self._transport.handle_request(outgoing), timer, self._target)
 
     def close(self) -> None:
         self._transport.close()
@@ -132,8 +135,9 @@ class _Response:
 
     cause = None
 
-    def __init__(self, response: httpx.Response, timer: Timer) -> None:
+    def __init__(self, response: httpx.Response, timer: Timer, target: Target) -> None:
         self._response = response
+        self._target = target
         self._timer = timer
         # The stream itself: httpx refuses to iterate over a response that was created with its content.
         stream = cast("httpx.SyncByteStream", response.stream)
@@ -143,7 +147,7 @@ class _Response:
 
     async def receive(self) -> bytes:
         self._timer.left("idle")
-        with _convert_errors():
+        with _convert_errors(self._target):
             data = await self._receive()
             if not data:
                 self._response.close()
@@ -177,15 +181,31 @@ def _limits(timer: Timer) -> dict[str, float | None]:
 
 
 @contextmanager
-def _convert_errors() -> Generator[None]:
+def _convert_errors(target: Target) -> Generator[None]:
     """Convert the exceptions of httpx to the library's own."""
     try:
         yield
+    except httpx.ConnectTimeout as error:
+        raise TimedOut(0, target.message(_text(error))) from error
+    except httpx.ConnectError as error:
+        raise target.error(_os_error(error)) from error
     except httpx.TimeoutException as error:
-        raise TimedOut(0, str(error) or type(error).__name__) from error
+        raise TimedOut(0, _text(error)) from error
     except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
         raise ProtocolViolated(0, str(error)) from error
     except httpx.InvalidURL as error:
         raise DockerError(0, f"httpx cannot send this request: {error}") from error
     except httpx.HTTPError as error:
-        raise ConnectionFailed(0, str(error) or type(error).__name__) from error
+        raise ConnectionFailed(0, _text(error)) from error
+
+
+def _os_error(error: httpx.HTTPError) -> OSError:
+    """Return the error of the operating system that an exception of httpx was made of."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return cause or OSError(_text(error))
+
+
+def _text(error: httpx.HTTPError) -> str:
+    return str(error) or type(error).__name__

@@ -41,10 +41,11 @@ class EngineTransport(httpx.BaseTransport):
     Args:
         address: Address of the engine, see `parse_host`.
         tls: SSL context for connecting, if the engine uses TLS.
+        origin: Source of the address as a phrase, for messages, such as ``from DOCKER_HOST``.
     """
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None = None) -> None:
-        self._connections = Connections(BlockingTransport(tls), address)
+    def __init__(self, address: Address, tls: ssl.SSLContext | None = None, origin: str = "") -> None:
+        self._connections = Connections(BlockingTransport(tls), address, origin)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, whose body is read on demand."""

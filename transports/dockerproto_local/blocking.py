@@ -26,6 +26,11 @@ _WAKEUP_BYTES: Final = 4096
 class BlockingTransport(LocalTransport):
     """A transport whose coroutines block instead of waiting for an event loop."""
 
+    @property
+    def name(self) -> str:
+        """Name of the library that the client is made for."""
+        return "httpx"
+
     async def dial(self, target: DialTarget, timeout: float | None) -> _Stream:
         """Connect; raise OSError or TimeoutError."""
         if isinstance(target, TCP):

@@ -72,11 +72,12 @@ class SSHStream(ByteStream):
             raise self._failure(error) from error
 
     def _failure(self, cause: object) -> ConnectionError:
+        """Return the error of ssh; before the first byte, it means that ssh could not connect."""
         if self._stderr.closed:
             return ConnectionAbortedError(str(cause))
         self._stderr.seek(0)
         text = self._stderr.read().decode(errors="replace").strip()
-        return ConnectionError(text or str(cause))
+        return (ConnectionError if self._received else ConnectionRefusedError)(text or str(cause))
 
 
 def start_ssh(arguments: Sequence[str]) -> tuple[socket.socket, subprocess.Popen[bytes], IO[bytes]]:

@@ -64,6 +64,7 @@ class TLSStream(ByteStream):
         self._unsent = b""
         self._ready = b""
         self._ended = False
+        self._received = False
         self._error: OSError | None = None
 
     async def handshake(self, timeout: float | None) -> None:
@@ -84,9 +85,17 @@ class TLSStream(ByteStream):
         if self._ready:
             data, self._ready = self._ready, b""
             return data
-        if self._error is not None:
-            raise self._error
-        return await self._retry(self._read, timeout)
+        try:
+            if self._error is not None:
+                raise self._error
+            data = await self._retry(self._read, timeout)
+        except ssl.SSLError as error:
+            if self._received:
+                raise
+            # Since TLS 1.3, servers reject a client's certificate after the handshake.
+            raise ConnectionRefusedError(str(error)) from error
+        self._received = True
+        return data
 
     async def readable(self) -> bool:
         """Return True if `receive` would return or raise at once; a session ticket is not data."""

@@ -1,0 +1,70 @@
+"""Messages of failed connections: the address, its origin, the reason, and what a person may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from errno import EACCES, ECONNREFUSED, ENOENT, EPERM
+from typing import Final
+
+from msgspec import Struct
+
+from dockerproto.endpoint.addresses import SSH, TCP, Address, Proxied, UnixSocket
+from dockerproto.errors import ConnectionFailed, TimedOut
+from dockerproto.timeouts import Timer
+
+_RUNNING: Final = "is the engine running?"
+_GROUP: Final = "is this user in the group `docker`?"
+_TLS: Final = "does this port use TLS?"
+_REFUSED: Final = ("connection refused", _RUNNING)
+_ADVICE: Final[Mapping[type[Address], Mapping[object, tuple[str, str]]]] = {
+    UnixSocket: {
+        ENOENT: ("no such file or directory", _RUNNING),
+        ECONNREFUSED: _REFUSED,
+        EACCES: ("permission denied", _GROUP),
+        EPERM: ("operation not permitted", _GROUP),
+    },
+    TCP: {
+        ECONNREFUSED: _REFUSED,
+        # Reasons of the ssl module: the peer has sent something else than TLS, or nothing.
+        "WRONG_VERSION_NUMBER": ("the response is not TLS", _TLS),
+        "UNEXPECTED_EOF_WHILE_READING": ("closed during the TLS handshake", _TLS),
+    },
+    Proxied: {ECONNREFUSED: ("connection refused", "is the proxy running?")},
+    SSH: {ENOENT: ("the program ssh is missing", "is OpenSSH installed?")},
+}
+"""Reason and advice by kind of address and errno."""
+
+
+class Target(Struct, frozen=True):
+    """The address that connections are made to, and its origin."""
+
+    address: Address
+    """Address of the engine, or the way to it."""
+    origin: str = ""
+    """Source of the address as a phrase, see `Endpoint.origin`; empty if unknown."""
+
+    def __str__(self) -> str:
+        return f"{self.address} ({self.origin})" if self.origin else str(self.address)
+
+    def message(self, reason: str) -> str:
+        """Return the message of a failed connection."""
+        return f"cannot connect to {self}: {reason}"
+
+    def error(self, error: OSError) -> ConnectionFailed:
+        """Return the exception for an error of the operating system."""
+        return ConnectionFailed(0, self.message(_reason(error, self.address)))
+
+    def timeout_error(self, timer: Timer) -> TimedOut:
+        """Return the exception for an attempt that took too long."""
+        return TimedOut(0, self.message(timer.timeout_error("connect").message))
+
+
+def _reason(error: OSError, address: Address) -> str:
+    advice = _ADVICE.get(type(address), {})
+    for fact in (error.errno, getattr(error, "reason", None)):
+        if fact in advice:
+            return "; ".join(advice[fact])
+    if error.filename or not error.strerror:
+        return str(error) or type(error).__name__
+    first, second = error.strerror[:1], error.strerror[1:2]  # "No route to host", but "SSL"
+    return (first.lower() if second.islower() else first) + error.strerror[1:]
