@@ -137,7 +137,8 @@ def _match(text: str) -> re.Match[str]:
     match = _REFERENCE.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if match is None:
         raise InvalidReference(0, f"{_INVALID}: {text[:_LONGEST_NAME]!r}{_reason(text)}")
-    if len(_counted(match)) > _LONGEST_NAME:
+    # The full name is longer than the text by this prefix at most, so nearly all names need no more checks.
+    if len(text) > _LONGEST_NAME - len(_HUB_PREFIX) and len(_counted(match)) > _LONGEST_NAME:
         error = InvalidReference(0, f"{_INVALID}: {text[:_LONGEST_NAME]!r}")
         error.add_note(f"a repository name has at most {_LONGEST_NAME} characters, {_HUB_PREFIX} included")
         raise error
