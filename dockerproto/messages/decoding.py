@@ -28,7 +28,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 MESSAGE_LIMIT: Final = 16 * 2**20
 """Default limit of one message of a stream, in bytes."""
-_ERROR_LIMIT: Final = 64 * 2**10
+ERROR_LIMIT: Final = 64 * 2**10
+"""Bytes of an error's body that are read: far more than an engine sends, and other servers' may never end."""
 _LONG: Final = 4096
 """Size from which a line counts as long, in bytes."""
 _BLOCK: Final = 512
@@ -231,16 +232,16 @@ class Value(Generic[T_co]):
 
 
 class ErrorBody:
-    """The body of an error status, of any form; raises when it is complete."""
+    """The body of an error status, of any form; raises when it is complete, or at the limit."""
 
     def __init__(self, status: int) -> None:
         self._status = status
-        self._body = b""
+        self._body = bytearray()
 
     def feed(self, data: bytes, /) -> Iterable[Any]:
-        """Raise once the message is complete."""
-        if data:
-            self._body = (self._body + data)[:_ERROR_LIMIT]
+        """Raise once the message is complete, or has `ERROR_LIMIT` bytes."""
+        self._body += data[: ERROR_LIMIT - len(self._body)]
+        if data and len(self._body) < ERROR_LIMIT:
             return ()
         raise status_error(self._status, _error_message(self._body) or _default_message(self._status))
 
@@ -256,7 +257,7 @@ class MissingImage:
         try:
             return self._error.feed(data)
         except NotFound as error:
-            if "no such image" not in error.message.lower():
+            if data or "no such image" not in error.message.lower():
                 raise
             return (False,)
 
@@ -342,7 +343,7 @@ def _default_message(status: int) -> str:
     )
 
 
-def _error_message(body: bytes) -> str:
+def _error_message(body: bytes | bytearray) -> str:
     """Return the message in the body of an error: that of its JSON, otherwise the whole text."""
     text = body.decode(errors="replace").strip()
     try:
