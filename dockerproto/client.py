@@ -132,9 +132,10 @@ class Client:
         self.engine.close()
 
     def _start(self, timeout: TimeoutLike, pace: Pace) -> Timer:
-        """Return the timer of a call that begins now; raise ClientClosed."""
+        """Return the timer of a call that begins now; raise ClientClosed, UnsupportedTransport."""
         if self._closed:
             raise ClientClosed(0, "the client is closed")
+        self.engine.enter_scope()
         return Timer(call_timeout(timeout, self.configuration.limits, pace), self.transport.now)
 
     async def _upload(self, request: Request, body: AsyncSource, timer: Timer) -> Response:

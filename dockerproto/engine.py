@@ -20,11 +20,12 @@ from dockerproto.http.connection import Connections
 from dockerproto.http.http11 import Upload, WireRequest
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.log import DEBUG, LOG, log_exchange
-from dockerproto.messages.decoding import ErrorBody
+from dockerproto.messages.decoding import ErrorBody, Value
 from dockerproto.request.dialect import Dialect, SupportsDialects
 from dockerproto.request.ping import PING, PODMAN, Ping
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
+from dockerproto.transport.scoped import Scoped
 from dockerproto.transport.transport import Transport
 from dockerproto.versions import OLDEST, Version, negotiate
 
@@ -66,7 +67,7 @@ class Engine:
         self._custom_headers = headers
         self._usual_headers = merge_headers((self._host,), headers)
         self._negotiation_limit = negotiation_limit
-        self._negotiation = transport.lock()
+        self._negotiation = Scoped(transport, transport.lock)
         self._dialect = None if version is None else Dialect(version)
         self._ping: Ping | None = None
 
@@ -74,6 +75,15 @@ class Engine:
     def version(self) -> Version | None:
         """API version in use; None: not negotiated yet."""
         return None if self._dialect is None else self._dialect.version
+
+    def enter_scope(self) -> None:
+        """Begin a call in the process and event loop of the caller.
+
+        Raises:
+            ClientClosed: Another event loop uses the client.
+            UnsupportedTransport: The caller does not run in an event loop of the transport.
+        """
+        self._negotiation.get()
 
     async def negotiate(self, request: SupportsDialects, timer: Timer) -> Dialect:
         """Return the dialect to write a request in; ping the engine if it is not known yet."""
@@ -88,14 +98,15 @@ class Engine:
         """Return the response to the first ping; concurrent first calls share one ping."""
         if timer.timeout.total is None:
             timer = Timer(replace(timer.timeout, total=self._negotiation_limit), self.transport.now)
+        lock = self._negotiation.get()
         try:
-            await self._negotiation.acquire(timer.left("idle"))
+            await lock.acquire(timer.left("idle"))
         except TimeoutError as error:
             raise timer.timeout_error("idle") from error
         try:
             self._ping = self._ping or await self.ping(timer, strict=self.version is None)
         finally:
-            self._negotiation.release()
+            lock.release()
         return self._ping
 
     async def ping(self, timer: Timer, *, strict: bool = True) -> Ping:
@@ -113,15 +124,11 @@ class Engine:
             response = await self.exchange(PING, None, Dialect(OLDEST), timer, self._sender.send)
         except ProtocolViolated as error:
             raise self._not_an_engine(error.message) from error
-        head, body = response.head, ErrorBody(response.head.status)
-        while data := await response.receive():
-            body.feed(data)
-        ping = Ping.of(head.headers)
+        head, ping = response.head, Ping.of(response.head.headers)
         try:
-            if head.status != _OK:
-                body.feed(b"")
+            await _read_pong(response)
         except DockerError as error:
-            if ping.api_version is None and head.status in _OF_OTHER_SERVERS:
+            if error.status and ping.api_version is None and head.status in _OF_OTHER_SERVERS:
                 raise self._explain(error) from error
             raise
         if strict and ping.api_version is None:
@@ -199,3 +206,15 @@ class Engine:
             response.close()
             path, _, _ = message.target.partition("?")
             raise UnsupportedEngine(_NOT_FOUND, f"Podman does not serve {message.method} {path}")
+
+
+async def _read_pong(response: Response) -> None:
+    """Read the body of a response to a ping; raise the error that it reports."""
+    status = response.head.status
+    body = Value(value=None) if status == _OK else ErrorBody(status)
+    try:
+        while data := await response.receive():
+            body.feed(data)
+        body.feed(b"")
+    finally:
+        response.close()

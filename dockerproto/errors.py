@@ -27,13 +27,13 @@ A name says what happened to the call or which value was wrong: `NotFound`, `Tim
     ├── UploadFailed               the data to upload could not be read
     ├── OutputFailed               the output of a build cannot be written, or is not safe to write
     ├── CredentialsError           the credentials of a registry cannot be looked up or stored
-    ├── ClientClosed               the client or stream is closed, or two tasks use one stream at once
+    ├── ClientClosed               the client or stream is closed, or in use by another task, loop or process
     ├── InvalidPattern             a malformed pattern of an ignore file (a ValueError too): its file, line
     ├── NotFinished                the result of a stream that was not read to its end
     ├── InvalidHost                an invalid address of an engine (a ValueError too)
     ├── InvalidHeader              an invalid custom header (a ValueError too)
     ├── ContextError               the selected Docker context is missing or unreadable
-    ├── UnsupportedTransport       the transport lacks what the operation needs: files, or BuildKit sessions
+    ├── UnsupportedTransport       the transport lacks what the operation needs: files, sessions, its loop
     ├── NotInstalled               a part of the library needs an extra (an ImportError too)
     └── InvalidReference           an invalid image reference (a ValueError too); nothing was sent
 
@@ -206,7 +206,11 @@ class CredentialsError(DockerError):
 
 
 class ClientClosed(DockerError):
-    """The client or the stream is closed, or two tasks use one stream at once."""
+    """The client or the stream is closed, or in use elsewhere.
+
+    Two tasks must not read one stream at once, two event loops must not use one client at once, and a stream
+    that was opened before a fork must not be read in the child.
+    """
 
 
 class InvalidPattern(DockerError, ValueError):
@@ -245,7 +249,10 @@ class NotInstalled(DockerError, ImportError):
 
 
 class UnsupportedTransport(DockerError):
-    """The transport lacks what the operation needs: a host with files, or concurrent tasks for a session."""
+    """The transport lacks what the operation needs.
+
+    That is a host with files, concurrent tasks for a session, or the event loop that it is made for.
+    """
 
 
 class InvalidReference(DockerError, ValueError):

@@ -18,6 +18,7 @@ from dockerproto.http.pool import Pool
 from dockerproto.http.proxying import check_credentials, forwarded
 from dockerproto.timeouts import Phase, Timer
 from dockerproto.transport.chunks import Buffer, Chunk, FileRange
+from dockerproto.transport.scoped import Scoped
 from dockerproto.transport.streams import ByteStream
 from dockerproto.transport.transport import Transport
 
@@ -28,7 +29,9 @@ AHEAD_LIMIT: Final = 16 * 2**20
 class Connection:
     """One connection to the engine."""
 
-    def __init__(self, stream: ByteStream, target: Target) -> None:
+    def __init__(self, stream: ByteStream, target: Target, pool: Pool[Connection]) -> None:
+        self.pool: Final = pool
+        """Pool of the scope that opened the connection."""
         self._stream = stream
         self._target = target
         self._exchange = Exchange()
@@ -62,6 +65,10 @@ class Connection:
             self._head = self._exchange.head()
         head, self._head = self._head, None
         return head
+
+    def received(self) -> bytes | None:
+        """Return the bytes of the body received so far, b"" at its end, None if `receive` must wait."""
+        return self._exchange.body()
 
     async def receive(self, timer: Timer) -> bytes:
         """Return the next bytes of the body, b"" at its end. Raises as `request`."""
@@ -178,7 +185,10 @@ class HTTPResponse:
     async def receive(self) -> bytes:
         """Return the next bytes of the body, b"" at its end, after which it must not be called."""
         try:
-            data = await self.connection.receive(self._timer)
+            data = self.connection.received()
+            if data is None:
+                self._owner.check(self.connection)
+                data = await self.connection.receive(self._timer)
         except BaseException:
             self.close()
             raise
@@ -202,13 +212,16 @@ class HTTPResponse:
 
 
 class Connections:
-    """The connections to one address, in use and idle; its `Target.origin` is for messages."""
+    """The connections to one address, in a pool for each scope: a process and an event loop.
+
+    The origin of the address is for messages.
+    """
 
     def __init__(self, transport: Transport, address: Address, origin: str = "") -> None:
         self._transport = transport
         self._target = Target(address, origin)
-        self._pool = Pool[Connection]()
-        self._open = set[Connection]()
+        self._closed = False
+        self._pools = Scoped(transport, self._make_pool, self._close_pool)
 
     async def send(self, request: WireRequest, timer: Timer) -> HTTPResponse:
         """Send a request, and return its response as soon as the head has arrived.
@@ -217,10 +230,11 @@ class Connections:
         that it was sent on.
 
         Raises:
-            ClientClosed: `close` was called.
+            ClientClosed: `close` was called, or another event loop uses the connections.
             DockerError: Errors of `Connection.request`, or the connection cannot be made.
         """
-        idle = await self._take()
+        pool = self._pools.get()
+        idle = await self._take(pool)
         if idle is not None:
             try:
                 return await self._exchange(idle, request, timer)
@@ -229,25 +243,39 @@ class Connections:
                     raise
                 path, _, _ = request.target.partition("?")
                 LOG.debug("%s %s: sent again, as the kept connection was closed", request.method, path)
-        return await self._exchange(await self._connect(timer), request, timer)
+        return await self._exchange(await self._connect(pool, timer), request, timer)
 
     async def open(self, timer: Timer) -> Connection:
         """Return an idle or new connection; the caller passes it to `give` or `drop`. Raises as `send`."""
-        return await self._take() or await self._connect(timer)
+        pool = self._pools.get()
+        return await self._take(pool) or await self._connect(pool, timer)
+
+    def check(self, connection: Connection) -> None:
+        """Raise ClientClosed unless a connection belongs to the scope of the caller."""
+        if self._pools.get() is not connection.pool:
+            raise ClientClosed(0, "a stream must be read in the process and event loop that opened it")
 
     def give(self, connection: Connection) -> None:
         """Keep a connection for reuse after its response has been read, or close it."""
-        if not (connection.reusable and self._pool.give(connection, self._transport.now())):
+        if not (connection.reusable and connection.pool.give(connection, self._transport.now())):
             self.drop(connection)
 
     def drop(self, connection: Connection) -> None:
         """Close a connection."""
-        self._open.discard(connection)
+        connection.pool.connections.discard(connection)
         connection.close()
 
     def close(self) -> None:
         """Close all connections, including those in use."""
-        for connection in (*self._pool.close(), *self._open.copy()):
+        self._closed = True
+        for pool in self._pools.values():
+            self._close_pool(pool)
+
+    def _make_pool(self) -> Pool[Connection]:
+        return Pool[Connection](closed=self._closed)
+
+    def _close_pool(self, pool: Pool[Connection]) -> None:
+        for connection in pool.close():
             self.drop(connection)
 
     async def _exchange(self, connection: Connection, request: WireRequest, timer: Timer) -> HTTPResponse:
@@ -259,16 +287,16 @@ class Connections:
             raise
         return HTTPResponse(connection, head, timer, self)
 
-    async def _take(self) -> Connection | None:
-        for expired in self._pool.expired(self._transport.now()):
+    async def _take(self, pool: Pool[Connection]) -> Connection | None:
+        for expired in pool.expired(self._transport.now()):
             self.drop(expired)
-        while (connection := self._pool.take()) is not None:
+        while (connection := pool.take()) is not None:
             if not await connection.readable():
                 return connection
             self.drop(connection)
         return None
 
-    async def _connect(self, timer: Timer) -> Connection:
+    async def _connect(self, pool: Pool[Connection], timer: Timer) -> Connection:
         limit = timer.left("connect")
         try:
             stream = await self._transport.connect(self._target.address, limit)
@@ -276,9 +304,9 @@ class Connections:
             raise self._target.timeout_error(timer) from error
         except OSError as error:
             raise self._target.error(error) from error
-        if self._pool.closed:
+        if pool.closed:
             stream.close()
             raise ClientClosed(0, "the client is closed")
-        connection = Connection(stream, self._target)
-        self._open.add(connection)
+        connection = Connection(stream, self._target, pool)
+        pool.connections.add(connection)
         return connection

@@ -1,7 +1,7 @@
-"""The pool of idle connections, as data: the caller does all I/O, and closes what the pool removes.
+"""A pool of connections, as data: the caller does all I/O, and closes what the pool removes.
 
 Threads may share a pool without a lock, as each step is one atomic operation on a list; at worst, the pool
-keeps one connection per thread more than its limit.
+keeps one idle connection per thread more than its limit.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ IDLE_SECONDS: Final = 60
 
 
 class Pool(Struct, Generic[T]):
-    """Idle connections; the one that has been idle longest is first."""
+    """The connections of one scope, and the idle ones among them, which are kept for reuse."""
 
     limit: int = IDLE_LIMIT
-    """Number of connections kept."""
+    """Number of idle connections kept."""
     seconds: float = IDLE_SECONDS
-    """Time for which a connection is kept, in seconds."""
+    """Time for which an idle connection is kept, in seconds."""
     closed: bool = False
     """True once the pool keeps no more connections."""
+    connections: set[T] = field(default_factory=set["T"])
+    """All open connections, in use and idle."""
     _idle: list[tuple[float, T]] = field(default_factory=list[tuple[float, T]])
+    """Idle connections and since when they are idle, in this order."""
 
     def take(self) -> T | None:
-        """Remove and return the connection that was used last, None if the pool is empty."""
+        """Return the idle connection that was used last, which is in use then; None if all are in use."""
         try:
             return self._idle.pop()[1]
         except IndexError:
@@ -45,7 +48,7 @@ class Pool(Struct, Generic[T]):
         return True
 
     def expired(self, now: float) -> Iterator[T]:
-        """Remove and yield the connections that have been idle too long; the caller closes them."""
+        """Yield the connections that have been idle too long; the caller closes and removes them."""
         while self._idle and self._idle[0][0] < now - self.seconds:
             try:
                 yield self._idle.pop(0)[1]
@@ -53,7 +56,8 @@ class Pool(Struct, Generic[T]):
                 return
 
     def close(self) -> Iterator[T]:
-        """Keep no more connections; remove and yield all, which the caller closes."""
+        """Keep no more connections; yield all, which the caller closes and removes."""
         self.closed = True
         while (connection := self.take()) is not None:
             yield connection
+        yield from list(self.connections)

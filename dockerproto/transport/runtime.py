@@ -7,8 +7,8 @@ never wait, so `run` can drive the same core without an event loop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Final, Protocol, TypeVar
 
 from dockerproto.errors import UnsupportedTransport
 
@@ -39,6 +39,22 @@ class Task(Protocol):
         ...
 
 
+class Scope(Hashable, Protocol):
+    """A process and an event loop, which connections, locks and tasks belong to; compared by value."""
+
+    def in_use(self) -> bool:
+        """Return True if this scope, which is not the caller's, has an event loop that can still run."""
+        ...
+
+
+class _OnlyScope:
+    def in_use(self) -> bool:
+        return False
+
+
+_ONLY_SCOPE: Final = _OnlyScope()
+
+
 class Runtime(ABC):
     """An event loop, or the threads of a blocking program."""
 
@@ -55,6 +71,14 @@ class Runtime(ABC):
     @abstractmethod
     def now(self) -> float:
         """Return the time of a monotonic clock, in seconds."""
+
+    def scope(self) -> Scope:
+        """Return the caller's scope; by default the same for all callers.
+
+        Raises:
+            UnsupportedTransport: The caller does not run in an event loop of this transport.
+        """
+        return _ONLY_SCOPE
 
     def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> Task:  # noqa: ARG002  # an interface
         """Run a coroutine concurrently, in a task or a thread; only sessions need it.

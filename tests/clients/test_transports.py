@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import gc
+import os
 import threading
 import time
 import warnings
@@ -23,22 +24,28 @@ import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import (
     BadRequest,
+    ClientClosed,
     ConnectionFailed,
     DockerError,
     NotFound,
     ProtocolViolated,
+    ServerError,
     TimedOut,
     Timeout,
     UnixSocket,
 )
+from dockerproto.messages.decoding import ERROR_LIMIT
 from dockerproto_httpx import EngineTransport
 from tests.conftest import Connect
 from tests.support.facade import Transport
+from tests.support.forks import call_in_child
 from tests.testbed.scripted import (
+    LAST_CHUNK,
     Close,
     Pause,
     ReadSome,
     ScriptedEngine,
+    Step,
     UntilClosed,
     chunk,
     chunked,
@@ -237,6 +244,13 @@ FOREIGN: dict[str, tuple[Exception, type[DockerError]]] = {
 }
 
 
+def engine(request: httpx.Request) -> httpx.Response:
+    """Respond as an engine without images."""
+    if request.url.path == "/v1.41/images/load":
+        return httpx.Response(200, content=b'{"stream":"%d bytes"}\n' % len(request.read()))
+    return ping(request) or httpx.Response(404, json={"message": "No such image: x"})
+
+
 def test_an_interrupt_that_does_not_end_a_wait_is_heeded(scripted: ScriptedEngine) -> None:
     heeded, too_late = threading.Event(), threading.Event()
 
@@ -262,11 +276,6 @@ def test_an_interrupt_that_does_not_end_a_wait_is_heeded(scripted: ScriptedEngin
 class TestOtherTransports:
     def test_a_mock_can_stand_for_the_engine(self, tmp_path: Path) -> None:
         path = tmp_path / "image.tar"
-
-        def engine(request: httpx.Request) -> httpx.Response:
-            if request.url.path == "/v1.41/images/load":
-                return httpx.Response(200, content=b'{"stream":"%d bytes"}\n' % len(request.read()))
-            return ping(request) or httpx.Response(404, json={"message": "No such image: x"})
 
         with dockerproto_httpx.Docker("unix:///x", transport=httpx.MockTransport(engine)) as docker:
             assert docker.images.exists("x") is False
@@ -310,3 +319,47 @@ class TestOtherTransports:
             wait_until(lambda: scripted.connections_open == 0)
             with pytest.raises(TimedOut):
                 docker.images.pull("busybox", timeout=Timeout(idle=0.1))
+
+    def test_an_endless_error_is_cut(self, scripted: ScriptedEngine) -> None:
+        endless: list[Step] = [stream_head(500), chunk(b"x" * 100_000), UntilClosed()]
+        scripted.script(*LIST, endless)
+        scripted.script(*PULL, endless)
+        transport = httpx.HTTPTransport(uds=str(scripted.socket))
+        with dockerproto_httpx.Docker(scripted.url, transport=transport) as docker:
+            for call in (
+                lambda: docker.images.list(timeout=None),
+                lambda: docker.images.pull("a"),
+                lambda: next(docker.images.pull("a", stream=True)),
+            ):
+                with pytest.raises(ServerError) as raised:
+                    call()
+                assert raised.value.message == "x" * ERROR_LIMIT
+            wait_until(lambda: scripted.connections_open == 0)
+
+    def test_it_is_not_used_in_a_forked_child(self, scripted: ScriptedEngine) -> None:
+        scripted.script(*LIST, json_response([]))
+        scripted.script(*PULL, [stream_head(), chunk(b'{"id":"1"}\n'), LAST_CHUNK])
+        transport = httpx.HTTPTransport(uds=str(scripted.socket))
+        with dockerproto_httpx.Docker(scripted.url, transport=transport) as docker:
+            assert call_in_child(docker.images.list) == []  # not used before
+            stream = docker.images.pull("a", stream=True)
+            with stream:
+
+                def child() -> list[str]:
+                    messages = list[str]()
+                    for call in (docker.images.list, lambda: next(stream)):
+                        with pytest.raises(ClientClosed) as raised:
+                            call()
+                        messages.append(raised.value.message)
+                    return messages
+
+                message = "this client's transport was used before a fork: create both in the child"
+                assert call_in_child(child) == [message] * 2
+                assert next(stream) == {"id": "1"}
+
+    def test_in_another_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with dockerproto_httpx.Docker("unix:///x", transport=httpx.MockTransport(engine)) as docker:
+            docker.images.exists("x")
+            monkeypatch.setattr(os, "getpid", lambda: 1)
+            with pytest.raises(ClientClosed, match="used before a fork"):
+                docker.images.exists("x")

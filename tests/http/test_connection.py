@@ -12,6 +12,7 @@ from dockerproto.endpoint.addresses import Address
 from dockerproto.http.connecting import Target
 from dockerproto.http.connection import Connection, Connections
 from dockerproto.http.http11 import WireRequest
+from dockerproto.http.pool import Pool
 from dockerproto.timeouts import Timer
 from dockerproto.transport.chunks import Chunk
 from dockerproto.transport.runtime import Lock, run
@@ -145,7 +146,8 @@ def test_one_that_the_engine_has_closed_is_not_taken(
 def test_an_engine_that_rejects_an_upload_gets_no_more_of_it(transport: FakeTransport) -> None:
     def post(stream: FakeStream) -> int:
         upload = WireRequest("POST", "/images/load", [("Host", "docker")], Parts())
-        return run(Connection(stream, TARGET).request(upload, Timer(Timeout(), transport.now))).status
+        connection = Connection(stream, TARGET, Pool[Connection]())
+        return run(connection.request(upload, Timer(Timeout(), transport.now))).status
 
     whole = FakeStream()
     assert post(whole) == 200

@@ -88,6 +88,16 @@ def test_a_closed_pool_hands_out_all_and_keeps_none() -> None:
     assert list(pool.close()) == []
 
 
+def test_a_closed_pool_hands_out_the_connections_in_use_too() -> None:
+    pool = Pool[str]()
+    pool.connections |= {"a", "b", "c"}
+    pool.give("a", 0)
+    closing = pool.close()
+    assert next(closing) == "a"
+    pool.connections.discard("a")
+    assert sorted(closing) == ["b", "c"]
+
+
 def test_what_is_given_while_a_pool_is_closed_is_not_kept() -> None:
     pool = Pool[str]()
     pool.give("a", 0)

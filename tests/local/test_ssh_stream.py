@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 
@@ -11,6 +12,7 @@ from dockerproto.transport.chunks import Chunk
 from dockerproto.transport.runtime import run
 from dockerproto.transport.streams import ByteStream
 from dockerproto_local.ssh import SSHStream
+from tests.support.forks import call_in_child
 
 
 class Failing(ByteStream):
@@ -86,3 +88,22 @@ def test_a_wait_that_is_too_long_is_just_that() -> None:
     with pytest.raises(TimeoutError, match="late"):
         run(stream.receive(None))
     stream.close()
+
+
+def test_a_forked_child_leaves_the_ssh_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115  # the stream closes it
+    process = subprocess.Popen(["sleep", "60"])
+    stream = SSHStream(Failing(OSError("gone")), process, stderr)
+
+    def child() -> int | None:
+        stream.close()
+        return process.returncode  # known, so that Popen does not warn
+
+    assert call_in_child(child) == 0
+    assert process.poll() is None
+    with monkeypatch.context() as other:
+        other.setattr(os, "getpid", lambda: 1)
+        stream.close()
+    assert process.poll() is None
+    stream.close()
+    assert process.poll() is not None

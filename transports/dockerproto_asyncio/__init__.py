@@ -16,6 +16,7 @@ from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import DockerError
 from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
+from dockerproto_local.scopes import EventLoops
 from dockerproto_local.stream import SocketStream, connect_unix
 
 __all__ = ["Docker"]
@@ -35,6 +36,8 @@ class Docker(AsyncDocker):
 
 
 class _AsyncioTransport(LocalTransport):
+    loops = EventLoops(asyncio.get_running_loop, lambda loop: loop.is_closed())
+
     async def dial(self, target: DialTarget, timeout: float | None) -> _Stream:
         async with asyncio.timeout(timeout):
             if isinstance(target, UnixSocket):
@@ -49,7 +52,7 @@ class _AsyncioTransport(LocalTransport):
     def lock(self) -> _Lock:
         return _Lock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:  # noqa: ARG002  # a task can be cancelled
+    def spawn(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> _Task:  # noqa: ARG002  # a task can be cancelled
         return _Task(coroutine)
 
     def now(self) -> float:
@@ -116,13 +119,10 @@ class _Stream(SocketStream):
             self._waiter.set_result(None)
 
     def close(self) -> None:
-        loop = self._watching
-        if loop is None or loop.is_closed():
+        if (loop := self._watching) is None or loop.is_closed() or self.inherited:
             super().close()
             return
-        with suppress(OSError):
-            # Shut down now so that the engine notices; the loop's thread cleans up, as this may be another.
-            self.socket.shutdown(socket.SHUT_RDWR)
+        self.shut_down()  # now, so that the engine notices; the loop's thread cleans up: this may be another
         loop.call_soon_threadsafe(self._release, loop)
 
     def _on_readable(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from dockerproto.client import Client
 from dockerproto.credentials.source import CredentialsLike, check_blocking
 from dockerproto.docker import AnyDocker
 from dockerproto.endpoint.addresses import TLS
-from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated, TimedOut
+from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated, TimedOut
 from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
@@ -108,15 +109,26 @@ class _Sender:
 
     def __init__(self, transport: httpx.BaseTransport, target: Target, base: str | None) -> None:
         self._transport = transport
-        self._target = target
+        self.target: Final = target
+        """Endpoint, for messages."""
         self._base = base
         """Start of URLs; None for `EngineTransport`, as httpx rejects targets from 64 KiB on."""
+        self._pid: int | None = None
+
+    def check_process(self) -> None:
+        """Raise ClientClosed if a foreign transport was used before a fork, and so shares its sockets."""
+        if isinstance(self._transport, EngineTransport):
+            return  # it has new connections in each process
+        self._pid = self._pid or os.getpid()
+        if self._pid != os.getpid():
+            raise ClientClosed(0, "this client's transport was used before a fork: create both in the child")
 
     async def send(self, request: WireRequest, timer: Timer) -> _Response:
+        self.check_process()
         headers = [*request.headers]
         if request.upload is not None:
             headers.append(("Transfer-Encoding", "chunked"))
-        with _convert_errors(self._target):
+        with _convert_errors(self.target):
             outgoing = httpx.Request(
                 request.method,
                 DUMMY_URL if self._base is None else self._base + request.target,
@@ -124,7 +136,7 @@ class _Sender:
                 stream=Content(request.upload),
                 extensions={"timeout": _limits(timer), TIMER: timer, TARGET: request.target},
             )
-            return _Response(self._transport.handle_request(outgoing), timer, self._target)
+            return _Response(self._transport.handle_request(outgoing), timer, self)
 
     def close(self) -> None:
         self._transport.close()
@@ -135,10 +147,10 @@ class _Response:
 
     cause = None
 
-    def __init__(self, response: httpx.Response, timer: Timer, target: Target) -> None:
+    def __init__(self, response: httpx.Response, timer: Timer, sender: _Sender) -> None:
         self._response = response
-        self._target = target
         self._timer = timer
+        self._sender = sender
         # The stream itself: httpx refuses to iterate over a response that was created with its content.
         stream = cast("httpx.SyncByteStream", response.stream)
         self._receive = stream.receive if isinstance(stream, Body) else _receiver(iter(stream))
@@ -146,8 +158,9 @@ class _Response:
         self.reused: Final = stream.reused if isinstance(stream, Body) else None
 
     async def receive(self) -> bytes:
+        self._sender.check_process()
         self._timer.left("idle")
-        with _convert_errors(self._target):
+        with _convert_errors(self._sender.target):
             data = await self._receive()
             if not data:
                 self._response.close()

@@ -8,14 +8,17 @@ from __future__ import annotations
 import socket
 import ssl
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, Final, TypeAlias
 
 from dockerproto.endpoint.addresses import SSH, TCP, Address, NamedPipe, Proxied, UnixSocket
+from dockerproto.errors import UnsupportedTransport
 from dockerproto.http.proxying import Tunnel
+from dockerproto.transport.runtime import Task
 from dockerproto.transport.streams import ByteStream
 from dockerproto.transport.transport import Transport
 from dockerproto_local.local_host import LocalHost
+from dockerproto_local.scopes import EventLoops, LocalScope, ScopedTask
 from dockerproto_local.tls import TLSStream, default_context
 
 DialTarget: TypeAlias = UnixSocket | TCP | socket.socket
@@ -27,6 +30,9 @@ _HOST: Final = LocalHost()
 
 class LocalTransport(Transport):
     """A transport that reaches engines by sockets, TLS and ssh, on the machine the program runs on."""
+
+    loops: ClassVar[EventLoops | None] = None
+    """Event loops of the transport's library; None on a blocking transport."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
@@ -79,6 +85,26 @@ class LocalTransport(Transport):
     @abstractmethod
     async def dial(self, target: DialTarget, timeout: float | None) -> ByteStream:
         """Connect a socket, or wrap one that is connected; raise OSError or TimeoutError."""
+
+    def scope(self) -> LocalScope:
+        """Return the process and event loop of the caller; raise UnsupportedTransport if none runs."""
+        try:
+            return LocalScope.current(self.loops)
+        except RuntimeError as error:
+            package = type(self).__module__
+            library = package.removeprefix("dockerproto_")
+            message = (
+                f"{package} needs a running event loop of {library}: use the client of the library that runs"
+            )
+            raise UnsupportedTransport(0, message) from error
+
+    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> ScopedTask:
+        """Run a coroutine in a task or a thread."""
+        return ScopedTask(self.spawn(coroutine, leave=leave), self.scope)
+
+    @abstractmethod
+    def spawn(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> Task:
+        """Run a coroutine in a task or a thread, which only this scope uses; see `Runtime.start`."""
 
 
 async def _secure(stream: ByteStream, context: ssl.SSLContext, name: str, timeout: float | None) -> TLSStream:

@@ -54,7 +54,7 @@ class BlockingTransport(LocalTransport):
         """Return a new lock between threads."""
         return ThreadLock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> ThreadTask:
+    def spawn(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> ThreadTask:
         """Run a coroutine in a thread."""
         return ThreadTask(coroutine, leave=leave)
 

@@ -5,6 +5,7 @@ So the user's ssh configuration, keys and agent apply, as they do for the Docker
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ class SSHStream(ByteStream):
         self._process = process
         self._stderr = stderr
         self._received = False
+        self._pid = os.getpid()
 
     async def send(self, data: Chunk, timeout: float | None) -> int:
         """Send data and return how many bytes were sent: all, or those before something arrived."""
@@ -56,10 +58,13 @@ class SSHStream(ByteStream):
         return self._stream.hung_up()
 
     def close(self) -> None:
-        """Close the connection and end ssh, at once."""
+        """Close the connection and end ssh, at once; an ssh of the parent process goes on."""
         self._stream.close()
-        self._process.kill()
-        self._process.wait()
+        if os.getpid() == self._pid:
+            self._process.kill()
+            self._process.wait()
+        else:
+            self._process.poll()  # notes that this process has no such child
         self._stderr.close()
 
     @contextmanager

@@ -6,6 +6,7 @@ after a megabyte of that, the loop gets its turn.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from abc import abstractmethod
@@ -42,6 +43,7 @@ class SocketStream(ByteStream):
         """The connected socket."""
         self.descriptor: Final = connection.fileno()
         """Descriptor of the socket while it was open; the system may reuse the number later."""
+        self._pid = os.getpid()
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._moved = 0
@@ -109,10 +111,20 @@ class SocketStream(ByteStream):
         poll.register(self.descriptor, _HUNG_UP)
         return any(events & _HUNG_UP for _, events in poll.poll(0))
 
+    @property
+    def inherited(self) -> bool:
+        """True in a forked child of the process that opened the connection."""
+        return os.getpid() != self._pid
+
+    def shut_down(self) -> None:
+        """End the connection for the engine too, unless it is inherited: then it is the parent's."""
+        if not self.inherited:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Close the socket and wake any waiter."""
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+        """Close the socket and wake any waiter; an inherited connection stays open in the parent."""
+        self.shut_down()
         self.socket.close()
 
     def _send(self) -> None:

@@ -14,6 +14,7 @@ from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import NotInstalled
 from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
+from dockerproto_local.scopes import EventLoops
 from dockerproto_local.stream import SocketStream, connect_unix
 
 try:
@@ -37,7 +38,16 @@ class Docker(AsyncDocker):
         super().__init__(configuration, _TrioTransport(configuration.ssl_context))
 
 
+def _has_ended(token: trio.lowlevel.TrioToken) -> bool:
+    with suppress(trio.RunFinishedError):
+        token.run_sync_soon(bool)
+        return False
+    return True
+
+
 class _TrioTransport(LocalTransport):
+    loops = EventLoops(trio.lowlevel.current_trio_token, _has_ended)
+
     async def dial(self, target: DialTarget, timeout: float | None) -> _Stream:
         with _limit(timeout):
             if isinstance(target, UnixSocket):
@@ -52,7 +62,7 @@ class _TrioTransport(LocalTransport):
     def lock(self) -> _Lock:
         return _Lock()
 
-    def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> _Task:  # noqa: ARG002  # a task can be cancelled
+    def spawn(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> _Task:  # noqa: ARG002  # a task can be cancelled
         return _Task(coroutine)
 
     def now(self) -> float:
@@ -117,7 +127,8 @@ class _Stream(SocketStream):
     def close(self) -> None:
         # After the end of trio.run(), when a stream may be collected, there is nobody to notify.
         with suppress(RuntimeError):
-            trio.lowlevel.notify_closing(self.socket)
+            if not self.inherited:
+                trio.lowlevel.notify_closing(self.socket)
         super().close()
 
     async def _cancel_when(
