@@ -25,7 +25,8 @@ from dockerproto.timeouts import DEFAULT
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 _URL: Final = re.compile(
-    r"(?:(?P<scheme>[a-z0-9+.-]+)://)?(?:(?P<user>[^/?#]*)@)?(?P<authority>[^/?#@]*)(?:[/?#].*)?",
+    r"(?:(?P<scheme>[a-z0-9+.-]+)://|(?![a-z0-9+.-]+://))"
+    r"(?:(?P<user>[^/?#\ud800-\udc7f\udd00-\udfff]*)@)?(?P<authority>[^/?#@]*)(?:[/?#].*)?",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 _PORTS: Final = {"http": 80, "https": 443}
@@ -124,7 +125,7 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 def _authorization(user: str | None) -> str | None:
     if user is None:
         return None
-    name, _, password = user.partition(":")
+    name, _, password = user.encode("utf-8", "surrogateescape").partition(b":")
     return f"Basic {b64encode(unquote_to_bytes(name) + b':' + unquote_to_bytes(password)).decode('ascii')}"
 
 

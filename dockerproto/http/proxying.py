@@ -24,15 +24,16 @@ _AUTHENTICATION_REQUIRED: Final = 407
 def forwarded(request: WireRequest, address: Address) -> WireRequest:
     """Return a request as it is sent to an address: in absolute form for a proxy that forwards it."""
     if not isinstance(address, Proxied) or address.tunnel:
-        return request
+        return request  # to the engine itself
     headers = [*request.headers, *_authorization(address.proxy)]
     return replace(request, target=f"http://{address.host}{request.target}", headers=headers)
 
 
 def check_credentials(head: Head, target: Target) -> None:
     """Raise ConnectionFailed if a response comes from a proxy that rejects the request's credentials."""
-    if head.status == _AUTHENTICATION_REQUIRED and isinstance(target.address, Proxied):
-        message = target.message(_explain(target.address.proxy, head.status))
+    address = target.address
+    if head.status == _AUTHENTICATION_REQUIRED and isinstance(address, Proxied) and not address.tunnel:
+        message = target.message(_explain(address.proxy, head.status))
         raise ConnectionFailed(head.status, message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from typing import Any
 
@@ -32,7 +33,7 @@ PROXY = "http://proxy.test:3128"
 
 
 def basic(text: str) -> str:
-    return f"Basic {b64encode(text.encode()).decode()}"
+    return f"Basic {b64encode(os.fsencode(text)).decode()}"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,11 @@ def basic(text: str) -> str:
         ("https://[::1]:3128", Proxy(TCP("::1", 3128), tls=True), "https://[::1]:3128"),
         ("[::1]", Proxy(TCP("::1", 80)), "http://[::1]:80"),
         ("http://me:pw@p.test", Proxy(TCP("p.test", 80), authorization=basic("me:pw")), "http://p.test:80"),
+        (
+            "http://a\udcff:b@p.test",
+            Proxy(TCP("p.test", 80), authorization=basic("a\udcff:b")),
+            "http://p.test:80",
+        ),
         ("http://me@p.test", Proxy(TCP("p.test", 80), authorization=basic("me:")), "http://p.test:80"),
         ("http://@p.test", Proxy(TCP("p.test", 80), authorization=basic(":")), "http://p.test:80"),
         ("m:p:w@p.test:1", Proxy(TCP("p.test", 1), authorization=basic("m:p:w")), "http://p.test:1"),
@@ -85,6 +91,8 @@ def test_the_url_of_a_proxy(text: str, proxy: Proxy, shown: str) -> None:
         *(
             "http://p\r\nX: 1",
             "http://p\0",
+            "http://a\ud800@p",
+            "http://p\udcff",
             "http://me:s3cret@",
             "http://me:s3cret@p:x",
             "socks5://me:s3cret@p",
@@ -102,7 +110,7 @@ def test_what_is_not_a_proxy(text: str) -> None:
     assert caught.value.__context__ is None
 
 
-@given(st.text(max_size=20))
+@given(st.text(st.characters(), max_size=20))
 def test_any_text_is_a_proxy_or_rejected(text: str) -> None:
     try:
         proxy = parse_proxy(text)
@@ -123,7 +131,10 @@ def test_hosts_without_a_proxy(url: str, no_proxy: str, used: bool) -> None:
         assert find_proxy(address, variables, tls=tls) == (parse_proxy(PROXY) if used else None)
 
 
-@given(st.text(max_size=20), st.sampled_from(["tcp://a.test", "tcp://10.0.0.1", "tcp://[2001:db8::1]"]))
+@given(
+    st.text(st.characters(), max_size=20),
+    st.sampled_from(["tcp://a.test", "tcp://10.0.0.1", "tcp://[2001:db8::1]"]),
+)
 def test_any_pattern_is_taken(no_proxy: str, url: str) -> None:
     address = parse_host(url)
     assert isinstance(address, TCP)

@@ -96,6 +96,7 @@ def test_a_proxy_without_credentials_says_so() -> None:
 
 def test_the_credentials_of_a_forwarded_request() -> None:
     check_credentials(Head(407, {}), Target(ENGINE))  # from the engine, or a server in front of it
+    check_credentials(Head(407, {}), Target(TUNNEL))
     check_credentials(Head(401, {}), Target(FORWARDED))
     with pytest.raises(ConnectionFailed) as caught:
         check_credentials(Head(407, {}), Target(FORWARDED, "from url="))
