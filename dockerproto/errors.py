@@ -6,7 +6,7 @@ A name says what happened to the call or which value was wrong: `NotFound`, `Tim
 
 ::
 
-    DockerError                    status, message, messages, step
+    DockerError                    status, message, messages, hint, step
     ├── BadRequest                 the engine rejects a parameter, a Dockerfile, an archive
     │   ├── UnsupportedVersion     the engine does not support the API version or a parameter
     │   └── UnsupportedEngine      Podman lacks the operation, or would ignore a part of it
@@ -84,11 +84,14 @@ class DockerError(Exception):
         An operation that returns a list keeps all of them; a stream keeps the last 1,000 messages, at most
         those of the last 4 MiB of the body.
         """
+        self.hint: str = ""
+        """What the program can do about a registry's refusal; part of ``str()``, not of `message`."""
         self.step: FailedStep | None = None
         """Failed step of a build; None if the engine named none."""
 
     def __str__(self) -> str:
-        return f"[{self.status}] {self.message}" if self.status else self.message
+        text = f"[{self.status}] {self.message}" if self.status else self.message
+        return f"{text}; {self.hint}" if self.hint else text
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.status}, {self.message!r})"

@@ -145,6 +145,8 @@ class CallCredentials:
     def __init__(self, lookup: CredentialsLookup) -> None:
         self._lookup: Final = lookup
         self._failures: Final[list[CredentialsError]] = []
+        self.found = False
+        """True if credentials of any registry were found."""
 
     async def may_find(self) -> bool:
         """Return False if there are certainly no credentials of any registry."""
@@ -155,6 +157,7 @@ class CallCredentials:
         finding = await self._lookup.find(registry)
         if finding.failure is not None:
             self._failures.append(finding.failure)
+        self.found = self.found or finding.credentials is not None
         return finding.credentials
 
     def explain(self, error: DockerError) -> None:

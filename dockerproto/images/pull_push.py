@@ -109,8 +109,9 @@ def pull(
         timeout=timeout,
         pace="long",
     )
-    image = f"{reference.name}{'@' if reference.digest else ':'}{version}" if version else reference.name
-    return progress(request.for_registry(reference.registry, auth), stream, partial(PullReducer, image))
+    image = _image(reference, version)
+    request = request.for_registry(reference.registry, auth, f"pull {image}")
+    return progress(request, stream, partial(PullReducer, image))
 
 
 @overload
@@ -181,7 +182,13 @@ def push(
         timeout=timeout,
         pace="long",
     )
-    return progress(request.for_registry(reference.registry, auth), stream, PushReducer)
+    request = request.for_registry(reference.registry, auth, f"push {_image(reference, version)}")
+    return progress(request, stream, PushReducer)
+
+
+def _image(reference: Reference, version: str | None) -> str:
+    """Return the name of what is transferred; without a version, it is the whole repository."""
+    return f"{reference.name}{'@' if reference.digest else ':'}{version}" if version else reference.name
 
 
 def _parse(name: str, tag: str | None, argument: str) -> tuple[Reference, str | None]:

@@ -40,7 +40,7 @@ def search(
         raise ValueError("term must not be empty")
     query = (text("term", term), number("limit", limit), text("filters", encode_filters(filters)))
     request = Request(method="GET", path="/images/search", query=query, timeout=timeout)
-    return json_list(request.for_registry(registry_of(term), auth))
+    return json_list(request.for_registry(registry_of(term), auth, f"search {term}"))
 
 
 def distribution(
@@ -63,4 +63,4 @@ def distribution(
     """
     path = f"/distribution/{path_of(name)}/json"
     request = Request(method="GET", path=path, since=Version(1, 30), timeout=timeout)
-    return json_object(request.for_registry(parse_reference(name).registry, auth))
+    return json_object(request.for_registry(parse_reference(name).registry, auth, f"inspect {name}"))

@@ -22,6 +22,7 @@ from dockerproto.messages.decoding import Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
+from dockerproto.operations.advice import advise
 from dockerproto.operations.streams import AsyncDownload, AsyncProgress, Download, Progress
 from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
@@ -73,6 +74,7 @@ class Whole(Struct, Generic[T], frozen=True):
             response.close()
             if isinstance(error, DockerError):
                 credentials.explain(error)
+                advise(error, self.request, credentials)
             raise
         return items
 

@@ -26,6 +26,7 @@ from dockerproto.http.interfaces import Response
 from dockerproto.messages.decoding import Decoder, Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Collector, Reducer
+from dockerproto.operations.advice import advise
 from dockerproto.operations.tail import Tail
 from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
@@ -184,6 +185,7 @@ class AsyncStream(Generic[T]):
     async def _fail(self, error: DockerError, previous: list[T]) -> None:
         await self.close()
         self._credentials.explain(error)
+        advise(error, self._request, self._credentials)
         if self._response is not None and error.__cause__ is None:
             error.__cause__ = self._response.cause
         if self.kept_count:

@@ -43,6 +43,8 @@ class Request(Redacted, frozen=True, kw_only=True):
     """Headers of this request alone."""
     auth: Credentials | None = None
     """Registry credentials, for ``X-Registry-Auth``."""
+    purpose: tuple[str, str] | None = None
+    """Purpose of a call to a registry, such as "push app:1", and the registry; for error messages."""
     registry: str | None = None
     """Registry whose credentials the client looks up; if there are any, they replace `auth`."""
     body: AsyncSource | None = None
@@ -92,11 +94,12 @@ class Request(Redacted, frozen=True, kw_only=True):
         auth = () if self.auth is None else (("X-Registry-Auth", self.auth.header()),)
         return [*self.headers, *auth]
 
-    def for_registry(self, registry: str, auth: AuthLike | None) -> Self:
+    def for_registry(self, registry: str, auth: AuthLike | None, purpose: str) -> Self:
         """Return the request with credentials of a registry; None: the client looks them up."""
+        request = replace(self, purpose=(purpose, registry))
         if auth is None:
-            return replace(self, registry=registry)
-        return self.with_auth(read_auth(auth).for_registry(registry))
+            return replace(request, registry=registry)
+        return request.with_auth(read_auth(auth).for_registry(registry))
 
     def with_auth(self, auth: Credentials | None) -> Self:
         """Return the request with these credentials, if there are any."""
