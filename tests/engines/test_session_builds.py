@@ -103,7 +103,8 @@ class TestContexts:
         late, early = directory / "src" / "late", directory / "src" / "early"
         for path, year in ((late, 2300), (early, 1600)):
             path.write_text("content\n")
-            os.utime(path, ((year - 1970) * 31_556_952,) * 2)
+            seconds = (year - 1970) * 31_556_952
+            os.utime(path, (seconds, seconds))
         (directory / "Dockerfile").write_text(f"FROM busybox\nCOPY src /x\nRUN {unique()}; cat /x/late\n")
         assert "content\n" in await run(docker, "", fileobj=None, path=directory)
 

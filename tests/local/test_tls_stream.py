@@ -86,7 +86,7 @@ def test_records_that_arrive_together_are_all_readable(connected: tuple[TLSStrea
     stream, peer = connected
     for record in (b"one", b"two", b"three"):
         peer.tls.write(record)
-    received = []
+    received = list[bytes]()
     while run(stream.readable()):
         run(stream.ready())
         received.append(run(stream.receive(None)))
