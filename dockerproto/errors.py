@@ -85,7 +85,7 @@ class DockerError(Exception):
         those of the last 4 MiB of the body.
         """
         self.hint: str = ""
-        """What the program can do about a registry's refusal; part of ``str()``, not of `message`."""
+        """Advice about a refusal by a registry; part of ``str()``, not of `message`."""
         self.step: FailedStep | None = None
         """Failed step of a build; None if the engine named none."""
 
