@@ -17,7 +17,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 from msgspec import Struct
 
 from dockerproto.client import Client
-from dockerproto.errors import DockerError
+from dockerproto.errors import DockerError, DockerStreamError
 from dockerproto.messages.decoding import Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
@@ -139,7 +139,11 @@ class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
         return run(self._result(client))
 
     async def _result(self, client: Client) -> T:
-        return self.finish(await self.items.rest(client))
+        try:
+            return self.finish(await self.items.rest(client))
+        except DockerStreamError as error:
+            error.__traceback__ = None  # the frames of the library tell nothing about an error of the engine
+            raise
 
 
 ListOrStream: TypeAlias = Operation[

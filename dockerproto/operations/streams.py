@@ -190,8 +190,19 @@ class AsyncStream(Generic[T]):
             error.__cause__ = self._response.cause
         if self.kept_count:
             error.messages = previous
+        _shorten(error)
         if (failure := _output_failure(error)) is not None:
             raise failure from error.__cause__
+
+
+def _shorten(error: DockerError) -> None:
+    """Replace the frames of decoders, which tell nothing about an error of the engine, by its failed step."""
+    if isinstance(error, DockerStreamError):
+        error.__traceback__ = None
+    if error.step is not None:
+        from dockerproto.operations.notes import step_note  # noqa: PLC0415  # only for failed builds
+
+        error.add_note(step_note(error.step))
 
 
 def _output_failure(error: DockerError) -> StreamOutputFailed | None:

@@ -6,6 +6,7 @@ import gc
 import io
 import subprocess
 import sys
+import warnings
 from typing import Any
 
 import anyio
@@ -57,6 +58,26 @@ def test_it_is_shown_on_a_terminal_on_event_loops(loop: str, scripted: ScriptedE
     assert len(anyio.run(main, backend=loop)) == len(PULLED)
     assert glass.shown[-1].startswith("done  2/2 layers")
     assert not glass.cursor_hidden
+
+
+def test_a_list_is_not_a_stream(scripted: ScriptedEngine) -> None:
+    scripted.script("POST", "/images/create", reply(PULLED))
+    wanted = "needs a stream, not (MessageList|list): pass stream=True to the operation"
+    with dockerproto_httpx.Docker(scripted.url) as docker:
+        for messages in (docker.images.pull("x"), list[Any]()):
+            with pytest.raises(TypeError, match=wanted):
+                show(messages)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]  # what is tested
+
+
+@on_event_loops
+def test_a_coroutine_is_not_a_stream(loop: str) -> None:
+    docker = CLIENTS[loop]("unix:///x")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(TypeError, match="needs a stream, not coroutine: pass stream=True"):
+            show(docker.images.pull("x"))  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]  # what is tested
+        gc.collect()
+    assert not warned
 
 
 def test_a_failure_is_the_streams_own(scripted: ScriptedEngine) -> None:

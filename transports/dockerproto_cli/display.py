@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
-from typing import Final, Self, overload
+from typing import Any, Final, Self, overload
 
 from rich.console import Console
 
@@ -52,8 +52,12 @@ class Display:
     @overload
     def show(self, stream: AsyncStream[Message]) -> AsyncShown: ...
     def show(self, stream: Stream[Message] | AsyncStream[Message]) -> Shown | AsyncShown:
-        """Wrap a stream to show its progress while it is iterated over."""
-        return Shown(stream, self) if isinstance(stream, Stream) else AsyncShown(stream, self)
+        """Wrap a stream to show its progress while it is iterated over; raise TypeError."""
+        if isinstance(stream, Stream):
+            return Shown(stream, self)
+        if isinstance(stream, AsyncStream):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            return AsyncShown(stream, self)
+        raise _not_a_stream(stream)
 
     def start(self) -> None:
         """Start the display."""
@@ -188,6 +192,13 @@ def _close(display: Display, close: Callable[[], None]) -> None:
     display.stop()
 
 
+def _not_a_stream(value: Any) -> TypeError:
+    kind = type(value).__name__
+    if isinstance(value, Coroutine):
+        value.close()  # or Python would also warn that it was never awaited
+    return TypeError(f"show() needs a stream, not {kind}: pass stream=True to the operation")
+
+
 def _error_text(error: BaseException) -> str:
     return error.message if isinstance(error, DockerError) else str(error) or type(error).__name__
 
@@ -207,5 +218,8 @@ def show(
 
     Returns:
         A wrapper to iterate over instead of the stream; it raises what the stream raises.
+
+    Raises:
+        TypeError: This is the result of an operation without ``stream=True``.
     """
     return Display(console).show(stream)
