@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from dockerproto import TLS, BadRequest, ConnectionFailed, Timeout
 from tests.conftest import Connect
+from tests.support.forks import in_child
 from tests.testbed import dockerd
 from tests.testbed.base_image import busybox_layer, context
 from tests.testbed.certificates import Certificates
@@ -55,6 +57,27 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
         ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
         yield Secured(engine, port, good, strange)
+
+
+async def test_forked_children_have_their_own_connections(
+    secured: Secured, connect: Connect, anyio_backend: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A child that used or ended the TLS connection of its parent would break the parent's next call."""
+    caplog.set_level("DEBUG", "dockerproto")
+    async with connect(secured.url, tls=secured.tls) as docker:
+
+        async def child() -> bool:
+            exists = bool(await docker.images.exists("busybox"))
+            await docker.close()
+            return exists
+
+        for _ in range(10):
+            assert await docker.images.exists("busybox")
+            assert await in_child(anyio_backend, child)
+    outcomes = [
+        record.getMessage().partition(": 200 on ")[2].partition(" in ")[0] for record in caplog.records
+    ]
+    assert outcomes == ["a new connection", *["a kept connection"] * 10]
 
 
 async def test_everything_works_over_it(secured: Secured, connect: Connect, tmp_path: Path) -> None:
