@@ -31,7 +31,8 @@ OWN: Final[Phrases] = (
     (BadRequest, r"cannot locate specified dockerfile|failed to reach build target|failed to process \"\""),
     (BadRequest, r"target stage \S{1,300} could not be found|target \"\" was not found in"),
     (BadRequest, r"not supported by buildkit|multiple outputs not supported"),
-    (BadRequest, r"invalid tar header|any of the supported image formats|unrecognized image format"),
+    (BadRequest, r"invalid tar header|gzip: invalid header|unrecognized image format"),
+    (BadRequest, r"any of the supported image formats"),
     (BadRequest, r"(?:\btar\b|untarring|applylayer|\barchive|manifest\.json)[^\n]{0,300}unexpected eof"),
     (BadRequest, r"docker-import-\d{1,20}/[^\s:]{0,300}: no such file|does not contain a manifest\.json"),
     (BadRequest, r"invalid reference format|must be lowercase|invalid tag format"),
@@ -46,7 +47,7 @@ OWN: Final[Phrases] = (
         NotFound,
         r"\bno [a-z ]{1,60} (?:for|with|matching) (?:the )?(?:[a-z]{1,20} )?(?:platform|architecture)",
     ),
-    (NotFound, r"(?:not match|not provide|n't provide) (?:the|any) (?:[a-z]{1,20} )?platform"),
+    (NotFound, r"(?:not match|not provide|n't provide) (?:the|any) (?:[a-z]{1,20} ){0,2}platform"),
     (NotFound, r"platform \S{1,99} (?:is )?not (?:found|available)|cannot be used on this platform"),
     (Conflict, r"conflict: unable to|image is in use|image used by|more than one tag|must be forced"),
 )
@@ -54,7 +55,7 @@ OWN: Final[Phrases] = (
 
 REFUSALS: Final[Phrases] = (
     (TooManyRequests, r"^toomanyrequests$|\btoo many requests\b|\brate limit|^(?:rate|quota) exceeded"),
-    (Unauthorized, r"^(?:unauthorized|unauthenticated|denied|forbidden|permission_denied)(?:$|,)"),
+    (Unauthorized, r"^(?:unauthorized|unauthenticated|denied|forbidden|permission_denied)(?:$|,| \()"),
     (Unauthorized, r"^access (?:is )?(?:denied|forbidden)|^(?:pull|push) access denied"),
     (Unauthorized, r"^(?:unauthorized|forbidden) to |^unauthenticated request|\bnot authorized\b"),
     (Unauthorized, r"(?<!proxy )authentication (?:is )?required|^authorization (?:failed|required)"),
@@ -66,7 +67,7 @@ REFUSALS: Final[Phrases] = (
     (NotFound, r"^(?:artifact|image|manifest|project|repository|tag) [^\n]{0,99}not found$"),
     (BadRequest, r"^(?:manifest|name|tag|digest|size) invalid$"),
     (ServerError, r"connection (?:refused|reset)|broken pipe|closed network connection|request canceled"),
-    (ServerError, r"timeout$|timeout exceeded|timed out|deadline exceeded"),
+    (ServerError, r"timeout$|timeout (?:awaiting|exceeded)|timed out|deadline exceeded"),
     (ServerError, r"no such host|server misbehaving|name resolution|is unreachable|no route to host"),
     (ServerError, r"^(?:dial|read|write) (?:tcp|udp)\b|^lookup |server gave http response"),
     (ServerError, r"^(?:x509|tls|http2|proxyconnect|remote error|stream error)\b"),
