@@ -34,7 +34,7 @@ def parse_extra_hosts(hosts: Mapping[str, str] | Iterable[str] | None) -> tuple[
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return name and address; a colon separates them only if there is no equals sign."""
+    """Return name and address; an equals sign separates them, or else the first colon."""
     name, separator, address = text.partition("=" if "=" in text else ":")
     if not separator:
         raise ValueError(f"extra_hosts must be 'name=address' or 'name:address', not {text!r}")

@@ -4,6 +4,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from dockerproto.docker import AsyncDocker
@@ -64,7 +65,7 @@ class SocketStream(ByteStream):
         return self.socket.fileno() < 0 or select.select([self.socket], [], [], 0)[0] != []
 
     def close(self) -> None:
-        if self.socket.fileno() >= 0:
+        with suppress(OSError):  # another thread has closed it
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in it
         self.socket.close()
 
