@@ -329,6 +329,8 @@ def test_a_tar(tmp_path: Path, old_mode: int | None) -> None:
         target.chmod(old_mode)
     part = create_tar(target)
     part.write(b"x" * 100)
+    (temporary,) = tmp_path.glob(".dockerproto-*")
+    assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
     assert not target.exists() if old_mode is None else target.read_text() == "old"
     part.commit()
     assert target.read_bytes() == b"x" * 100
@@ -336,6 +338,39 @@ def test_a_tar(tmp_path: Path, old_mode: int | None) -> None:
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE(target.stat().st_mode) == (0o666 & ~umask if old_mode is None else old_mode)
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_a_new_tar_has_the_permissions_of_any_new_file(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        part = create_tar(tmp_path / "out.tar")
+        (temporary,) = tmp_path.iterdir()
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+        part.commit()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.tar").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_tar_in_a_directory_that_is_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("dockerproto_local.output_directory._new_file_mode", refuse)
+    before = len([*Path("/proc/self/fd").iterdir()])
+    with pytest.raises(PermissionError):
+        create_tar(tmp_path / "out.tar")
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_a_file_is_private_until_it_is_complete(output: OutputDirectory, root: Path) -> None:
+    part = output.create(file("a", 3, 0o666))
+    (temporary,) = root.iterdir()
+    part.write(b"new")
+    assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+    part.commit()
+    assert stat.S_IMODE((root / "a").stat().st_mode) == 0o666
 
 
 def test_a_tar_that_is_not_completed(tmp_path: Path) -> None:

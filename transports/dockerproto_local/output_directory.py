@@ -34,17 +34,17 @@ class PartialFile:
     Args:
         directory: Descriptor of its directory, which is closed with the file.
         name: Final name in the directory.
-        finish: Called with the file's descriptor when the file is complete.
-        mode: Permissions until then.
+        finish: Called with the file's descriptor when the file is complete; until then, only its owner may
+            open it.
     """
 
-    def __init__(self, directory: int, name: str, finish: Callable[[int], None], mode: int = 0o600) -> None:
+    def __init__(self, directory: int, name: str, finish: Callable[[int], None]) -> None:
         self._directory = directory
         self._name = name
         self._set_metadata = finish
         self._temporary = _temporary_name()
         try:
-            self._file = os.open(self._temporary, _NEW, mode, dir_fd=directory)
+            self._file = os.open(self._temporary, _NEW, 0o600, dir_fd=directory)
         except BaseException:
             os.close(directory)
             raise
@@ -83,14 +83,18 @@ def create_tar(path: str | os.PathLike[str]) -> PartialFile:
         OSError: The file cannot be created, or something other than a file is there.
     """
     target = Path(os.path.realpath(path))
-    finish: Callable[[int], None] = _keep_as_is
+    mode = None
     with suppress(FileNotFoundError):
         mode = target.stat().st_mode
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "Not a regular file", str(path))
-        finish = partial(os.fchmod, mode=stat.S_IMODE(mode))
     directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    return PartialFile(directory, target.name, finish, 0o666)
+    try:
+        mode = _new_file_mode(directory) if mode is None else mode
+    except BaseException:
+        os.close(directory)
+        raise
+    return PartialFile(directory, target.name, partial(os.fchmod, mode=stat.S_IMODE(mode)))
 
 
 class OutputDirectory:
@@ -243,8 +247,15 @@ def _set_metadata(entry: FileEntry, descriptor: int) -> None:
     os.utime(descriptor, ns=(entry.mtime, entry.mtime))
 
 
-def _keep_as_is(_: int) -> None:
-    """Leave a file's metadata alone."""
+def _new_file_mode(directory: int) -> int:
+    """Return the mode that a new file gets, by an empty one: to read the umask, it must be changed."""
+    name = _temporary_name()
+    probe = os.open(name, _NEW, 0o666, dir_fd=directory)
+    try:
+        return os.fstat(probe).st_mode
+    finally:
+        os.close(probe)
+        _unlink(directory, name)
 
 
 def _temporary_name() -> str:
