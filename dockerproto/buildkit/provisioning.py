@@ -31,7 +31,7 @@ from dockerproto.request.attachments import (
 from dockerproto.request.build import BuildKitBuild
 from dockerproto.sources import AsyncSource
 from dockerproto.transport.file_tree import FileTree
-from dockerproto.transport.host import FileSystem, Host, TarFileSystem
+from dockerproto.transport.host import FileSystem, Host, OpenFileSystem
 from dockerproto.transport.runtime import Runtime
 from dockerproto.transport.transport import Transport
 
@@ -154,7 +154,8 @@ async def _with_directory(
     """Return the services with a directory as the context; the engine itself reads the ignore file."""
     source = await runtime.in_thread(partial(host.open_context, context))
     path, plan = context.directory, source.plan
-    files: FileSystem = FileTree() if path is None else host.directory(path)
+    directory = None if path is None else host.directory(path)
+    files: FileSystem = directory or FileTree()
     # Added files replace a Dockerfile that is outside the directory.
     added = {entry.path: content for entry, content in plan.generated}
     dockerfile = FileTree.of(added, mtime=_time_of(added)) if added else files
@@ -164,6 +165,7 @@ async def _with_directory(
         host.unique() if path is None else await runtime.in_thread(partial(host.identity, path)),
         dockerfile=plan.dockerfile,
         in_session=True,
+        resources=() if directory is None else (directory,),
     )
 
 
@@ -175,7 +177,7 @@ def _time_of(files: Mapping[str, bytes]) -> int:
 
 async def _open_archive(
     source: AsyncSource, runtime: Runtime, host: Host
-) -> tuple[TarFileSystem, tuple[Closable, ...]]:
+) -> tuple[OpenFileSystem, tuple[Closable, ...]]:
     """Return the files in a tar, and the resources to close afterwards."""
     if not isinstance(source, AsyncIterable):
         archive = await runtime.in_thread(partial(host.tar, source))

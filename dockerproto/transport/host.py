@@ -55,11 +55,11 @@ class FileSystem(Protocol):
         ...
 
 
-class TarFileSystem(FileSystem, Protocol):
-    """The files in a tar."""
+class OpenFileSystem(FileSystem, Protocol):
+    """The files in a directory or a tar that is open."""
 
     def close(self) -> None:
-        """Close the tar."""
+        """Close it, without waiting for a method that runs in another thread."""
         ...
 
 
@@ -136,11 +136,11 @@ class Host(Protocol):
         """Find the Dockerfile and ignore file of a build context; return what can be sent of it."""
         ...
 
-    def directory(self, path: str, /) -> FileSystem:
+    def directory(self, path: str, /) -> OpenFileSystem:
         """Return the files in a directory. Raises OSError if it is not a directory."""
         ...
 
-    def tar(self, source: Source, /) -> TarFileSystem:
+    def tar(self, source: Source, /) -> OpenFileSystem:
         """Return the files in a tar; raise UploadFailed."""
         ...
 

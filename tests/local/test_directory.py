@@ -83,12 +83,14 @@ def test_a_file_that_became_something_else_is_not_read(root: Path, kind: str) ->
         os.mkfifo(root / "a")
     else:
         (root / "a").mkdir()
-    with pytest.raises(OSError, match=r"Too many levels|Not a regular file any more"):
+    with pytest.raises(
+        OSError, match=r"(Too many levels of symbolic links|Not a regular file|Is a directory): '.*/a'$"
+    ):
         Directory(root).open("a")
 
 
 def test_a_device_is_not_read() -> None:
-    with pytest.raises(OSError, match=r"Not a regular file any more: '/dev/null'"):
+    with pytest.raises(OSError, match=r"Not a regular file: '/dev/null'"):
         Directory("/dev").open("null")
 
 

@@ -123,9 +123,9 @@ def test_a_directory_that_is_left_out_is_not_read(tmp_path: Path, monkeypatch: p
     read: list[str] = []
     scandir = os.scandir
 
-    def spied(path: str) -> Any:
-        read.append(path)
-        return scandir(path)
+    def spied(descriptor: int) -> Any:
+        read.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        return scandir(descriptor)
 
     monkeypatch.setattr("os.scandir", spied)
     assert found(tmp_path, "*", "!a/d", "!x*/none") == ["a", "a/d"]

@@ -21,6 +21,7 @@ from dockerproto.buildcontext.plan import (
     plan_context,
 )
 from dockerproto.errors import UploadFailed
+from dockerproto_local.beneath import FILE, Beneath, read_bounded
 from dockerproto_local.pack import compress, pack
 from dockerproto_local.walk import cannot_read, entry_at, walk
 
@@ -65,12 +66,26 @@ def _check_not_path(context: BuildContext) -> None:
 def _look_up(root: Path, dockerfile: str | None) -> ContextFacts:
     path = _default_dockerfile(root) if dockerfile is None else root / dockerfile
     try:
-        content = path.read_bytes()
+        name, content = _read(root, path)
     except OSError as error:
         raise cannot_read(str(path), error) from error
-    name = os.path.relpath(path.resolve(), root.resolve())
-    own_ignore_file = path.with_name(path.name + IGNORE_FILE)
-    return _facts(root, content, None if name.startswith("../") else name, own_ignore_file)
+    return _facts(root, content, name, path.with_name(path.name + IGNORE_FILE))
+
+
+def _read(root: Path, path: Path) -> tuple[str | None, bytes]:
+    """Return a file with its path in the context without links; only an argument may lead out of the context.
+
+    Raises:
+        OSError: The file cannot be read.
+        UploadFailed: The file is too long, or a link that leads out of the context.
+    """
+    name = os.path.relpath(os.path.realpath(path), os.path.realpath(root))
+    if not name.startswith("../"):
+        with Beneath(root) as tree:
+            return name, read_bounded(tree.open_file(name), str(path))
+    if not os.path.relpath(path, root).startswith("../"):
+        raise UploadFailed(0, f"cannot read {path}: it is a symlink out of the build context")
+    return None, read_bounded(os.open(path, FILE & ~os.O_NOFOLLOW), str(path))
 
 
 def _default_dockerfile(root: Path) -> Path:
@@ -83,20 +98,20 @@ def _default_dockerfile(root: Path) -> Path:
 def _facts(
     root: Path, content: bytes, dockerfile: str | None = None, own_ignore_file: Path | None = None
 ) -> ContextFacts:
-    ignore = None if own_ignore_file is None else _read_if_exists(own_ignore_file)
+    ignore = None if own_ignore_file is None else _read_if_exists(root, own_ignore_file)
     return ContextFacts(
         content=content,
         dockerfile=dockerfile,
-        ignore=ignore or _read_if_exists(root / IGNORE_FILE),
+        ignore=ignore or _read_if_exists(root, root / IGNORE_FILE),
         own_ignore_file=ignore is not None,
         exists=lambda name: os.path.lexists(root / name),
     )
 
 
-def _read_if_exists(path: Path) -> tuple[str, bytes] | None:
+def _read_if_exists(root: Path, path: Path) -> tuple[str, bytes] | None:
     """Return a file with its path, or None if it does not exist."""
     try:
-        return str(path), path.read_bytes()
+        return str(path), _read(root, path)[1]
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from typing import BinaryIO, Final
+from collections.abc import Callable
+from threading import Lock
+from typing import BinaryIO, TypeVar
 
 from dockerproto.buildcontext.paths import in_order
 from dockerproto.transport.host import Node
+from dockerproto_local.beneath import Beneath, check_regular
 from dockerproto_local.walk import entry_from_stat
 
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+T = TypeVar("T")
 
 
 class Directory:
-    """The files in a directory.
+    """The files in a directory. Close it when the build is over.
 
     Args:
         path: The directory, or a symlink to it.
@@ -23,11 +24,14 @@ class Directory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = os.fspath(path)
+        self._tree = Beneath(path)
+        self._lock = Lock()
+        self._closed = False
 
     def names(self, path: str, /) -> list[str]:
         """Return the names in a directory; none if it has vanished."""
         try:
-            return in_order(os.listdir(self._full_path(path)))  # noqa: PTH208  # names only
+            return in_order(self._use(_list, path))
         except (FileNotFoundError, NotADirectoryError):
             if not path:
                 raise
@@ -35,22 +39,45 @@ class Directory:
 
     def look(self, path: str, /) -> Node | None:
         """Return the node at a path, or None if nothing is there."""
-        full = self._full_path(path)
         try:
-            status = os.lstat(full)
-            entry = entry_from_stat(path, status, full)
+            return self._use(_look, path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return Node(entry, (status.st_dev, status.st_ino) if status.st_nlink > 1 else None)
 
     def open(self, path: str, /) -> BinaryIO:
         """Open a regular file."""
-        full = self._full_path(path)
-        descriptor = os.open(full, _READ)  # O_NONBLOCK: it may have become a pipe meanwhile
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(errno.EINVAL, "Not a regular file any more", full)
-        return os.fdopen(descriptor, "rb", buffering=0)
+        return self._use(_open, path)
 
-    def _full_path(self, path: str) -> str:
-        return f"{self._root}/{path}"
+    def close(self) -> None:
+        """Close all directories, without waiting: if one is in use, the thread that uses it closes them."""
+        self._closed = True
+        if self._lock.acquire(blocking=False):
+            self._tree.close()
+            self._lock.release()
+
+    def _use(self, function: Callable[[Beneath, str], T], path: str) -> T:
+        """Call a function with the tree; an OSError names the full path."""
+        try:
+            with self._lock:
+                return function(self._tree, path)
+        except OSError as error:
+            error.filename = f"{self._root}/{path}"
+            raise
+        finally:
+            if self._closed:
+                self.close()
+
+
+def _list(tree: Beneath, path: str) -> list[str]:
+    return os.listdir(tree.directory(path))  # noqa: PTH208  # names only
+
+
+def _look(tree: Beneath, path: str) -> Node:
+    directory, name = tree.parent(path)
+    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    entry = entry_from_stat(path, status, directory)
+    return Node(entry, (status.st_dev, status.st_ino) if status.st_nlink > 1 else None)
+
+
+def _open(tree: Beneath, path: str) -> BinaryIO:
+    return os.fdopen(check_regular(tree.open_file(path), path), "rb", buffering=0)

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from dockerproto.buildcontext.plan import BuildContext, ContextSource
 from dockerproto.sources import Source
-from dockerproto.transport.host import Destination, FileSystem, FileWriter, TarFileSystem
+from dockerproto.transport.host import Destination, FileWriter, OpenFileSystem
 from dockerproto_local.file_ranges import LocalFile
 
 # ruff: noqa: PLC0415  # a program that needs no session does not load its modules
@@ -36,14 +36,14 @@ class LocalHost:
 
         return open_context(context)
 
-    def directory(self, path: str, /) -> FileSystem:
+    def directory(self, path: str, /) -> OpenFileSystem:
         """Return the files in a directory."""
         from dockerproto_local.directory import Directory
 
         os.listdir(path)  # noqa: PTH208  # raises the OSError of a path that is not a readable directory
         return Directory(path)
 
-    def tar(self, source: Source, /) -> TarFileSystem:
+    def tar(self, source: Source, /) -> OpenFileSystem:
         """Return the files in a tar."""
         from dockerproto_local.tarfiles import TarFiles
 

@@ -16,6 +16,7 @@ from typing import Final
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.tar_writer import BLOCK, END, tar_header
 from dockerproto.errors import UploadFailed
+from dockerproto_local.beneath import Beneath
 from dockerproto_local.walk import cannot_read
 
 CHUNK_SIZE: Final = 2**20
@@ -25,8 +26,6 @@ _GZIP_LEVEL: Final = 1
 _GZIP_WBITS: Final = 16 + zlib.MAX_WBITS
 """The zlib format with a gzip header, without a name and a time."""
 _ZEROS: Final = bytes(BLOCK)
-# A file that became a symlink or a pipe since its header was made must not be followed or block.
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def pack(
@@ -69,11 +68,12 @@ def _archive_bytes(
     root: str, entries: Iterable[FileEntry], generated: Iterable[tuple[FileEntry, bytes]]
 ) -> Generator[bytes]:
     """Yield headers, contents and padding."""
-    for entry in entries:
-        yield tar_header(entry)
-        if entry.size:
-            yield from _file_content(f"{root}/{entry.path}", entry.size)
-            yield _ZEROS[: -entry.size % BLOCK]
+    with Beneath(root) as tree:
+        for entry in entries:
+            yield tar_header(entry)
+            if entry.size:
+                yield from _file_content(tree, root, entry)
+                yield _ZEROS[: -entry.size % BLOCK]
     for entry, data in generated:
         yield tar_header(entry)
         yield data
@@ -81,11 +81,11 @@ def _archive_bytes(
     yield END
 
 
-def _file_content(path: str, size: int) -> Generator[bytes]:
-    """Yield the first `size` bytes of a file, which may have grown since its header was made."""
-    remaining = size
+def _file_content(tree: Beneath, root: str, entry: FileEntry) -> Generator[bytes]:
+    """Yield the content of a file up to the size in its header, as it may have grown since that was made."""
+    remaining = entry.size
     try:
-        file = os.open(path, _FLAGS)
+        file = tree.open_file(entry.path)
         try:
             while remaining and (data := os.read(file, min(remaining, CHUNK_SIZE))):
                 remaining -= len(data)
@@ -93,9 +93,10 @@ def _file_content(path: str, size: int) -> Generator[bytes]:
         finally:
             os.close(file)
     except OSError as error:
-        raise cannot_read(path, error) from error
+        raise cannot_read(f"{root}/{entry.path}", error) from error
     if remaining:
-        raise UploadFailed(0, f"{path} became shorter while it was read: by {remaining} of {size} bytes")
+        shortage = f"by {remaining} of {entry.size} bytes"
+        raise UploadFailed(0, f"{root}/{entry.path} became shorter while it was read: {shortage}")
 
 
 def _gzip(chunks: Generator[bytes]) -> Generator[bytes]:

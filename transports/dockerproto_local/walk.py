@@ -1,7 +1,7 @@
 """Walk directories, yielding their entries in the order in which they are sent.
 
-The order depends on the names only. No symlink is followed, except the root itself. An entry that cannot be
-read is an error: an image built without it would be a different one.
+The order depends on the names only. No symlink is followed, except the root itself, even if one replaces a
+directory meanwhile. An entry that cannot be read is an error: an image built without it would be another one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Final
 from dockerproto.buildcontext.dockerignore import Patterns
 from dockerproto.buildcontext.entry import FileEntry, PathFilter
 from dockerproto.errors import UploadFailed
-
-_FirstPaths = dict[tuple[int, int], str]
+from dockerproto_local.beneath import Beneath
 
 
 def walk(
@@ -33,54 +32,83 @@ def walk(
     Raises:
         UploadFailed: A directory or a file cannot be read, or has vanished.
     """
-    first_paths: _FirstPaths = {}
     unsent: list[FileEntry] = []
-    levels = [_Level(os.fspath(root), "", path_filter or Patterns([]).root, None)]
-    while levels:
-        level = levels[-1]
-        for child, entry, child_filter in level.entries(first_paths):
-            if child_filter.included:
-                yield from unsent
-                unsent.clear()
-                yield entry
-            elif parents:
-                unsent.append(entry)
-            if stat.S_ISDIR(entry.mode):
-                levels.append(_Level(child.path, f"{entry.path}/", child_filter, entry))
-                break
-        else:
-            levels.pop()
-            if unsent and unsent[-1] is level.entry:
-                unsent.pop()
+    with _Tree(root) as tree:
+        levels = [_Level(tree, path_filter or Patterns([]).root, None)]
+        while levels:
+            level = levels[-1]
+            for entry, child_filter in level.entries():
+                if child_filter.included:
+                    yield from unsent
+                    unsent.clear()
+                    yield entry
+                elif parents:
+                    unsent.append(entry)
+                if stat.S_ISDIR(entry.mode):
+                    levels.append(_Level(tree, child_filter, entry))
+                    break
+            else:
+                levels.pop()
+                if unsent and unsent[-1] is level.entry:
+                    unsent.pop()
+
+
+class _Tree(Beneath):
+    """The directory that is walked, with errors that name the full path."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        super().__init__(root)
+        self._first_paths: dict[tuple[int, int], str] = {}
+
+    def children(self, path: str) -> Iterator[tuple[str, bool]]:
+        """Return the names in a directory, in the order of their bytes, and whether each is a directory."""
+        try:
+            with os.scandir(self.directory(path)) as children:
+                named = [(each.name, each.is_dir(follow_symlinks=False)) for each in children]
+        except OSError as error:
+            raise self._cannot_read(path, error) from error
+        return iter(sorted(named, key=lambda each: os.fsencode(each[0])))
+
+    def entry(self, path: str, directory: int, name: str) -> FileEntry | None:
+        """Return the entry for a path, a hard link if its file was sent before, or None for a socket."""
+        try:
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if stat.S_ISSOCK(status.st_mode):
+                return None
+            if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+                first = self._first_paths.setdefault((status.st_dev, status.st_ino), path)
+                if first != path:
+                    mode = stat.S_IFREG | stat.S_IMODE(status.st_mode)
+                    return FileEntry(path=path, mode=mode, mtime=status.st_mtime_ns, target=first, hard=True)
+            return entry_from_stat(path, status, directory)
+        except OSError as error:
+            raise self._cannot_read(path, error) from error
+
+    def _cannot_read(self, path: str, error: OSError) -> UploadFailed:
+        return cannot_read(f"{self._root}/{path}" if path else self._root, error)
 
 
 class _Level:
     """A directory that is being walked."""
 
-    def __init__(self, path: str, prefix: str, path_filter: PathFilter, entry: FileEntry | None) -> None:
-        self._children = _sorted_children(path)
-        self._prefix = prefix
+    def __init__(self, tree: _Tree, path_filter: PathFilter, entry: FileEntry | None) -> None:
+        self._path = "" if entry is None else entry.path
+        self._tree = tree
+        self._children = tree.children(self._path)
+        self._prefix = f"{self._path}/" if entry is not None else ""
         self._filter = path_filter
         self.entry: Final = entry
 
-    def entries(self, first_paths: _FirstPaths) -> Iterator[tuple[os.DirEntry[str], FileEntry, PathFilter]]:
+    def entries(self) -> Iterator[tuple[FileEntry, PathFilter]]:
         """Yield the entries that are included or searched, continuing after the last one."""
-        for child in self._children:
-            path = self._prefix + child.name
-            child_filter = self._filter.enter(child.name)
-            if child_filter.included or (child.is_dir(follow_symlinks=False) and child_filter.descends(path)):
-                entry = _entry_or_link(child, path, first_paths)
+        directory = self._tree.directory(self._path)
+        for name, is_directory in self._children:
+            path = self._prefix + name
+            child_filter = self._filter.enter(name)
+            if child_filter.included or (is_directory and child_filter.descends(path)):
+                entry = self._tree.entry(path, directory, name)
                 if entry is not None:
-                    yield child, entry, child_filter
-
-
-def _sorted_children(path: str) -> Iterator[os.DirEntry[str]]:
-    """Return the entries of a directory, in the order of the names' bytes."""
-    try:
-        with os.scandir(path) as children:
-            return iter(sorted(children, key=lambda each: os.fsencode(each.name)))
-    except OSError as error:
-        raise cannot_read(path, error) from error
+                    yield entry, child_filter
 
 
 def entry_at(root: str, path: str) -> FileEntry:
@@ -89,36 +117,21 @@ def entry_at(root: str, path: str) -> FileEntry:
     Raises:
         UploadFailed: It cannot be read.
     """
-    full_path = f"{root}/{path}"
     try:
-        return entry_from_stat(path, os.lstat(full_path), full_path)
+        with Beneath(root) as tree:
+            directory, name = tree.parent(path)
+            return entry_from_stat(path, os.stat(name, dir_fd=directory, follow_symlinks=False), directory)
     except OSError as error:
-        raise cannot_read(full_path, error) from error
+        raise cannot_read(f"{root}/{path}", error) from error
 
 
-def _entry_or_link(child: os.DirEntry[str], path: str, first_paths: _FirstPaths) -> FileEntry | None:
-    """Return the entry to send for a path, a hard link if its file was sent before, or None for a socket."""
-    try:
-        status = child.stat(follow_symlinks=False)
-        if stat.S_ISSOCK(status.st_mode):
-            return None
-        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
-            first = first_paths.setdefault((status.st_dev, status.st_ino), path)
-            if first != path:
-                mode = stat.S_IFREG | stat.S_IMODE(status.st_mode)
-                return FileEntry(path=path, mode=mode, mtime=status.st_mtime_ns, target=first, hard=True)
-        return entry_from_stat(path, status, child.path)
-    except OSError as error:
-        raise cannot_read(child.path, error) from error
-
-
-def entry_from_stat(path: str, status: os.stat_result, full_path: str) -> FileEntry:
-    """Return the entry of a path, from its stat result and its full path. Raises OSError."""
+def entry_from_stat(path: str, status: os.stat_result, directory: int) -> FileEntry:
+    """Return the entry of a path, from its stat result and its open directory. Raises OSError."""
     mode, mtime = status.st_mode, status.st_mtime_ns
     if stat.S_ISREG(mode):
         return FileEntry(path=path, mode=mode, size=status.st_size, mtime=mtime)
     if stat.S_ISLNK(mode):
-        target = os.readlink(full_path)  # noqa: PTH115  # takes half as long as pathlib
+        target = os.readlink(path.rpartition("/")[2], dir_fd=directory)
         return FileEntry(path=path, mode=mode, mtime=mtime, target=target)
     return FileEntry(path=path, mode=mode, mtime=mtime, device=_device(status))
 
