@@ -16,6 +16,7 @@ _RUNNING: Final = "is the engine running?"
 _GROUP: Final = "is this user in the group `docker`?"
 _TLS: Final = "does this port use TLS?"
 _REFUSED: Final = ("connection refused", _RUNNING)
+_NO_HANDSHAKE: Final = ("closed during the TLS handshake", _TLS)
 _ADVICE: Final[Mapping[type[Address], Mapping[object, tuple[str, str]]]] = {
     UnixSocket: {
         ENOENT: ("no such file or directory", _RUNNING),
@@ -27,12 +28,13 @@ _ADVICE: Final[Mapping[type[Address], Mapping[object, tuple[str, str]]]] = {
         ECONNREFUSED: _REFUSED,
         # Reasons of the ssl module: the peer has sent something else than TLS, or nothing.
         "WRONG_VERSION_NUMBER": ("the response is not TLS", _TLS),
-        "UNEXPECTED_EOF_WHILE_READING": ("closed during the TLS handshake", _TLS),
+        "UNEXPECTED_EOF_WHILE_READING": _NO_HANDSHAKE,
+        "SSLZeroReturnError": _NO_HANDSHAKE,  # the exception of older Pythons, such as 3.11.2, has no reason
     },
     Proxied: {ECONNREFUSED: ("connection refused", "is the proxy running?")},
     SSH: {ENOENT: ("the program ssh is missing", "is OpenSSH installed?")},
 }
-"""Reason and advice by kind of address and errno."""
+"""Reason and advice by kind of address, and by errno, reason or class of the error."""
 
 
 class Target(Struct, frozen=True):
@@ -61,7 +63,7 @@ class Target(Struct, frozen=True):
 
 def _reason(error: OSError, address: Address) -> str:
     advice = _ADVICE.get(type(address), {})
-    for fact in (error.errno, getattr(error, "reason", None)):
+    for fact in (error.errno, getattr(error, "reason", None), type(error).__name__):
         if fact in advice:
             return "; ".join(advice[fact])
     if error.filename or not error.strerror:
