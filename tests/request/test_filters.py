@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from dockerproto import AsyncImages, DockerError, Images
 from dockerproto.client import Client
+from dockerproto.credentials.source import CredentialsLookup
 from dockerproto.request.filters import encode_filters, repeated_filter
+from dockerproto.transport.runtime import Runtime
 
 
 class Kind(StrEnum):
@@ -130,7 +132,9 @@ class NoEngine(DockerError):
 class NoClient:
     """A client that sends nothing."""
 
-    async def open(self, request: object) -> None:
+    credentials = CredentialsLookup(None, cast("Runtime", None))
+
+    async def open(self, *_: object) -> None:
         raise NoEngine(0, "sent")
 
 
