@@ -20,7 +20,6 @@ from dockerproto.errors import (
     StreamBadRequest,
     StreamNotFound,
 )
-from dockerproto.messages.classification import status_error, stream_error
 from dockerproto.messages.models import Message
 from dockerproto.messages.trace import TRACE, StatusResponse, decode_trace
 
@@ -243,6 +242,8 @@ class ErrorBody:
         self._body += data[: ERROR_LIMIT - len(self._body)]
         if data and len(self._body) < ERROR_LIMIT:
             return ()
+        from dockerproto.messages.classification import status_error  # noqa: PLC0415  # only for errors
+
         raise status_error(self._status, _error_message(self._body) or _default_message(self._status))
 
 
@@ -307,6 +308,8 @@ def _reported_error(message: dict[str, Any]) -> DockerStreamError | None:
         return None
     fields = cast("dict[str, Any]", detail) if isinstance(detail, dict) else {}
     text = str(fields.get("message") or error or "an error without a message").strip()
+    from dockerproto.messages.classification import stream_error  # noqa: PLC0415  # only for errors
+
     return stream_error(text, {"message": text, **fields})
 
 

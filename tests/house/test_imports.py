@@ -17,6 +17,8 @@ LATER = [
     "dockerproto.buildcontext.substitution",
     "dockerproto.buildcontext.glob",
     "dockerproto.buildcontext.dockerignore",
+    "dockerproto.messages.classification",
+    "dockerproto.messages.error_text",
     "dockerproto.progress",
     "dockerproto.buildcontext.tar_writer",
     "dockerproto.buildcontext.tar_reader",
