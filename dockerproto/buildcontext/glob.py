@@ -135,6 +135,7 @@ class _ExpressionParser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self._last_class = text.rfind(":]")
 
     def parse(self) -> tuple[Item, ...]:
         """Return the items of the whole expression."""
@@ -157,8 +158,9 @@ class _ExpressionParser:
             chars = self._parse_class()
             return (Item(ItemKind.MANY if self._accept("*") else ItemKind.ONE, chars),)
         if self._accept("\\Q"):
-            quoted, end, _ = self._text[self._at :].partition("\\E")
-            self._at += len(quoted) + len(end)
+            end = self._text.find("\\E", self._at)
+            quoted = self._text[self._at : end] if end >= 0 else self._text[self._at :]
+            self._at += len(quoted) + (len("\\E") if end >= 0 else 0)
             return _literal(quoted)
         if self._peek() == "\\":
             return (self._parse_escape_item(),)
@@ -199,14 +201,16 @@ class _ExpressionParser:
 
     def _parse_posix_class(self) -> Chars | None:
         """Parse a class such as ``[:alpha:]``; return None if the next token is not one."""
-        match = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL).match(self._text, self._at)
-        if match is None:
+        start = self._at + len("[:")
+        if self._last_class < start or not self._accept("[:"):  # a search in vain at each "[:" is quadratic
             return None
-        self._at = match.end()
-        ranges = _POSIX.get(match[2])
+        end = self._text.index(":]", start)
+        self._at = end + len(":]")
+        name = self._text[start:end]
+        ranges = _POSIX.get(name.removeprefix("^"))
         if ranges is None:
-            raise ValueError(f"unknown character class {match[0]}")
-        return Chars(_complement(ranges) if match[1] else ranges)
+            raise ValueError(f"unknown character class [:{name}:]")
+        return Chars(_complement(ranges) if name.startswith("^") else ranges)
 
     def _parse_multi_escape(self) -> Chars | None:
         r"""Parse an escape for several characters, such as ``\d``; return None if it is not next."""

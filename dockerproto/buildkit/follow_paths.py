@@ -23,6 +23,9 @@ MAX_LINKS: Final = 40
 
 _WILD: Final = re.compile(r"[*?\[\\]")
 _TOKEN: Final = re.compile(r"\*+|\?|\[(?P<not>\^?)(?P<set>(?:\\.|[^\\\]])+)\]|\\(?P<literal>.)|.", re.DOTALL)
+_OUTSIDE: Final = re.compile(r"\*+|\\.|.", re.DOTALL)
+"""A token where no bracket is closed."""
+_ESCAPED: Final = re.compile(r"\\.", re.DOTALL)
 _WILDCARDS: Final = {"*": Item(ItemKind.MANY, ANY), "?": Item(ItemKind.ONE, ANY)}
 _MAX_PATTERN: Final = 4096
 """Limit on the length of a pattern in characters, the same as that of paths."""
@@ -115,7 +118,7 @@ def name_matcher(pattern: str) -> Callable[[str], bool]:
     if len(pattern) > _MAX_PATTERN:
         length = f"{len(pattern)} characters, more than {_MAX_PATTERN}"
         raise ProtocolViolated(0, f"the engine sent a name pattern of {length}")
-    start = NFA([tuple(map(_parse_item, _TOKEN.finditer(pattern)))]).start
+    start = NFA([tuple(map(_parse_item, _tokens(pattern)))]).start
 
     def matches(name: str) -> bool:
         state = start
@@ -124,6 +127,14 @@ def name_matcher(pattern: str) -> Callable[[str], bool]:
         return bool(state.accepted)
 
     return matches
+
+
+def _tokens(pattern: str) -> Iterator[re.Match[str]]:
+    """Yield the tokens; a bracket after the last closing one is not searched to the end in vain."""
+    closed = _ESCAPED.sub("__", pattern).rfind("]") + 1
+    yield from _TOKEN.finditer(pattern, 0, closed)
+    for part in _OUTSIDE.finditer(pattern, closed):
+        yield from _TOKEN.finditer(pattern, part.start(), part.end())
 
 
 def _parse_item(token: re.Match[str]) -> Item:

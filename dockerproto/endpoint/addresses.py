@@ -19,7 +19,7 @@ from dockerproto.redacted import Redacted
 DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 DEFAULT_PIPE: Final = "//./pipe/docker_engine"
 _PORTS: Final = range(1, 65536)
-_SIX: Final = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
+_SIX: Final = re.compile(r"[0-9a-f.]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
 _SSH_NAME: Final = re.compile(r"[a-z0-9_.][a-z0-9_.-]*", re.ASCII | re.IGNORECASE)
 _DNS_NAME: Final = re.compile(
     r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE

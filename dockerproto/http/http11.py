@@ -24,6 +24,8 @@ from dockerproto.transport.chunks import Buffer, Chunk
 
 HEAD_LIMIT: Final = 64 * 2**10
 """Limit of the head of a response, in bytes."""
+INTERIM_LIMIT: Final = 16
+"""Limit of the interim responses (1xx) before a response: engines send none or one, and each costs 80 us."""
 SWITCHED: Final = 101
 """Status of a response that switches the connection to another protocol, as the request asked."""
 _NO_CONTENT: Final = 204
@@ -98,6 +100,7 @@ class Exchange:
         self._head_ended = False
         self._line_end = b""
         self._head_size = 0
+        self._interim = 0
         self._after_head: list[bytes] = []
         self._chunks: PlainChunks | None = None
         self._ready = deque[bytes]()
@@ -115,6 +118,7 @@ class Exchange:
         self.untouched = True
         self._awaits_head = True
         self._head_size = 0
+        self._interim = 0
         self._bodyless = request.method == "HEAD"
         try:
             headers = _headers(request)
@@ -156,6 +160,7 @@ class Exchange:
         """
         event = self._event()
         while isinstance(event, h11.InformationalResponse) and event.status_code != SWITCHED:
+            self._count_interim()
             self._feed_rest()
             event = self._event()
         if event is h11.NEED_DATA:
@@ -206,6 +211,11 @@ class Exchange:
         start = self.trailing_data[:_SHOWN]
         if not (start.startswith(_START) or _START.startswith(start)):
             raise ProtocolViolated(0, f"invalid HTTP response: {start!r}")
+
+    def _count_interim(self) -> None:
+        self._interim += 1
+        if self._interim > INTERIM_LIMIT:
+            raise ProtocolViolated(0, f"more than {INTERIM_LIMIT} interim responses before the response")
 
     def _feed_head(self, data: Buffer) -> None:
         """Pass the head to h11 and keep the bytes after it, which h11 would not return."""

@@ -15,7 +15,7 @@ from dockerproto.agent import AGENT
 from dockerproto.endpoint.addresses import Address, Proxied, Proxy
 from dockerproto.errors import ConnectionFailed
 from dockerproto.http.connecting import Target
-from dockerproto.http.http11 import HEAD_LIMIT, Head, WireRequest
+from dockerproto.http.http11 import HEAD_LIMIT, INTERIM_LIMIT, Head, WireRequest
 from dockerproto.transport.chunks import Buffer
 
 _AUTHENTICATION_REQUIRED: Final = 407
@@ -43,6 +43,7 @@ class Tunnel:
     def __init__(self, address: Proxied) -> None:
         self._address = address
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+        self._interim = 0
 
     def request(self) -> bytes:
         """Return the request to send."""
@@ -63,6 +64,9 @@ class Tunnel:
             self._http.receive_data(bytes(data))
             event = self._http.next_event()
             while isinstance(event, h11.InformationalResponse):
+                self._interim += 1
+                if self._interim > INTERIM_LIMIT:
+                    raise ConnectionError(f"the proxy sent more than {INTERIM_LIMIT} interim responses")
                 event = self._http.next_event()
         except h11.RemoteProtocolError as error:
             raise ConnectionError(f"the proxy does not speak HTTP: {error}") from error

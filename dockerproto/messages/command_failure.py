@@ -6,10 +6,10 @@ command.
 
 from __future__ import annotations
 
-import ast
 import re
-from contextlib import suppress
 from typing import Final
+
+from dockerproto.messages.goquote import unquote
 
 _CLASSIC: Final = "returned a non-zero code: "
 _BUILDKIT: Final = "did not complete successfully: "
@@ -64,7 +64,7 @@ def failed_command(message: str) -> str | None:
     for before, after in _COMMANDS:
         command = _between(message, before, after)
         if command is not None:
-            return _unquote(command) if before == _GO_QUOTED else command
+            return unquote(command) if before == _GO_QUOTED else command
     return None
 
 
@@ -80,9 +80,3 @@ def _between(message: str, before: str, after: str) -> str | None:
     start = message.find(before) + len(before)
     end = message.rfind(after)
     return message[start:end] if len(before) <= start <= end else None
-
-
-def _unquote(command: str) -> str:
-    with suppress(SyntaxError, ValueError):
-        return str(ast.literal_eval(f'"{command}"'))  # Go quotes as Python does
-    return command

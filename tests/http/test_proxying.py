@@ -67,6 +67,7 @@ def test_a_tunnel_is_open_at_the_end_of_the_head(response: bytes, size: int) -> 
 
 
 NO_TUNNEL = {
+    "interim": (b"HTTP/1.1 100 Continue\r\n\r\n" * 17, "the proxy sent more than 16 interim responses"),
     "refused": (b"HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy refuses a tunnel to it, status 403"),
     "no engine": (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\noops", "refuses .* status 502"),
     "moved": (b"HTTP/1.1 302 Found\r\nLocation: http://x\r\n\r\n", "refuses .* status 302"),

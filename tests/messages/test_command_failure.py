@@ -11,6 +11,7 @@ from dockerproto.messages.command_failure import (
     is_command_failure,
 )
 from dockerproto.messages.error_text import without_quotes
+from dockerproto.messages.goquote import LONGEST, unquote
 
 CLASSIC = "The command '/bin/sh -c make' returned a non-zero code: 2"
 BUILDKIT = 'process "/bin/sh -c make" did not complete successfully: exit code: 2'
@@ -85,8 +86,37 @@ def test_the_exit_code_is_not_that_of_the_quoted_command(message: str, code: int
         (r'"tab\there"', "tab\there"),
         (r'"\u00e9"', "é"),
         (r'"\x"', r"\x"),  # not what Go writes: kept as it is
+        (r'"\a\b\f\r\v\\\x1b\n"', "\a\b\f\r\v\\\x1b\n"),
+        (r'"\U0001f40b \u20ac \101"', "\U0001f40b € A"),
+        (r'"\xe2\x82\xac \xff"', "€ \ufffd"),  # bytes, as Go's strings are
+        (r'"\ud800"', r"\ud800"),
+        (r'"\U00110000"', r"\U00110000"),
+        (r'"\UFFFFFFFF"', r"\UFFFFFFFF"),
+        (r'"\N{BULLET}"', r"\N{BULLET}"),
+        (r'"\d"', r"\d"),
+        (r'"\400"', r"\400"),
+        ('"a\\"', "a\\"),
+        ('"a\nb"', "a\nb"),
+        (r'"\"" + "\t"', r'\"" + "\t'),  # two strings
+        (f'"{"(" * 10_000}"', "(" * 10_000),
+        (f'"{"-" * 100_000}1"', "-" * 100_000 + "1"),
     ],
 )
 def test_the_command_of_buildkit_is_unquoted(quoted: str, command: str) -> None:
     message = f"process {quoted} did not complete successfully: exit code: 1"
     assert failed_command(message) == command
+
+
+@pytest.mark.parametrize(
+    "quoted", [r"\d\d", r"\8", "{" * 200_000, "[" * 200_000, '" * 9 ** 9 ** "', r"\N{x}", "\0", "\\\n"]
+)
+def test_a_command_is_never_evaluated(quoted: str, recwarn: pytest.WarningsRecorder) -> None:
+    message = f'process "{quoted}" did not complete successfully: exit code: 1'
+    assert failed_command(message) == quoted
+    assert list(recwarn) == []
+
+
+def test_a_command_that_is_longer_than_any_stays_quoted() -> None:
+    escaped = r"\n" * (LONGEST // 2)
+    assert unquote(escaped) == "\n" * (LONGEST // 2)
+    assert unquote(f"{escaped}a") == f"{escaped}a"
