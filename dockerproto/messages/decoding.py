@@ -27,6 +27,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 MESSAGE_LIMIT: Final = 16 * 2**20
 """Default limit of one message of a stream, in bytes."""
+DOCUMENT_LIMIT: Final = 64 * 2**20
+"""Default limit of a body that is one document, in bytes; a list of 10,000 images has 10 to 20 MB."""
 ERROR_LIMIT: Final = 64 * 2**10
 """Bytes of an error's body that are read: far more than an engine sends, and other servers' may never end."""
 _LONG: Final = 4096
@@ -56,18 +58,24 @@ The argument of a factory is the limit of one message, in bytes.
 
 
 class Document:
-    """A body that is one JSON document."""
+    """A body that is one JSON document.
 
-    def __init__(self) -> None:
-        self._chunks: list[bytes] = []
+    Raises `ProtocolViolated` if it is longer than `DOCUMENT_LIMIT`, or than `limit` if that is more.
+    """
+
+    def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
+        self._limit = max(limit, DOCUMENT_LIMIT)
+        self._body = bytearray()
 
     def feed(self, data: bytes, /) -> Iterable[Any]:
         """Return the document once it is complete."""
         if data:
-            self._chunks.append(data)
+            self._body += data
+            if len(self._body) > self._limit:
+                raise ProtocolViolated(0, f"the response is longer than the limit of {self._limit} bytes")
             return ()
         try:
-            return (_json.decode(b"".join(self._chunks)),)
+            return (_json.decode(self._body),)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolViolated(0, f"invalid JSON in the response: {error}") from error
 

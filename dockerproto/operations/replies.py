@@ -29,7 +29,7 @@ _OK: Final = 200
 _CREATED: Final = 201
 _NOT_FOUND: Final = 404
 
-_DOCUMENT: Final[Decoders[Any]] = {_OK: lambda _: Document()}
+_DOCUMENT: Final[Decoders[Any]] = {_OK: Document}
 _ARCHIVE: Final[Decoders[bytes]] = {_OK: lambda _: ArchiveBody()}
 # Engines from 24.0 on respond with 200 to a tag that they did not create.
 _CREATION: Final[Decoders[bool]] = {_CREATED: lambda _: Value(value=True)}

@@ -26,6 +26,7 @@ from dockerproto.messages.decoding import (
     MESSAGE_LIMIT,
     ArchiveBody,
     Decoder,
+    Document,
     ErrorBody,
     Messages,
     MissingImage,
@@ -300,3 +301,23 @@ def test_an_archive_keeps_no_more_than_its_end() -> None:
     for piece in (b"x" * 10**6, b"y" * 100, b"z" * 5000, b"a"):
         assert archive.feed(piece) == (piece,)
         assert len(archive._tail) <= 4096  # pyright: ignore[reportPrivateUsage]  # what is kept is the point
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"), [(0, 64 * 2**20), (MESSAGE_LIMIT, 64 * 2**20), (2**26 + 5, 2**26 + 5)]
+)
+def test_a_document_is_limited(limit: int, size: int) -> None:
+    chunk = b" " * 2**20
+    document = Document(limit)
+    for start in range(2, size, len(chunk)):
+        assert document.feed(chunk[: size - start]) == ()
+    assert document.feed(b"[]") == ()
+    with pytest.raises(ProtocolViolated, match=f"the response is longer than the limit of {size} bytes"):
+        document.feed(b" ")
+
+
+def test_a_list_of_ten_thousand_images_is_within_the_limit() -> None:
+    images = [{"Id": f"sha256:{number:064}", "Labels": {"text": "x" * 1800}} for number in range(10_000)]
+    body = json.dumps(images).encode()
+    assert 2 * 10**7 > len(body) > 10**7
+    assert feed(Document(), cut_at(body, range(0, len(body), 2**18))).items == [images]

@@ -64,7 +64,8 @@ def configure(
             sides support.
         timeout: Limits of calls that are not long, see `Timeout`; by default 60 seconds for those that
             only read.
-        message_limit: Limit of a message in a stream, in bytes; by default 16 MiB.
+        message_limit: Limit of a message in a stream, in bytes; by default 16 MiB. The limit of a document,
+            such as a list of images, is 64 MiB, or this one if it is higher.
         headers: Headers sent with every request; ``{}`` for none.
         proxy: URL of an HTTP proxy to reach the engine through; None for a direct connection. By default it
             comes from ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``.
