@@ -10,50 +10,24 @@ import warnings
 from collections.abc import Mapping
 from functools import partial
 
-from msgspec import field
-
-from dockerproto.buildcontext.dockerfile_spec import DockerfileSpec
 from dockerproto.buildcontext.misuse import HEAD_SIZE, check_archive
 from dockerproto.buildcontext.plan import BuildContext
+from dockerproto.configuration import Configuration
 from dockerproto.credentials.credentials import Credentials
-from dockerproto.credentials.source import CallCredentials, CredentialsLike, CredentialsLookup
-from dockerproto.endpoint.addresses import Endpoint
+from dockerproto.credentials.source import CallCredentials, CredentialsLookup
 from dockerproto.engine import Engine
 from dockerproto.errors import ClientClosed
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.uploads import SlicedUpload
-from dockerproto.messages.decoding import MESSAGE_LIMIT
-from dockerproto.redacted import Redacted
 from dockerproto.request.attachments import BUILDKIT_VARIABLE, parse_buildkit_variable
 from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild
 from dockerproto.request.dialect import Dialect
 from dockerproto.request.ping import Ping
 from dockerproto.request.request import Request
 from dockerproto.sources import AsyncSource
-from dockerproto.timeouts import DEFAULT, Limits, Pace, TimeoutLike, Timer, call_timeout
+from dockerproto.timeouts import DEFAULT, Pace, TimeoutLike, Timer, call_timeout
 from dockerproto.transport.transport import Transport
 from dockerproto.versions import Version
-
-
-class Configuration(Redacted, frozen=True, kw_only=True):
-    """The configuration that a client is created with."""
-
-    _hidden = ("credentials", "headers", "proxies")
-
-    endpoint: Endpoint
-    """Endpoint of the engine."""
-    version: Version | None = None
-    """API version that the program insists on; None: negotiated."""
-    limits: Limits = Limits()
-    """Limits of calls that have none of their own."""
-    message_limit: int = MESSAGE_LIMIT
-    """Longest message of a stream, in bytes."""
-    credentials: CredentialsLike | None = None
-    """Source of registry credentials; None: no lookup."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Custom headers sent with every request."""
-    proxies: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Build arguments added to every build that does not set them itself."""
 
 
 class Client:
@@ -201,17 +175,9 @@ class Client:
         spec = build.dockerfile
         if spec is None or not await credentials.may_find():
             return build.auths
-        dockerfile = await _read_dockerfile(spec, upload)
+        dockerfile = await upload.dockerfile(*spec.paths)
         if dockerfile is None:
             return build.auths
         registries = await self.transport.in_thread(partial(spec.registries, dockerfile))
         found = {each: await credentials.find(each) for each in registries if each not in build.auths}
         return {**build.auths, **{each: auth for each, auth in found.items() if auth is not None}}
-
-
-async def _read_dockerfile(spec: DockerfileSpec, upload: SlicedUpload) -> bytes | None:
-    """Return the Dockerfile at the first path that exists; None: missing, or it cannot be read ahead."""
-    for path in spec.paths:
-        if (dockerfile := await upload.dockerfile(path)) is not None:
-            return dockerfile
-    return None

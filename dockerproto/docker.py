@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Final, Self
 
-from dockerproto.client import Client, Configuration
+from dockerproto.client import Client
+from dockerproto.configuration import Configuration
 from dockerproto.endpoint.addresses import Endpoint
 from dockerproto.http.connection import Connections
 from dockerproto.images import AsyncImages

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from dockerproto.config.headers import Headers, merge_headers
 from dockerproto.endpoint.addresses import Endpoint, tunnelled
-from dockerproto.errors import BadRequest, DockerError, ProtocolViolated, UnsupportedEngine
+from dockerproto.errors import DockerError, ProtocolViolated, UnsupportedEngine
 from dockerproto.http.connecting import Target
 from dockerproto.http.connection import Connections
 from dockerproto.http.http11 import Upload, WireRequest
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.log import DEBUG, LOG, log_exchange
-from dockerproto.messages.decoding import ErrorBody, Value
+from dockerproto.http.pong import OF_OTHER_SERVERS, explain_pong, not_an_engine, read_pong
 from dockerproto.request.dialect import Dialect, SupportsDialects
 from dockerproto.request.ping import PING, PODMAN, Ping
 from dockerproto.request.request import Request
@@ -31,10 +31,7 @@ from dockerproto.versions import OLDEST, Version, negotiate
 
 R = TypeVar("R", bound=Response)
 
-_OK: Final = 200
 _NOT_FOUND: Final = 404
-_OF_OTHER_SERVERS: Final = frozenset({*range(201, 400), 400, 404, 405, 501})
-"""Statuses of pings by other servers than engines; a proxy in front of an engine may send the others."""
 
 
 class Engine:
@@ -123,16 +120,16 @@ class Engine:
         try:
             response = await self.exchange(PING, None, Dialect(OLDEST), timer, self._sender.send)
         except ProtocolViolated as error:
-            raise self._not_an_engine(error.message) from error
+            raise not_an_engine(self._engine, error.message) from error
         head, ping = response.head, Ping.of(response.head.headers)
         try:
-            await _read_pong(response)
+            await read_pong(response)
         except DockerError as error:
-            if error.status and ping.api_version is None and head.status in _OF_OTHER_SERVERS:
-                raise self._explain(error) from error
+            if error.status and ping.api_version is None and head.status in OF_OTHER_SERVERS:
+                raise explain_pong(self._engine, error) from error
             raise
         if strict and ping.api_version is None:
-            raise self._not_an_engine("its response to a ping has no API version")
+            raise not_an_engine(self._engine, "its response to a ping has no API version")
         return ping
 
     async def send(self, request: Request, dialect: Dialect, timer: Timer) -> Response:
@@ -178,17 +175,6 @@ class Engine:
         self._sender.close()
         self.connections.close()
 
-    def _explain(self, error: DockerError) -> DockerError:
-        """Return the exception for a response to a ping that comes from another server."""
-        if "HTTPS" not in error.message:
-            return self._not_an_engine(str(error))
-        message = f"{self._engine} uses TLS: {error.message:.200}; pass tls= or an https:// address"
-        return BadRequest(error.status, message)
-
-    def _not_an_engine(self, reason: str) -> ProtocolViolated:
-        advice = "; does this port use TLS?" if "TLS" in reason else ""
-        return ProtocolViolated(0, f"{self._engine} is not a Docker Engine: {reason:.200}{advice}")
-
     def _target(self, request: Request, dialect: Dialect, *, redact: bool = False) -> str:
         podman, variable = dialect.podman is True, self.transport.variable
         return request.target(dialect.version, podman=podman, environment=variable, redact=redact)
@@ -206,15 +192,3 @@ class Engine:
             response.close()
             path, _, _ = message.target.partition("?")
             raise UnsupportedEngine(_NOT_FOUND, f"Podman does not serve {message.method} {path}")
-
-
-async def _read_pong(response: Response) -> None:
-    """Read the body of a response to a ping; raise the error that it reports."""
-    status = response.head.status
-    body = Value(value=None) if status == _OK else ErrorBody(status)
-    try:
-        while data := await response.receive():
-            body.feed(data)
-        body.feed(b"")
-    finally:
-        response.close()

@@ -9,7 +9,7 @@ from rich.pretty import pretty_repr
 
 from dockerproto import Credentials, Secret
 from dockerproto.buildkit.messages import CredentialsResponse, GetSecretResponse
-from dockerproto.client import Configuration
+from dockerproto.configuration import Configuration
 from dockerproto.endpoint.addresses import Endpoint, UnixSocket
 from dockerproto.http.http11 import WireRequest
 from dockerproto.redacted import Redacted

@@ -73,15 +73,21 @@ class SlicedUpload:
         self._size = 0
         self._on_upload = on_upload
 
-    async def dockerfile(self, path: str) -> bytes | None:
-        """Return the beginning of the Dockerfile at a path of a build context, before the first chunk.
+    async def dockerfile(self, *paths: str) -> bytes | None:
+        """Return the beginning of the Dockerfile at the first path of a build context that exists.
 
         Return None if it is missing, or if the source can be read only once. A malformed tar is not an error
-        here: the engine reports it.
+        here: the engine reports it. It is called before the first chunk is read.
 
         Raises:
             UploadFailed: The source cannot be read.
         """
+        for path in paths:
+            if (dockerfile := await self._dockerfile(path)) is not None:
+                return dockerfile
+        return None
+
+    async def _dockerfile(self, path: str) -> bytes | None:
         if isinstance(self._source, KnowsDockerfile):
             read = partial(self._source.dockerfile, path)
             return await self._transport.in_thread(partial(_convert_errors, read))

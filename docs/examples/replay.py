@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from dockerproto import Endpoint, Images, UnixSocket
-from dockerproto.client import Configuration
+from dockerproto.configuration import Configuration
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import Address
 from dockerproto.transport.chunks import Chunk, FileRange

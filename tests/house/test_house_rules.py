@@ -40,6 +40,7 @@ Definition: TypeAlias = FunctionDef | ast.ClassDef
 
 LONGEST_FUNCTION = 30
 LONGEST_MODULE = 450
+LONGEST_ON_THE_WAY = {"client.py": 199, "engine.py": 199}
 LONGEST_EXAMPLE = 80
 LONGEST_PACKAGE = {"dockerproto_asyncio": 150, "dockerproto_trio": 150, "dockerproto_httpx": 250}
 
@@ -253,6 +254,11 @@ def length_of(function: FunctionDef) -> int:
 @pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=name_of)
 def test_no_module_is_too_long(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_MODULE
+
+
+@pytest.mark.parametrize(("module", "longest"), LONGEST_ON_THE_WAY.items(), ids=LONGEST_ON_THE_WAY)
+def test_no_module_on_the_way_of_a_request_is_too_long(module: str, longest: int) -> None:
+    assert len((ROOT / "dockerproto" / module).read_text().splitlines()) <= longest
 
 
 @pytest.mark.parametrize(("package", "longest"), LONGEST_PACKAGE.items(), ids=LONGEST_PACKAGE)

@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"client"},
     {"buildkit"},
     {"engine"},
-    {"request"},
+    {"configuration", "request"},
     {"credentials", "http"},
     {"progress"},
     {"transport"},

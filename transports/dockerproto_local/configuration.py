@@ -9,10 +9,10 @@ from functools import partial
 from typing import Final, TypeVar
 
 from dockerproto.arguments import strings_by_name
-from dockerproto.client import Configuration
 from dockerproto.config.config_file import ConfigFile
 from dockerproto.config.headers import VARIABLE, Headers, check_headers, file_headers, parse_variable
 from dockerproto.config.proxies import build_proxies
+from dockerproto.configuration import Configuration
 from dockerproto.credentials.source import CredentialsLike
 from dockerproto.endpoint.addresses import TCP, TLS, Address, Endpoint
 from dockerproto.errors import InvalidHeader
