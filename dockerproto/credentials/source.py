@@ -145,7 +145,7 @@ class CallCredentials:
     def __init__(self, lookup: CredentialsLookup) -> None:
         self._lookup: Final = lookup
         self._failures: Final[list[CredentialsError]] = []
-        self.found = False
+        self.found: bool = False
         """True if credentials of any registry were found."""
 
     async def may_find(self) -> bool:
