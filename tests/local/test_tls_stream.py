@@ -152,6 +152,32 @@ def test_garbage_is_an_error_that_is_noticed(connected: tuple[TLSStream, Peer]) 
         run(stream.receive(None))
 
 
+@pytest.mark.parametrize("looked", [True, False])
+@pytest.mark.parametrize(
+    ("used", "error"), [(False, ConnectionRefusedError), (True, ssl.SSLError)], ids=["new", "used"]
+)
+def test_a_failure_before_the_first_byte_is_a_refusal(
+    connected: tuple[TLSStream, Peer], used: bool, looked: bool, error: type[OSError]
+) -> None:
+    stream, peer = connected
+    if used:
+        peer.tls.write(b"answer")
+        assert not looked or run(stream.readable())
+        assert run(stream.receive(None)) == b"answer"
+
+    async def garbage(timeout: float | None) -> bytes:
+        return b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+    async def readable() -> bool:
+        return True
+
+    peer.receive, peer.readable = garbage, readable  # type: ignore[method-assign]
+    assert not looked or run(stream.readable())
+    with pytest.raises(OSError, match=r"SSL|TLS") as raised:
+        run(stream.receive(None))
+    assert isinstance(raised.value, error)
+
+
 def test_what_is_asked_of_a_session_is_asked_below(connected: tuple[TLSStream, Peer]) -> None:
     stream, peer = connected
     run(stream.ready())

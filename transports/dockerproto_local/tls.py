@@ -83,7 +83,7 @@ class TLSStream(ByteStream):
     async def receive(self, timeout: float | None) -> bytes:
         """Return some bytes, empty at the end."""
         if self._ready:
-            data, self._ready = self._ready, b""
+            data, self._ready, self._received = self._ready, b"", True
             return data
         try:
             if self._error is not None:
