@@ -8,6 +8,7 @@ with a list of its messages, except that the stream also knows the reference tha
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable
 from typing import Final, Generic, TypeVar
 
@@ -24,6 +25,7 @@ from dockerproto.messages.values import object_of, text_of
 from dockerproto.references import HUB, parse_reference
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 _DIGEST: Final = r"sha256:[0-9a-f]{64}"
 _NAMING: Final = re.compile(r"naming to (\S+)(?: done)?")
@@ -36,6 +38,10 @@ _REPOSITORY: Final = re.compile(
 _PUSHED: Final = re.compile(rf"(\S+): digest: ({_DIGEST}) size: (\d+)")
 _LOADED: Final = re.compile(r"Loaded image(?: ID)?: (\S+)\n?")
 _IMAGE_ID: Final = re.compile(_DIGEST)
+
+
+MOST_RESULTS: Final = 10_000
+"""Limit of the tags, warnings or ids in a result, more than one operation ever has; the newest are kept."""
 
 
 class BuildWarning(Struct, frozen=True):
@@ -204,7 +210,7 @@ class BuildReducer:
         self._image: str | None = None
         self._printed_image: str | None = None
         self._tags: dict[str, None] = {}
-        self._warnings: list[BuildWarning] = []
+        self._warnings = deque[BuildWarning](maxlen=MOST_RESULTS)
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
@@ -235,13 +241,15 @@ class BuildReducer:
         self._failed_step.add_trace(trace)
         names = (_NAMING.fullmatch(status.id) for status in trace.statuses)
         # An engine with the containerd image store reports an image without a name by its digest.
-        self._tags |= {_familiar_name(name[1]): None for name in names if name and "@" not in name[1]}
+        for name in names:
+            if name and "@" not in name[1]:
+                _keep(self._tags, _familiar_name(name[1]), None)
         self._warnings += map(warning_of, trace.warnings)
 
     def _add_event(self, event: LogEvent) -> None:
         match event:
             case Tagged(reference=reference) if self._image:
-                self._tags[_familiar_name(reference)] = None
+                _keep(self._tags, _familiar_name(reference), None)
             case Warned(warning=warning):
                 self._warnings.append(BuildWarning(warning))
             case ImageId(id=image):
@@ -264,7 +272,7 @@ class PullReducer(_NoExplanation):
         self._reference = reference
         self._downloaded: bool | None = None
         self._tag = ""
-        self._tags: list[PulledTag] = []
+        self._tags = deque[PulledTag](maxlen=MOST_RESULTS)
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
@@ -295,9 +303,9 @@ class PushReducer(_NoExplanation):
         status = text_of(message.get("status"))
         match object_of(message.get("aux")):
             case {"Tag": str(tag), "Digest": str(digest), "Size": int(size)}:
-                self._tags[tag] = PushedTag(tag, digest, size)
+                _keep(self._tags, tag, PushedTag(tag, digest, size))
             case _ if match := _PUSHED.fullmatch(status):
-                self._tags[match[1]] = PushedTag(match[1], match[2], int(match[3]))
+                _keep(self._tags, match[1], PushedTag(match[1], match[2], int(match[3])))
             case _ if match := _REPOSITORY.fullmatch(status):
                 self._repository = match[1]
             case _:
@@ -312,8 +320,8 @@ class ImportReducer(_NoExplanation):
     """Reduce the messages of an import to its result."""
 
     def __init__(self) -> None:
-        self._references: list[str] = []
-        self._ids: list[str] = []
+        self._references = deque[str](maxlen=MOST_RESULTS)
+        self._ids = deque[str](maxlen=MOST_RESULTS)
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
@@ -338,6 +346,13 @@ def warning_of(warning: VertexWarning) -> BuildWarning:
         filename=None if warning.info is None else warning.info.filename or None,
         line=lines[0] if lines else None,
     )
+
+
+def _keep(items: dict[str, T], key: str, value: T) -> None:
+    """Store a value; drop the oldest one if there are too many."""
+    if key not in items and len(items) >= MOST_RESULTS:
+        del items[next(iter(items))]
+    items[key] = value
 
 
 def _familiar_name(name: str) -> str:

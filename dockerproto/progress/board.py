@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from msgspec.structs import replace
 
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
 
+MOST_PARTS: Final = 1000
+"""Limit of the parts that are kept; an image has at most 127 layers, a build some hundreds of steps."""
 _TRANSFERRED = frozenset({State.TRANSFERRED, State.EXTRACTING, State.DONE})
 _COUNTED = frozenset({Kind.LAYER, Kind.DETAIL, Kind.UPLOAD})
 
@@ -23,7 +26,14 @@ class Board:
     def __init__(self, log_lines: int) -> None:
         self._log_lines = log_lines
         self._parts: dict[tuple[Kind, str], Part] = {}
+        self._over: dict[tuple[Kind, str], None] = {}
         self._counts: Counter[Kind] = Counter()
+        self.dropped: Counter[Kind] = Counter()
+        """Number of parts that are not kept, by kind."""
+        self.dropped_done: Counter[Kind] = Counter()
+        """Number of those that were complete or skipped."""
+        self.dropped_bytes: int = 0
+        """Number of bytes transferred in those that are not steps."""
         self.bytes: int = 0
         """Number of bytes transferred in all parts since they started."""
 
@@ -32,7 +42,7 @@ class Board:
         return self._counts[kind]
 
     def parts(self) -> tuple[Part, ...]:
-        """Return all parts."""
+        """Return the parts that are kept."""
         return tuple(self._parts.values())
 
     def find(self, kind: Kind, id: str) -> Part | None:
@@ -51,6 +61,8 @@ class Board:
         """Store a part, new or changed; yield it if its state or its status text is a different one."""
         key = part.kind, part.id
         old = self._parts.get(key)
+        if old is None and len(self._parts) >= MOST_PARTS:
+            self._drop()
         if old is None:
             self._counts[part.kind] += 1
         elif _goes_back(old, part):
@@ -60,14 +72,28 @@ class Board:
         if part.state is State.RUNNING and part.kind in _COUNTED:
             self.bytes += part.current - (old.current if old is not None else 0)
         self._parts[key] = part
+        if part.state.over:
+            self._over.setdefault(key)
         if old is None or part.state is not old.state or _status_text(part) != _status_text(old):
             yield part
 
     def write(self, part: Part, text: str) -> Line:
         """Add a line to the log of a step, and return its event."""
-        part = self._parts[part.kind, part.id]
-        self._parts[part.kind, part.id] = part = replace(part, log=(*part.log, text)[-self._log_lines :])
+        key = part.kind, part.id
+        part = self._parts.get(key, part)
+        part = replace(part, log=(*part.log, text)[-self._log_lines :])
+        if key in self._parts:
+            self._parts[key] = part
         return Line(text, part)
+
+    def _drop(self) -> None:
+        """Drop the part that ended first; the oldest one if none has ended."""
+        key = next(iter(self._over or self._parts))
+        self._over.pop(key, None)
+        part = self._parts.pop(key)
+        self.dropped[part.kind] += 1
+        self.dropped_done[part.kind] += part.state.succeeded
+        self.dropped_bytes += 0 if part.kind is Kind.STEP else part.current
 
     def close(self, now: float, state_of: Callable[[Part], State], error: str) -> Iterator[Event]:
         """End all parts that are not over, each in the state that `state_of` returns for it."""

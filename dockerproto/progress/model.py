@@ -23,6 +23,7 @@ from dockerproto.progress.vertexes import TraceSteps
 
 LINES: Final = 20
 """Number of lines kept of the log of each step, and of the messages about the whole operation."""
+_COUNTED: Final = (Kind.LAYER, Kind.STEP)
 _WINDOW: Final = 5.0
 _SAMPLE_INTERVAL: Final = 0.1
 _MOST_BEFORE_END: Final = 99.0
@@ -32,7 +33,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The progress of an operation at one time."""
 
     parts: tuple[Part, ...]
-    """The layers or steps, in the order in which they were announced."""
+    """The layers or steps, in the order in which they were announced.
+
+    At most 1000: of more, those that ended first are left out. They still count in the sums below.
+    """
     lines: tuple[str, ...]
     """The last messages about the whole operation: the reference that is pulled, its digest, a warning."""
     state: State
@@ -142,16 +146,19 @@ class Tracker:
         counted = [part for part in whole if part.kind is not Kind.UPLOAD] or whole
         steps = self._board.count(Kind.STEP)
         moved = [part for part in parts if part.kind is not Kind.STEP]
+        board, total = self._board, _total(moved)
+        dropped_done = sum(map(board.dropped_done.__getitem__, _COUNTED))
+        dropped = sum(map(board.dropped.__getitem__, _COUNTED))
         return Snapshot(
             parts=parts,
             lines=tuple(self._lines),
             state=self._state,
-            current=sum(part.current for part in moved),
-            total=_total(moved),
+            current=sum(part.current for part in moved) + board.dropped_bytes,
+            total=None if total is None else total + board.dropped_bytes,
             percent=self._percent_of(None if steps else _share(whole)),
             rate=self._rate(now),
-            done=sum(part.state.succeeded for part in counted),
-            count=max(len(counted), self._classic.total or 0),
+            done=sum(part.state.succeeded for part in counted) + dropped_done,
+            count=max(len(counted) + dropped, self._classic.total or 0),
             started=self._started,
             completed=self._completed,
             error=self._error,

@@ -17,7 +17,7 @@ from dockerproto.messages.trace import (
     VertexWarning,
 )
 from dockerproto.messages.values import number_of, trace_of
-from dockerproto.progress.board import Board
+from dockerproto.progress.board import MOST_PARTS, Board
 from dockerproto.progress.parts import Event, Kind, Line, Part, State
 from dockerproto.progress.text import LineBuffer, printable
 
@@ -54,6 +54,8 @@ class TraceSteps:
         part = board.find(Kind.STEP, log.vertex)
         if part is None:
             return
+        if len(self._logs) >= 2 * MOST_PARTS:  # two outputs of each step
+            del self._logs[next(iter(self._logs))]
         output = self._logs.setdefault((log.vertex, log.stream), _VertexOutput())
         for line in output.feed(log.msg):
             yield board.write(part, line)
