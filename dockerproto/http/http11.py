@@ -25,7 +25,7 @@ from dockerproto.transport.chunks import Buffer, Chunk
 HEAD_LIMIT: Final = 64 * 2**10
 """Limit of the head of a response, in bytes."""
 INTERIM_LIMIT: Final = 16
-"""Limit of the interim responses (1xx) before a response: engines send none or one, and each costs 80 us."""
+"""Limit of the interim responses (1xx) before a response: engines send none or one, and 7,000 took 0.6 s."""
 SWITCHED: Final = 101
 """Status of a response that switches the connection to another protocol, as the request asked."""
 _NO_CONTENT: Final = 204
