@@ -70,7 +70,9 @@ def test_an_abstract_socket() -> None:
 
         thread = threading.Thread(target=hang_up)
         thread.start()
-        docker_cli(f"unix://@{name}")
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            docker_cli(f"unix://@{name}")
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
     assert accepted.is_set()  # the Docker CLI has connected
