@@ -118,8 +118,8 @@ def _head(text: str) -> None:
 
 def _error_body(text: str) -> None:
     body = ErrorBody(500)
-    body.feed(text.encode(errors="replace"))
-    with suppress(DockerError):
+    with suppress(DockerError):  # raised at the limit, or at the end
+        body.feed(text.encode(errors="replace"))
         body.feed(b"")
 
 
