@@ -24,7 +24,8 @@ _IMAGE: Final = re.compile(
 
 
 def advise(error: DockerError, request: Request | AnyBuild, credentials: CallCredentials) -> None:
-    """Set the hint of a registry's refusal; other errors stay as they are."""
+    """Add what helps against a registry's refusal: failures of credential helpers, and a hint."""
+    credentials.explain(error)
     if not isinstance(error, Unauthorized) or _OF_PLUGIN in error.message:
         return
     if not isinstance(request, Request):

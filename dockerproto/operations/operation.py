@@ -73,7 +73,6 @@ class Whole(Struct, Generic[T], frozen=True):
         except BaseException as error:
             response.close()
             if isinstance(error, DockerError):
-                credentials.explain(error)
                 advise(error, self.request, credentials)
             raise
         return items

@@ -184,7 +184,6 @@ class AsyncStream(Generic[T]):
 
     async def _fail(self, error: DockerError, previous: list[T]) -> None:
         await self.close()
-        self._credentials.explain(error)
         advise(error, self._request, self._credentials)
         if self._response is not None and error.__cause__ is None:
             error.__cause__ = self._response.cause

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from dockerproto_local import configure
 from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.configuration import AUTO
 from dockerproto_local.keywords import explain_unknown
+from dockerproto_local.scopes import LocalScope
 
 __all__ = ["Docker", "EngineTransport"]
 
@@ -113,14 +113,14 @@ class _Sender:
         """Endpoint, for messages."""
         self._base = base
         """Start of URLs; None for `EngineTransport`, as httpx rejects targets from 64 KiB on."""
-        self._pid: int | None = None
+        self._scope: LocalScope | None = None
 
     def check_process(self) -> None:
         """Raise ClientClosed if a foreign transport was used before a fork, and so shares its sockets."""
         if isinstance(self._transport, EngineTransport):
             return  # it has new connections in each process
-        self._pid = self._pid or os.getpid()
-        if self._pid != os.getpid():
+        self._scope = self._scope or LocalScope.current(None)
+        if self._scope.inherited:
             raise ClientClosed(0, "this client's transport was used before a fork: create both in the child")
 
     async def send(self, request: WireRequest, timer: Timer) -> _Response:

@@ -29,7 +29,7 @@ class LocalScope(NamedTuple):
 
     @classmethod
     def current(cls, loops: EventLoops | None) -> LocalScope:
-        """Return the scope of the caller; raise RuntimeError if no event loop of the library runs."""
+        """Return the scope of the caller, without `loops` its process; raise RuntimeError if no loop runs."""
         return cls(os.getpid(), loops, None if loops is None else loops.running())
 
     @property

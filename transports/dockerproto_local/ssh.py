@@ -5,7 +5,6 @@ So the user's ssh configuration, keys and agent apply, as they do for the Docker
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from typing import IO
 
 from dockerproto.transport.chunks import Buffer, Chunk
 from dockerproto.transport.streams import ByteStream
+from dockerproto_local.scopes import LocalScope
 
 
 class SSHStream(ByteStream):
@@ -25,7 +25,7 @@ class SSHStream(ByteStream):
         self._process = process
         self._stderr = stderr
         self._received = False
-        self._pid = os.getpid()
+        self._started_in = LocalScope.current(None)
 
     async def send(self, data: Chunk, timeout: float | None) -> int:
         """Send data and return how many bytes were sent: all, or those before something arrived."""
@@ -60,11 +60,11 @@ class SSHStream(ByteStream):
     def close(self) -> None:
         """Close the connection and end ssh, at once; an ssh of the parent process goes on."""
         self._stream.close()
-        if os.getpid() == self._pid:
+        if self._started_in.inherited:
+            self._process.poll()  # notes that this process has no such child
+        else:
             self._process.kill()
             self._process.wait()
-        else:
-            self._process.poll()  # notes that this process has no such child
         self._stderr.close()
 
     @contextmanager

@@ -6,7 +6,6 @@ after a megabyte of that, the loop gets its turn.
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 from abc import abstractmethod
@@ -17,6 +16,7 @@ from typing import Final
 from dockerproto.transport.chunks import Chunk, FileRange
 from dockerproto.transport.streams import ByteStream
 from dockerproto_local.file_ranges import send_range
+from dockerproto_local.scopes import LocalScope
 
 _SMALLEST: Final = 16 * 2**10
 _LARGEST: Final = 120 * 2**10
@@ -43,7 +43,7 @@ class SocketStream(ByteStream):
         """The connected socket."""
         self.descriptor: Final = connection.fileno()
         """Descriptor of the socket while it was open; the system may reuse the number later."""
-        self._pid = os.getpid()
+        self._opened_in = LocalScope.current(None)
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._moved = 0
@@ -114,7 +114,7 @@ class SocketStream(ByteStream):
     @property
     def inherited(self) -> bool:
         """True in a forked child of the process that opened the connection."""
-        return os.getpid() != self._pid
+        return self._opened_in.inherited
 
     def shut_down(self) -> None:
         """End the connection for the engine too, unless it is inherited: then it is the parent's."""

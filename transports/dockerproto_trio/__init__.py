@@ -144,9 +144,8 @@ async def _connect_tcp(address: TCP) -> socket.socket:
     try:
         stream = await trio.open_tcp_stream(address.name, address.port)
     except OSError as error:
-        reasons: tuple[OSError, ...] = getattr(
-            error.__cause__, "exceptions", (error,)
-        )  # one for each address
+        # trio's cause has one exception for each address of the name.
+        reasons: tuple[OSError, ...] = getattr(error.__cause__, "exceptions", (error,))
         texts = dict.fromkeys(each.strerror or str(each) for each in reasons)
         raise OSError(reasons[-1].errno, "; ".join(texts)) from error
     return socket.socket(fileno=stream.socket.detach())
