@@ -43,8 +43,8 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiddenEngine]:
     directory = tmp_path_factory.mktemp("hidden")
     files = Certificates.issue(directory / "files", "engine.test")
     port = free_port()
-    options = ("--host", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", files.ca)
-    with Dockerd(directory, *options, "--tlscert", files.certificate, "--tlskey", files.key) as engine:
+    options = dockerd.tls_options(port, files.ca, files.certificate, files.key)
+    with Dockerd(directory, *options) as engine:
         target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
         ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
         yield HiddenEngine(engine, port, files)

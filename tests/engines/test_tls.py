@@ -52,8 +52,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     good = Certificates.issue(directory / "good", "127.0.0.1")
     strange = Certificates.issue(directory / "strange", "127.0.0.1")
     port = free_port()
-    options = ("--host", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", good.ca)
-    with Dockerd(directory, *options, "--tlscert", good.certificate, "--tlskey", good.key) as engine:
+    options = dockerd.tls_options(port, good.ca, good.certificate, good.key)
+    with Dockerd(directory, *options) as engine:
         target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
         ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
         yield Secured(engine, port, good, strange)

@@ -54,11 +54,10 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecipeEngine]:
         pytest.fail(f'there is no Docker Engine to test with; deselect by -m "not engine": {reason}')
     directory = tmp_path_factory.mktemp("recipe")
     files = Certificates.follow_recipe(directory / "files", "127.0.0.1")
-    url = f"tcp://127.0.0.1:{free_port()}"
+    port = free_port()
     server = (f"{files.directory}/server-cert.pem", f"{files.directory}/server-key.pem")
-    options = ("--host", url, "--tlsverify", "--tlscacert", files.ca)
-    with Dockerd(directory, *options, "--tlscert", server[0], "--tlskey", server[1]):
-        yield RecipeEngine(url, files)
+    with Dockerd(directory, *dockerd.tls_options(port, files.ca, *server)):
+        yield RecipeEngine(f"tcp://127.0.0.1:{port}", files)
 
 
 @pytest.fixture

@@ -60,6 +60,14 @@ class Dockerd(PrivateEngine):
         return str(self._exec_root) in process.command
 
 
+def tls_options(port: int, ca: str, certificate: str, key: str) -> tuple[str, ...]:
+    """Return the options of an engine that also listens on a TCP port, for clients with a certificate."""
+    return (
+        *("--host", f"tcp://127.0.0.1:{port}", "--tlsverify"),
+        *("--tlscacert", ca, "--tlscert", certificate, "--tlskey", key),
+    )
+
+
 def available() -> str | None:
     """Return None if a private dockerd can be started here, else the reason."""
     return hindrance(*_PROGRAMS)
