@@ -21,7 +21,7 @@ import dockerproto_httpx
 from tests.support.facade import Transport, client
 from tests.support.stored import PASSWORD, USER, Machine
 from tests.testbed import registry
-from tests.testbed.base_image import busybox_layer
+from tests.testbed.base_image import busybox_layer, import_layer
 from tests.testbed.engines import DEFAULT, ENGINES
 from tests.testbed.private import PrivateEngine
 from tests.testbed.registry import Registry
@@ -164,9 +164,7 @@ def engine(
 ) -> Iterator[PrivateEngine]:
     """Start a private engine with the image busybox:latest, that tests may change freely."""
     with new_engine(tmp_path_factory.mktemp("engine")) as engine:
-        target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
-        response = ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
-        assert response.status == 200, response.body
+        import_layer(engine.socket, "busybox", busybox_layer())
         yield engine
 
 

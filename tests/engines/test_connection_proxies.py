@@ -14,13 +14,12 @@ from dockerproto.endpoint.proxies import find_proxy
 from tests.conftest import Connect
 from tests.support.proxy_cases import NO_PROXY_CASES
 from tests.testbed import dockerd
-from tests.testbed.base_image import busybox_layer, context
+from tests.testbed.base_image import busybox_layer, context, import_layer
 from tests.testbed.certificates import Certificates
 from tests.testbed.dockerd import Dockerd
 from tests.testbed.processes import free_port
 from tests.testbed.proxy import Proxy
 from tests.testbed.scripted import ScriptedEngine, json_response, wait_until
-from tests.testbed.unix_http import ask
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -45,8 +44,7 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiddenEngine]:
     port = free_port()
     options = dockerd.tls_options(port, files.ca, files.certificate, files.key)
     with Dockerd(directory, *options) as engine:
-        target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
-        ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
+        import_layer(engine.socket, "busybox", busybox_layer())
         yield HiddenEngine(engine, port, files)
 
 

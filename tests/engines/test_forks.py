@@ -16,7 +16,7 @@ import dockerproto_httpx
 from dockerproto import ClientClosed
 from tests.conftest import Connect
 from tests.support.forks import begin_child, on_loop
-from tests.testbed.base_image import context
+from tests.testbed.base_image import context, import_layer
 from tests.testbed.private import PrivateEngine
 from tests.testbed.unix_http import ask
 
@@ -31,9 +31,7 @@ def images(engine: PrivateEngine) -> Iterator[dict[str, str]]:
     """Import small images, and return their ids by name."""
     ids = dict[str, str]()
     for name in NAMES:
-        target = f"/images/create?fromSrc=-&repo={name}&tag=latest"
-        response = ask(engine.socket, "POST", target, context(name), {"Content-Type": "application/x-tar"})
-        assert response.status == 200, response.body
+        import_layer(engine.socket, name, context(name))
         ids[name] = json.loads(ask(engine.socket, "GET", f"/images/{name}/json").body)["Id"]
     yield ids
     for name in NAMES:

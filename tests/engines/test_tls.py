@@ -18,12 +18,11 @@ from dockerproto import TLS, BadRequest, ConnectionFailed, Timeout
 from tests.conftest import Connect
 from tests.support.forks import in_child
 from tests.testbed import dockerd
-from tests.testbed.base_image import busybox_layer, context
+from tests.testbed.base_image import busybox_layer, context, import_layer
 from tests.testbed.certificates import Certificates
 from tests.testbed.dockerd import Dockerd
 from tests.testbed.processes import free_port
 from tests.testbed.scripted import wait_until
-from tests.testbed.unix_http import ask
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -54,8 +53,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     port = free_port()
     options = dockerd.tls_options(port, good.ca, good.certificate, good.key)
     with Dockerd(directory, *options) as engine:
-        target = "/images/create?fromSrc=-&repo=busybox&tag=latest"
-        ask(engine.socket, "POST", target, busybox_layer(), {"Content-Type": "application/x-tar"})
+        import_layer(engine.socket, "busybox", busybox_layer())
         yield Secured(engine, port, good, strange)
 
 

@@ -7,6 +7,8 @@ import io
 import tarfile
 from pathlib import Path
 
+from .unix_http import ask
+
 _BUSYBOX = Path("/bin/busybox")
 _APPLETS = (
     "sh",
@@ -29,7 +31,7 @@ _APPLETS = (
 def busybox_layer() -> bytes:
     """Make the tar of a root file system with a statically linked busybox and some of its applets.
 
-    Import it with `POST /images/create?fromSrc=-`. The image has an empty config: no command, no environment.
+    See `import_layer`. The image has an empty config: no command, no environment.
     """
     output = io.BytesIO()
     with tarfile.open(fileobj=output, mode="w") as archive:
@@ -42,6 +44,13 @@ def busybox_layer() -> bytes:
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(link)
     return output.getvalue()
+
+
+def import_layer(socket: Path, name: str, layer: bytes) -> None:
+    """Import a tar into an engine, as the only layer of the image ``name:latest``."""
+    target = f"/images/create?fromSrc=-&repo={name}&tag=latest"
+    response = ask(socket, "POST", target, layer, {"Content-Type": "application/x-tar"})
+    assert response.status == 200, response.body
 
 
 def context(dockerfile: str, **files: bytes) -> bytes:
