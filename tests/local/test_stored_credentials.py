@@ -31,6 +31,16 @@ class TestThisMachine:
             assert source.get(OTHER) == Credentials(**ME, serveraddress=OTHER)
             assert str(tmp_path) not in repr(source)
 
+    @pytest.mark.parametrize(("limit", "seconds"), [(60, 0.25), (0.25, 60)], ids=["the call's", "its own"])
+    def test_a_helper_ends_with_the_shorter_limit(
+        self, machine: Machine, limit: float, seconds: float
+    ) -> None:
+        machine.write({"credsStore": "keys"})
+        machine.helper("keys", "time.sleep(600)")
+        environment = {"DOCKER_CONFIG": str(machine.directory), "PATH": str(machine.directory)}
+        with pytest.raises(CredentialsError, match=r"no answer within 0\.25 s"):
+            StoredCredentials(environment, limit=limit).within(seconds).get(OTHER)
+
     def test_a_symlink_to_nothing(self, machine: Machine) -> None:
         (machine.directory / "config.json").symlink_to("deep/real.json")
         source = StoredCredentials({"DOCKER_CONFIG": str(machine.directory)})

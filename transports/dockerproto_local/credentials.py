@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from dockerproto.config.config_file import ConfigFile, parse_config_file
 from dockerproto.credentials.credentials import Credentials
@@ -41,11 +42,17 @@ class StoredCredentials:
 
     def __init__(self, environment: Mapping[str, str], *, limit: float = 60) -> None:
         self._environment: Final = environment
-        self._limit: Final = limit
+        self._limit = limit
         self._directory = ConfigDirectory(environment)
 
     def __repr__(self) -> str:
         return "<the credentials that docker login has stored>"
+
+    def within(self, seconds: float, /) -> Self:
+        """Return the same credentials for a call with so much time left: no helper runs longer."""
+        limited = copy(self)  # which shares what is known of config.json
+        limited._limit = min(seconds, self._limit)  # noqa: SLF001  # of its own copy
+        return limited
 
     def get(self, registry: str, /) -> Credentials | None:
         """Return the credentials of a registry, None if it has none.
