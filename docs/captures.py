@@ -41,21 +41,21 @@ CAPTURES: Final = {
     "pull": Capture(
         "dockerproto pull registry.example/team/app:1",
         "/images/create",
-        "docker-20.10/pull-ok.http",
+        "docker-20.10/pull-ok",
         lambda images: images.pull("registry.example/team/app:1", stream=True),
         messages=11,
     ),
     "build": Capture(
         "dockerproto build .",
         "/build",
-        "docker-20.10/build-buildkit-ok.http",
+        "docker-20.10/build-buildkit-ok",
         lambda images: images.build(dockerfile="FROM busybox", stream=True),
         messages=15,
     ),
     "failure": Capture(
         "dockerproto build .",
         "/build",
-        "docker-26.1/build-buildkit-failing-step.http",
+        "docker-26.1/build-buildkit-failing-step",
         lambda images: images.build(dockerfile="FROM busybox", stream=True),
     ),
 }

@@ -173,20 +173,20 @@ def test_prune_asks_before(run: Run, monkeypatch: pytest.MonkeyPatch, answer: by
     ],
 )
 def test_pull_writes_the_full_name(run: Run, name: str, full: str) -> None:
-    run.engine.script("POST", "/images/create", recorded("docker-20.10/pull-ok.http"))
+    run.engine.script("POST", "/images/create", recorded("docker-20.10/pull-ok"))
     assert run("pull", "-q", name) == [full]
     assert run.errors == ""
 
 
 def test_pull_all_tags(run: Run) -> None:
-    run.engine.script("POST", "/images/create", recorded("docker-20.10/pull-ok.http"))
+    run.engine.script("POST", "/images/create", recorded("docker-20.10/pull-ok"))
     assert run("pull", "-a", "--platform", "linux/arm64", "busybox") == ["docker.io/library/busybox"]
     assert run.query == {"fromImage": ["busybox"], "platform": ["linux/arm64"]}
     assert run.errors.splitlines()[0] == "1: Pulling from apiref/multi"
 
 
 def test_progress_may_be_drawn_anyway(run: Run) -> None:
-    run.engine.script("POST", "/images/create", recorded("docker-20.10/pull-ok.http"))
+    run.engine.script("POST", "/images/create", recorded("docker-20.10/pull-ok"))
     run("pull", "--progress", "tty", "busybox")
     assert "done  2/2 layers" in run.errors
     run("pull", "--progress", "plain", "busybox")
@@ -194,7 +194,7 @@ def test_progress_may_be_drawn_anyway(run: Run) -> None:
 
 
 def test_push_writes_the_digest(run: Run) -> None:
-    run.engine.script("POST", "/images/r.example/app/push", recorded("docker-20.10/push-ok.http"))
+    run.engine.script("POST", "/images/r.example/app/push", recorded("docker-20.10/push-ok"))
     digest = "sha256:69d07cab94120dc709cc458a65cbf3d2160012f6bc19c50157a02e8844bf7be0"
     assert run("push", "r.example/app:p1") == [f"127.0.0.1:5000/apiref/pushed-docker-20.10:p1@{digest}"]
     assert run.query == {"tag": ["p1"]}
@@ -206,13 +206,13 @@ def test_messages_as_json(run: Run) -> None:
     sent = lines_of("docker-20.10", "pull-ok")
     run.engine.script("POST", "/images/create", reply(sent))
     assert [json.loads(line) for line in run("pull", "x", "--json")] == [json.loads(line) for line in sent]
-    run.engine.script("POST", "/images/r.example/app/push", recorded("docker-20.10/push-ok.http"))
+    run.engine.script("POST", "/images/r.example/app/push", recorded("docker-20.10/push-ok"))
     assert json.loads(run("push", "r.example/app", "--json")[-1])["aux"]["Tag"] == "p1"
     assert run.errors == ""
 
 
 def test_load_and_save(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run.engine.script("POST", "/images/load", recorded("docker-20.10/load-ok-not-quiet.http"))
+    run.engine.script("POST", "/images/load", recorded("docker-20.10/load-ok-not-quiet"))
     archive = tmp_path / "a.tar"
     archive.write_bytes(bytes(10_240))
     run.engine.script("GET", "/images/app/get", response(200, bytes(10_240)))

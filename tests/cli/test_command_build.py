@@ -26,7 +26,7 @@ def run(scripted: ScriptedEngine, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_build_of_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok"))
     stdin(monkeypatch, b"FROM busybox")
     monkeypatch.setenv("WHO", "me")
     monkeypatch.delenv("NOBODY", raising=False)
@@ -48,7 +48,7 @@ def test_build_of_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_build_of_a_tar(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok"))
     for tar in (context("FROM busybox"), gzip.compress(context("FROM busybox"))):
         stdin(monkeypatch, tar)
         run("build", "-f", "sub/Dockerfile", "-")
@@ -57,14 +57,14 @@ def test_build_of_a_tar(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_build_of_an_url(run: Run) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok"))
     run("build", "https://git.example/app.git", "-f", "Other")
     assert run.query["remote"] == ["https://git.example/app.git"]
     assert run.query["dockerfile"] == ["Other"]
 
 
 def test_build_of_a_directory(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok.http"))
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok"))
     folder = tmp_path / "context"
     folder.mkdir()
     (folder / "poem.txt").write_text("one core\n")
@@ -106,7 +106,7 @@ def test_standard_input_is_one_thing(
 def test_a_quiet_build_that_fails_shows_what_the_step_wrote(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step.http"))
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step"))
     stdin(monkeypatch, b"FROM busybox")
     assert run("build", "-q", "-", status=1) == []
     *log, error = run.errors.splitlines()
@@ -138,7 +138,7 @@ def test_a_cause_on_this_side_is_told(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_build_that_fails_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step.http"))
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-buildkit-failing-step"))
     stdin(monkeypatch, b"FROM busybox")
     messages = [json.loads(line) for line in run("build", "-", "--json", status=1)]
     logs = [log["msg"] for message in messages for log in message.get("trace", {}).get("logs", ())]

@@ -46,7 +46,7 @@ async def failing(docker: Any, *, stream: bool) -> DockerStreamError:
 async def test_the_note_has_the_step_and_its_output(
     scripted: ScriptedEngine, connect: Connect, transport: Transport, builder: str, stream: bool
 ) -> None:
-    scripted.script("POST", "/build", recorded(f"docker-20.10/build-{builder}-failing-step.http"))
+    scripted.script("POST", "/build", recorded(f"docker-20.10/build-{builder}-failing-step"))
     async with connect(scripted.url) as docker:
         error = await failing(docker, stream=stream)
     assert isinstance(error, StepFailed)
@@ -81,7 +81,7 @@ async def test_the_note_has_nothing_but_the_engines_words(
 async def test_an_error_without_a_step_has_no_note(
     scripted: ScriptedEngine, connect: Connect, transport: Transport
 ) -> None:
-    scripted.script("POST", "/images/create", recorded("docker-20.10/pull-mid-stream-error.http"))
+    scripted.script("POST", "/images/create", recorded("docker-20.10/pull-mid-stream-error"))
     async with connect(scripted.url) as docker:
         with pytest.raises(DockerStreamError) as raised:
             await docker.images.pull("busybox")

@@ -18,7 +18,6 @@ from dockerproto.errors import (
 )
 from dockerproto.messages.decoding import MESSAGE_LIMIT, Document, Messages
 from tests.support.feeding import (
-    ENGINES,
     Failure,
     Outcome,
     any_cuts,
@@ -30,6 +29,7 @@ from tests.support.feeding import (
     recorded,
     recordings,
 )
+from tests.testbed.recordings import ENGINES
 
 DEEP = 50_000  # beyond what any Python nests
 

@@ -34,7 +34,6 @@ from dockerproto.messages.decoding import (
     decoder_for,
 )
 from tests.support.feeding import (
-    ENGINES,
     Failure,
     Outcome,
     any_cuts,
@@ -46,6 +45,7 @@ from tests.support.feeding import (
     feed,
     recorded,
 )
+from tests.testbed.recordings import ENGINES
 
 DEEP = 50_000  # beyond what any Python nests
 

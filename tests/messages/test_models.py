@@ -25,7 +25,8 @@ from dockerproto.messages.models import (
     ProgressDetail,
     fill_lists,
 )
-from tests.support.feeding import ENGINES, recorded
+from tests.support.feeding import recorded
+from tests.testbed.recordings import ENGINES
 
 DOCKERS = [engine for engine in ENGINES if engine.startswith("docker")]
 

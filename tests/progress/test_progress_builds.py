@@ -18,8 +18,8 @@ from dockerproto.messages.trace import (
 )
 from dockerproto.progress import Kind, State, Tracker
 from dockerproto.progress.text import LONGEST
-from tests.support.feeding import ENGINES
 from tests.support.following import followed, recording, told
+from tests.testbed.recordings import ENGINES
 
 DOCKER = [engine for engine in ENGINES if engine.startswith("docker")]
 

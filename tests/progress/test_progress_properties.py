@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -14,18 +15,19 @@ from hypothesis import strategies as st
 from dockerproto.messages.trace import TRACE, StatusResponse, Timestamp, Vertex, VertexLog, VertexStatus
 from dockerproto.progress import Kind, Part, Snapshot, State, Tracker
 from dockerproto.progress.layers import STATUSES
-from tests.support.feeding import VECTORS
 from tests.support.following import recording
+from tests.testbed.recordings import ENGINES, recordings_of
 
 Fed: TypeAlias = Mapping[str, Any] | tuple[int, int | None]
 """A message, or what was uploaded."""
 
-RECORDED = sorted(
-    (path.parent.name, path.stem)
-    for pattern in ("pull-*", "push-*", "load-*", "import-stdin*", "build-classic-*", "build-buildkit-*")
-    for path in VECTORS.glob(f"*/{pattern}.http")
-    if path.read_bytes().startswith(b"HTTP/1.1 200")
-)
+PATTERNS = ("pull-*", "push-*", "load-*", "import-stdin*", "build-classic-*", "build-buildkit-*")
+RECORDED = [
+    (engine, name)
+    for engine in ENGINES
+    for name, each in recordings_of(engine).items()
+    if any(fnmatch(name, pattern) for pattern in PATTERNS) and each.response.startswith(b"HTTP/1.1 200")
+]
 
 
 def layer_message(status: str, name: str, current: int, total: int) -> dict[str, object]:
@@ -151,7 +153,7 @@ def assert_all(progress: Tracker, fed: Sequence[Fed], *, failed: bool) -> None:
 
 
 def test_there_are_recordings() -> None:
-    assert {engine for engine, _ in RECORDED} == {each.name for each in VECTORS.iterdir() if each.is_dir()}
+    assert {engine for engine, _ in RECORDED} == {*ENGINES}
     assert len(RECORDED) > 20
 
 

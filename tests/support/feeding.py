@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from dockerproto.errors import DockerError, DockerStreamError
 from dockerproto.messages.decoding import Decoder
+from tests.testbed.recordings import ENGINES, recordings_of
 
 VECTORS = Path(__file__).parents[1] / "vectors"
-ENGINES = ("docker-20.10", "docker-26.1", "podman-4.3")
 
 any_cuts = settings(deadline=None, max_examples=40)
 """For tests that cut one body many times."""
@@ -91,7 +91,7 @@ def assert_outcome(make: Callable[[], Decoder[Any]], data: bytes, expected: Outc
 
 def recorded(engine: str, operation: str) -> Recorded:
     """Take a recorded answer apart."""
-    events = list(_events((VECTORS / engine / f"{operation}.http").read_bytes()))
+    events = list(_events(recordings_of(engine)[operation].response))
     head = next(event for event in events if isinstance(event, h11.Response))
     headers = {name.decode(): value.decode() for name, value in head.headers}
     body = b"".join(bytes(event.data) for event in events if isinstance(event, h11.Data))
@@ -100,7 +100,7 @@ def recorded(engine: str, operation: str) -> Recorded:
 
 def recordings(operation: str) -> list[Any]:
     """Return a parameter for every engine of which there is a recording."""
-    there = [engine for engine in ENGINES if (VECTORS / engine / f"{operation}.http").exists()]
+    there = [engine for engine in ENGINES if operation in recordings_of(engine)]
     assert there, operation
     return [pytest.param(engine, operation, id=f"{operation}-{engine}") for engine in there]
 

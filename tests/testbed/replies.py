@@ -3,12 +3,10 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-_VECTORS = Path(__file__).parent.parent / "vectors"
 
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
@@ -54,8 +52,3 @@ def stream_head(status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> 
 def chunk(data: bytes) -> bytes:
     """Make one chunk; an empty one is `LAST_CHUNK`."""
     return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def recorded(path: str) -> bytes:
-    """Read a response that a real engine sent, by its path in tests/vectors: "docker-20.10/list.http"."""
-    return (_VECTORS / path).read_bytes()

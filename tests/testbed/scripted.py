@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Self
 
 from .processes import short_directory, wait_until
-from .replies import LAST_CHUNK, chunk, chunked, head, json_response, recorded, response, stream_head
+from .recordings import recorded
+from .replies import LAST_CHUNK, chunk, chunked, head, json_response, response, stream_head
 from .steps import (
     Close,
     DontReadBody,
