@@ -78,10 +78,12 @@ def engine_name(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark random tests, and expect a test to fail if it is marked with a difference that this engine has."""
+    """Mark random tests, and those of the selected engine; expect what fails by its differences to fail."""
     for item in items:
         if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("random")
+        if "new_engine" in getattr(item, "fixturenames", ()):
+            item.add_marker("on_engine")
         for mark in item.iter_markers("differs"):
             (difference,) = mark.args
             if engine_name(config) in difference.engines:
@@ -152,8 +154,8 @@ def docker_command() -> None:
 @pytest.fixture(scope="session")
 def new_engine(request: pytest.FixtureRequest) -> type[PrivateEngine]:
     """Return the class of the private engine that --engine selects."""
-    kind, unavailable = ENGINES[engine_name(request.config)]
-    if reason := unavailable():
+    kind = ENGINES[engine_name(request.config)]
+    if reason := kind.available():
         pytest.fail(f'{kind.name} is unavailable: {reason}; deselect these tests with -m "not engine"')
     return kind
 

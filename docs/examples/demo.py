@@ -25,7 +25,7 @@ from dockerproto import AsyncImages, DeletedImage, DockerError, Images, ImageSum
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the package does not contain the tests
 
-from tests.testbed import dockerd, registry
+from tests.testbed import registry
 from tests.testbed.base_image import busybox_layer, context
 from tests.testbed.dockerd import Dockerd
 from tests.testbed.registry import Registry
@@ -285,7 +285,7 @@ def start(resources: ExitStack) -> tuple[str, str]:
     """Start a registry, and an engine if this machine has none; return their addresses."""
     directory = Path(resources.enter_context(TemporaryDirectory(prefix="dockerproto-demo-")))
     url = engine_of_this_machine()
-    for missing in (registry.available(), None if url else dockerd.available()):
+    for missing in (registry.available(), None if url else Dockerd.available()):
         if missing:
             sys.exit(f"The demo cannot run: {missing}")
     if url is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tarfile
 import threading
@@ -93,6 +94,30 @@ async def test_a_name_that_is_not_utf8_is_reported(
         cause.message
     ]
     assert not [each for each in receiving.packets if each.stat is not None]
+
+
+UNNAMED = (
+    "failed to send stat link: rpc error: grpc: error while marshaling: string field contains invalid UTF-8"
+)
+OUTPUTS = {
+    "directory": ("dist", "a tar may contain any name: output=Tar(...)"),
+    "none": (None, ""),
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+async def test_an_output_that_the_engine_cannot_name_has_a_hint(
+    output: str, scripted: ScriptedEngine, connect: Connect, tmp_path: Path
+) -> None:
+    name, hint = OUTPUTS[output]
+    Receiving(scripted, STRICT, json.dumps({"errorDetail": {"message": UNNAMED}}).encode())
+    options = {**directory(tmp_path, "ok"), "output": name and tmp_path / name}
+    async with connect(scripted.url) as docker:
+        with pytest.raises(DockerStreamError) as raised:
+            await docker.images.build(**options, builder="buildkit")
+    assert raised.value.message == UNNAMED
+    assert raised.value.hint.endswith(hint)
+    assert bool(raised.value.hint) == bool(hint)
 
 
 @CONTEXTS

@@ -10,13 +10,25 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from tests.testbed.engines import (
+    Docker26,
+    Docker26Containerd,
+    Docker28,
+    Docker28Containerd,
+    Podman54,
+    Podman58,
+    Podman61,
+)
 from tests.testbed.podman import Podman
 from tests.testbed.private import PrivateEngine
-from tests.testbed.trixie import DockerdOfTrixie, DockerdWithContainerdStore
 
-_PODMAN: Final = (Podman,)
-_TRIXIE: Final = (DockerdOfTrixie,)
-_CONTAINERD: Final = (DockerdWithContainerdStore,)
+_PODMAN_4: Final = (Podman,)
+_PODMAN_TO_5: Final = (*_PODMAN_4, Podman54, Podman58)
+_PODMAN: Final = (*_PODMAN_TO_5, Podman61)
+_CONTAINERD_26: Final = (Docker26Containerd,)
+_CONTAINERD: Final = (*_CONTAINERD_26, Docker28Containerd)
+_DOCKER_28: Final = (Docker28, Docker28Containerd)
+_TREES: Final = (Docker26, Docker28, *_CONTAINERD)
 
 
 class Difference(Enum):
@@ -30,7 +42,7 @@ class Difference(Enum):
         "several values of a filter are alternatives or nothing, so they are refused",
     )
     ID_IS_OF_MANIFEST = _CONTAINERD, "the id of an image is the digest of its manifest"
-    PRUNE_OF_DANGLING_ONLY = _PODMAN, "images with a name are not pruned: 500"
+    PRUNE_OF_DANGLING_ONLY = _PODMAN_4, "images with a name are not pruned: 500"
     NO_BUILD_CACHE = _PODMAN, "pruning the build cache is unsupported, because none exists"
 
     # Builds
@@ -41,19 +53,20 @@ class Difference(Enum):
     SQUASH_ALWAYS = _PODMAN, "`squash` needs no experimental engine"
     BUILDS_GO_ON = _PODMAN, "a build goes on when its connection is closed"
 
-    BUILDKIT_BY_DEFAULT = (*_TRIXIE, *_CONTAINERD), "BuildKit is the builder that is recommended"
+    BUILDKIT_BY_DEFAULT = _TREES, "BuildKit is the builder that is recommended"
     NO_BUILDKIT = _PODMAN, "there is no BuildKit; a request for it gets Podman's own builder"
-    BUILDKIT_WITHOUT_TAR = _CONTAINERD, "BuildKit does not take the context as a tar"
+    NAMES_IN_UTF8 = _DOCKER_28, "BuildKit accepts only names of files that are UTF-8"
+    BUILDKIT_WITHOUT_TAR = _CONTAINERD_26, "BuildKit does not take the context as a tar"
 
     # Archives
     LOAD_WITHOUT_LINE_END = _PODMAN, "`Loaded image:` has no line end"
-    LOAD_OF_PLAIN_TAR = _PODMAN, "a compressed archive is refused"
+    LOAD_OF_PLAIN_TAR = _PODMAN_4, "a compressed archive is refused"
     LOAD_WITHOUT_PROGRESS = (*_CONTAINERD, *_PODMAN), "a load says nothing of its layers"
     IMPORT_SAYS_ID_TWICE = _PODMAN, "the message of an import has the id as `id` too, and an empty progress"
     IMPORT_WITHOUT_CHANGE_VERB = _PODMAN, "a change that is impossible is an `invalid change`"
 
     # Registries
-    PUSH_WITHOUT_AUX = (*_CONTAINERD, *_PODMAN), "a push says the digest in its last status only"
+    PUSH_WITHOUT_AUX = (*_CONTAINERD, *_PODMAN_TO_5), "a push says the digest in its last status only"
     PULL_OF_LAYERS_ONLY = _PODMAN, "a pull reports layers only, neither a digest nor a final status"
     PULL_WITHOUT_UNPACKING = (
         _CONTAINERD,

@@ -37,7 +37,7 @@ class HiddenEngine:
 
 @pytest.fixture(scope="module")
 def hidden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiddenEngine]:
-    if reason := dockerd.available():
+    if reason := Dockerd.available():
         pytest.fail(f'there is no Docker Engine to test with; deselect by -m "not engine": {reason}')
     directory = tmp_path_factory.mktemp("hidden")
     files = Certificates.issue(directory / "files", "engine.test")

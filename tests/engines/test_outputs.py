@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ pytestmark = [
 ]
 
 NS = 1_700_000_000_123_456_789
+BAD = os.fsdecode(b"bad\xff")
+"""A file name that is not UTF-8."""
 COPY_ALL = "FROM scratch\nCOPY . /\n"
 
 
@@ -43,7 +46,7 @@ async def docker(engine: PrivateEngine, connect: Connect) -> Any:
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Path:
+def context(tmp_path: Path, engine: PrivateEngine) -> Path:
     """A context of all that there may be in one."""
     root = tmp_path / "context"
     (root / "real/deep").mkdir(parents=True, mode=0o755)
@@ -57,7 +60,8 @@ def context(tmp_path: Path) -> Path:
     (root / "empty").touch()
     (root / "none").mkdir()
     (root / "\u00e4 b").write_text("umlaut")
-    (root / os.fsdecode(b"\xff")).write_text("no text")
+    if not Difference.NAMES_IN_UTF8.on(engine):
+        (root / BAD).write_text("no text")
     (root / "Dockerfile").write_text(COPY_ALL)
     for path in ("real/run.sh", "real/deep/large", "empty"):
         os.utime(root / path, ns=(NS, NS))
@@ -81,12 +85,77 @@ async def test_a_context_comes_back_as_an_output(docker: Any, context: Path, tmp
 
 
 async def test_a_tar_comes_back_as_an_output(docker: Any, context: Path, tmp_path: Path) -> None:
-    (context / os.fsdecode(b"\xff")).unlink()  # that, tars have in more than one way
+    (context / BAD).unlink(missing_ok=True)  # that, tars have in more than one way
     with tarfile.open(tmp_path / "context.tar.gz", "w:gz") as tar:
         tar.add(context, ".")
     with (tmp_path / "context.tar.gz").open("rb") as file:
         await docker.images.build(fileobj=file, output=tmp_path / "dist", network_mode="none")
     assert seen(tmp_path / "dist") == seen(context)
+
+
+def link_to_bad(path: Path) -> None:
+    (path / "link").symlink_to(BAD)
+
+
+def bad_file(path: Path) -> None:
+    (path / BAD).write_text("no text")
+
+
+NAMES_THAT_ARE_NOT_UTF8: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a file": (bad_file, BAD),
+    "the target of a symlink": (link_to_bad, "link"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["directory", "tar"])
+@pytest.mark.parametrize("name", NAMES_THAT_ARE_NOT_UTF8)
+async def test_a_name_that_is_not_utf8(
+    docker: Any, engine: PrivateEngine, tmp_path: Path, name: str, packed: bool
+) -> None:
+    create, told = NAMES_THAT_ARE_NOT_UTF8[name]
+    context = tmp_path / "context"
+    context.mkdir()
+    create(context)
+    (context / "Dockerfile").write_text(COPY_ALL)
+    with tarfile.open(tmp_path / "context.tar", "w") as tar:
+        tar.add(context, ".")
+    source = {"fileobj": tmp_path / "context.tar"} if packed else {"path": context}
+    building = docker.images.build(**source, output=tmp_path / "dist", network_mode="none")
+    if Difference.NAMES_IN_UTF8.on(engine):
+        with pytest.raises(DockerStreamError, match=f"cannot send {re.escape(repr(told))}") as raised:
+            await building
+        assert isinstance(raised.value.__cause__, UploadFailed)
+    else:
+        await building
+        assert seen(tmp_path / "dist") == seen(context)
+
+
+OUTPUTS_THAT_ARE_NOT_UTF8 = {
+    "a file": "touch /made/$(printf 'bad\\377')",
+    "the target of a symlink": "ln -s $(printf 'bad\\377') /made/link",
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS_THAT_ARE_NOT_UTF8)
+async def test_an_output_with_a_name_that_is_not_utf8(
+    docker: Any, engine: PrivateEngine, tmp_path: Path, name: str
+) -> None:
+    run = f"RUN mkdir /made && {OUTPUTS_THAT_ARE_NOT_UTF8[name]}\n"
+    options = {"dockerfile": f"FROM busybox AS a\n{run}FROM scratch\nCOPY --from=a /made /\n"}
+    options |= {"network_mode": "none"}
+    await docker.images.build(**options, output=Tar(tmp_path / "out.tar"))
+    with tarfile.open(tmp_path / "out.tar") as tar:
+        (member,) = tar
+    assert BAD in (member.name, member.linkname)
+    building = docker.images.build(**options, output=tmp_path / "dist")
+    if Difference.NAMES_IN_UTF8.on(engine):
+        with pytest.raises(DockerStreamError, match="invalid UTF-8") as raised:
+            await building
+        assert raised.value.hint.endswith("a tar may contain any name: output=Tar(...)")
+    else:
+        await building
+        (entry,) = seen(tmp_path / "dist")
+        assert BAD in (entry.path, entry.content)
 
 
 async def test_an_output_that_is_a_tar(docker: Any, context: Path, tmp_path: Path) -> None:

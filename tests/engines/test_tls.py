@@ -45,7 +45,7 @@ class Secured:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    if reason := dockerd.available():
+    if reason := Dockerd.available():
         pytest.fail(f'Docker Engine is unavailable: {reason}; deselect these tests with -m "not engine"')
     directory = tmp_path_factory.mktemp("tls")
     good = Certificates.issue(directory / "good", "127.0.0.1")

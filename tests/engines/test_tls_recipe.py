@@ -12,10 +12,11 @@ import pytest
 
 from dockerproto import TLS, ConnectionFailed
 from tests.conftest import Connect
-from tests.testbed import dockerd, trixie
+from tests.testbed import dockerd
 from tests.testbed.certificates import Certificates
 from tests.testbed.dockerd import Dockerd
 from tests.testbed.processes import free_port
+from tests.testbed.trees import FORKY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -50,7 +51,7 @@ class RecipeEngine:
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecipeEngine]:
-    if reason := dockerd.available():
+    if reason := Dockerd.available():
         pytest.fail(f'there is no Docker Engine to test with; deselect by -m "not engine": {reason}')
     directory = tmp_path_factory.mktemp("recipe")
     files = Certificates.follow_recipe(directory / "files", "127.0.0.1")
@@ -110,19 +111,19 @@ def test_the_docker_cli_connects(recipe: RecipeEngine) -> None:
     subprocess.run(["docker", "images"], env=environment, check=True, capture_output=True, timeout=60)
 
 
-def test_python_3_13_connects(recipe: RecipeEngine) -> None:
-    if reason := trixie.available():
-        pytest.fail(f'there is no Python 3.13 to test with; deselect by -m "not engine": {reason}')
+def test_the_newest_python_connects(recipe: RecipeEngine) -> None:
+    if reason := FORKY.available():
+        pytest.fail(f'there is no Python 3.14 to test with; deselect by -m "not engine": {reason}')
     directories = f"{REPOSITORY}:{recipe.files.directory}"
     path = f"PYTHONPATH={REPOSITORY}:{REPOSITORY / 'transports'}"
     client = ("env", path, "PYTHONDONTWRITEBYTECODE=1", "python3", "-c", CLIENT, recipe.url)
     files = (recipe.files.ca, recipe.files.certificate, recipe.files.key)
     done = subprocess.run(
-        trixie.command(*client, *files, directories=directories),
+        FORKY.command(*client, *files, directories=directories),
         check=False,
         text=True,
         capture_output=True,
         timeout=60,
     )
-    assert done.stdout.startswith("(3, 13) "), done.stderr
+    assert done.stdout.startswith("(3, 14) "), done.stderr
     assert "CA cert does not include key usage extension" in done.stdout

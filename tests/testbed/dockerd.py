@@ -1,16 +1,13 @@
 """A private Docker Engine: no network, its own containerd."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .private import PrivateEngine, hindrance
+from .private import PrivateEngine
 from .process_table import Process
-from .processes import Child, ChildError, environment
+from .processes import Child, ChildError
 from .unix_http import answers
-
-_PROGRAMS = ("dockerd", "containerd", "runc", "umount")
 
 
 class Dockerd(PrivateEngine):
@@ -21,6 +18,7 @@ class Dockerd(PrivateEngine):
     """
 
     name = "docker-20.10"
+    programs = ("dockerd", "containerd", "runc", "umount")
     settings: ClassVar[dict[str, Any]] = {}
     plainest_driver = "vfs"
 
@@ -41,8 +39,8 @@ class Dockerd(PrivateEngine):
                     raise
 
     def _command(self) -> tuple[str, ...]:
-        return (
-            *(shutil.which("dockerd", path=environment()["PATH"]) or "dockerd", "--host", self.url),
+        return self._inside(
+            *("dockerd", "--host", self.url),
             *("--config-file", str(self._run / "daemon.json")),
             *("--data-root", str(self._data)),
             *("--exec-root", str(self._exec_root)),
@@ -60,14 +58,16 @@ class Dockerd(PrivateEngine):
         return str(self._exec_root) in process.command
 
 
+class ContainerdStore(Dockerd):
+    """A Docker Engine with images in the store of containerd, as fresh installs of 29 and later have it."""
+
+    settings: ClassVar[dict[str, Any]] = {"features": {"containerd-snapshotter": True}}
+    plainest_driver = "native"
+
+
 def tls_options(port: int, ca: str, certificate: str, key: str) -> tuple[str, ...]:
     """Return the options of an engine that also listens on a TCP port, for clients with a certificate."""
     return (
         *("--host", f"tcp://127.0.0.1:{port}", "--tlsverify"),
         *("--tlscacert", ca, "--tlscert", certificate, "--tlskey", key),
     )
-
-
-def available() -> str | None:
-    """Return None if a private dockerd can be started here, else the reason."""
-    return hindrance(*_PROGRAMS)

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Install the Debian or Ubuntu packages that the tests and the demo need, if they are missing.
 #
-#   install.sh [PART...]     without parts: venv engine registry ssh busybox
+#   install.sh [PART...]     without parts: venv engine trees registry ssh busybox
 #
 #   venv        for `python3 -m venv` and pip
 #   engine      dockerd: the tests start private Docker Engines
 #   any-engine  the same, unless an engine answers at DOCKER_HOST or /var/run/docker.sock
 #   podman      podman: the tests start private Podman services
-#   trixie      debootstrap: the tests create a Debian 13 tree with it, for its newer Docker and Python
+#   trees       debootstrap: the tests create trees of newer Debian releases, for their engines and Pythons
 #   registry    docker-registry and htpasswd: the tests start private registries
 #   compiler    a C compiler and curl: the benchmarks compile their engine, and compare with curl
 #   busybox     a static busybox, for the tests' base image
@@ -57,7 +57,7 @@ lacking() {
         ;;
     engine) has dockerd || echo docker.io ;;
     podman) has podman || echo podman ;;
-    trixie) has debootstrap || [ -d "${DOCKERPROTO_CACHE:-$HOME/.cache/dockerproto}/trixie-python" ] || echo debootstrap ;;
+    trees) has debootstrap || echo debootstrap ;;
     any-engine) engine_answers || lacking engine ;;
     registry)
         has docker-registry || echo docker-registry
@@ -72,7 +72,7 @@ lacking() {
         has curl || echo curl
         ;;
     busybox) static_busybox || echo busybox-static ;;
-    *) fail "unknown part '$1'; the parts are venv engine any-engine podman trixie registry ssh compiler busybox" ;;
+    *) fail "unknown part '$1'; the parts are venv engine any-engine podman trees registry ssh compiler busybox" ;;
     esac
 }
 
@@ -130,7 +130,7 @@ install() {
     stop_services "$@"
 }
 
-[ $# -gt 0 ] || set -- venv engine registry ssh busybox
+[ $# -gt 0 ] || set -- venv engine trees registry ssh busybox
 packages=$(all_lacking "$@")
 [ -n "$packages" ] || exit 0
 # shellcheck disable=SC2086 # one word per package

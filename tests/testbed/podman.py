@@ -1,11 +1,11 @@
 """A private Podman: the service of its Docker-compatible API, with its own storage and settings."""
 
-from .private import PrivateEngine, hindrance
+from typing import ClassVar
+
+from .private import PrivateEngine
 from .process_table import Process
 from .processes import Child
 from .unix_http import answers
-
-_PROGRAMS = ("podman", "conmon", "umount")
 
 
 class Podman(PrivateEngine):
@@ -15,6 +15,9 @@ class Podman(PrivateEngine):
     """
 
     name = "podman-4.3"
+    programs = ("podman", "conmon", "umount")
+    limits: ClassVar[str] = ""
+    """More lines of the section `containers` of its settings."""
 
     def _start(self) -> None:
         for name, text in self._settings().items():
@@ -26,7 +29,7 @@ class Podman(PrivateEngine):
     def _settings(self) -> dict[str, str]:
         storage = f'driver = "vfs"\ngraphroot = "{self._data}/storage"\nrunroot = "{self._run}/storage"\n'
         # Podman raises the limits for containers, which a root without CAP_SYS_RESOURCE may not.
-        containers = 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
+        containers = 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n' + self.limits
         engine = 'cgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\n'
         # Any port: where a prefix has none, Podman 4.3 matches it with all.
         registries = 'location = "127.0.0.1"\ninsecure = true\n'
@@ -37,7 +40,7 @@ class Podman(PrivateEngine):
         }
 
     def _command(self) -> tuple[str, ...]:
-        return (
+        return self._inside(
             "env",
             f"CONTAINERS_STORAGE_CONF={self._run}/storage.conf",
             f"CONTAINERS_CONF={self._run}/containers.conf",
@@ -48,8 +51,3 @@ class Podman(PrivateEngine):
 
     def _serves(self, process: Process) -> bool:
         return str(self._run) in process.command or str(self._data) in process.command
-
-
-def available() -> str | None:
-    """Return None if a private Podman can be started here, else the reason."""
-    return hindrance(*_PROGRAMS)

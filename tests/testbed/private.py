@@ -16,19 +16,21 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from .process_table import Process, family, process_table
-from .processes import Child, NotInTimeError, environment, short_directory, wait_until
-
-_CAP_SYS_ADMIN = 1 << 21  # the right to mount
+from .processes import Child, NotInTimeError, environment, hindrance, short_directory, wait_until
+from .trees import Tree
 
 
 class PrivateEngine(ABC):
     """An engine that runs inside the `with`.
 
-    `name` says which engine it is, `socket` is its unix socket, `url` the same as a `unix://` URL, `log` the
-    file with its output, which stays.
+    `name` says which engine it is, and its version; `programs` what it needs of this machine, unless it runs
+    in a `tree`; `socket` is its unix socket, `url` the same as a `unix://` URL, `log` the file with its
+    output, which stays.
     """
 
     name: ClassVar[str]
+    programs: ClassVar[tuple[str, ...]]
+    tree: ClassVar[Tree | None] = None
     socket: Path
     url: str
 
@@ -58,6 +60,11 @@ class PrivateEngine(ABC):
         with suppress(NotInTimeError):  # a kernel that hangs must not keep the tests from ending
             wait_until(self._swept, timeout=20, interval=0.1)
 
+    @classmethod
+    def available(cls) -> str | None:
+        """Return None if such an engine can be started here, else the reason."""
+        return hindrance(*cls.programs) if cls.tree is None else cls.tree.available()
+
     @property
     def pid(self) -> int:
         """Return the process id of the engine."""
@@ -81,6 +88,12 @@ class PrivateEngine(ABC):
     def _start(self) -> None:
         """Start `_child`, and wait until it answers."""
 
+    def _inside(self, *command: str) -> tuple[str, ...]:
+        """Return the command as it runs in the engine's tree, if it has one."""
+        if self.tree is None:
+            return command
+        return self.tree.command(*command, directories=f"{self._run}:{self._data}")
+
     def _members(self) -> list[Process]:
         """List the processes of this engine: daemons, shims, containers, and what descends from them."""
         table = process_table()
@@ -96,19 +109,6 @@ class PrivateEngine(ABC):
         This finds also one whose parents are gone.
         """
         return self._data.name in process.root_mount
-
-
-def hindrance(*programs: str) -> str | None:
-    """Return None if an engine that needs these programs can be started here, else the reason."""
-    if not Path("/proc/self/mountinfo").exists():
-        return "this is not Linux"
-    if os.geteuid() != 0:
-        return "a private engine needs root"
-    effective = re.search(r"^CapEff:\s*(\w+)", Path("/proc/self/status").read_text(), re.MULTILINE)
-    if effective and not int(effective[1], 16) & _CAP_SYS_ADMIN:
-        return "a private engine needs the right to mount (CAP_SYS_ADMIN)"
-    missing = [name for name in programs if shutil.which(name, path=environment()["PATH"]) is None]
-    return f"not installed: {', '.join(missing)}" if missing else None
 
 
 def _kill(processes: Iterable[Process]) -> None:

@@ -5,6 +5,8 @@ does not come up, the error shows the end of its log.
 """
 
 import os
+import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -12,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+_CAP_SYS_ADMIN = 1 << 21  # the right to mount
 _SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -110,3 +113,16 @@ def free_port() -> int:
 def short_directory() -> Path:
     """Make a directory for sockets: their paths are limited to 107 bytes, a test's directory is not."""
     return Path(tempfile.mkdtemp(prefix="dockerproto-", dir="/tmp"))
+
+
+def hindrance(*programs: str) -> str | None:
+    """Return None if an engine that needs these programs can be started here, else the reason."""
+    if not Path("/proc/self/mountinfo").exists():
+        return "this is not Linux"
+    if os.geteuid() != 0:
+        return "a private engine needs root"
+    effective = re.search(r"^CapEff:\s*(\w+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    if effective and not int(effective[1], 16) & _CAP_SYS_ADMIN:
+        return "a private engine needs the right to mount (CAP_SYS_ADMIN)"
+    missing = [name for name in programs if shutil.which(name, path=environment()["PATH"]) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None

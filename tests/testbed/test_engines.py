@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.engines.differences import Difference
-from tests.testbed import dockerd, registry
+from tests.testbed import registry
 from tests.testbed.base_image import busybox_layer, context
 from tests.testbed.dockerd import Dockerd
+from tests.testbed.podman import Podman
 from tests.testbed.private import PrivateEngine
 from tests.testbed.processes import ChildError, NotInTimeError
 from tests.testbed.registry import Registry
@@ -36,6 +37,15 @@ def private(
     assert not Path(f"/proc/{left}").exists()
     assert engine.processes("") == []
     assert engine.socket.parent.name not in Path("/proc/self/mountinfo").read_text()
+
+
+@pytest.mark.engine
+def test_an_engine_has_the_version_of_its_name(private: PrivateEngine) -> None:
+    """Debian's trees move on: what they bring is not to be mistaken for what they brought."""
+    version = json.loads(ask(private.socket, "GET", "/version").body)["Version"]
+    kind, number, *_ = private.name.split("-")
+    assert version.startswith(f"{number}.")
+    assert (kind == "podman") == isinstance(private, Podman)
 
 
 @pytest.mark.engine
@@ -80,7 +90,7 @@ def test_two_engines_know_their_own(
 
 @pytest.mark.engine
 def test_a_dockerd_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if reason := dockerd.available():
+    if reason := Dockerd.available():
         pytest.fail(reason)
     monkeypatch.setattr(Dockerd, "_exec_root", Path("/proc/nothing"))
     with pytest.raises(ChildError, match=r"(?s)ended with code 1.*/proc/nothing"):
