@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Mapping
 from functools import partial
 
+from msgspec.structs import replace
+
 from dockerproto.buildcontext.misuse import HEAD_SIZE, check_archive
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.configuration import Configuration
@@ -131,6 +133,7 @@ class Client:
             return await self._build_classic(build, credentials, dialect, timer)
         from dockerproto.buildkit.coordinator import build_in_session  # noqa: PLC0415  # loads h2
 
+        build = replace(build, context_limit=self.configuration.context_limit)
         return await build_in_session(self.engine, credentials, build, dialect, timer)
 
     async def _choose(self, build: EitherBuild, timer: Timer) -> ClassicBuild | BuildKitBuild:

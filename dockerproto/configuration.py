@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import field
 
+from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.credentials.source import CredentialsLike
 from dockerproto.endpoint.addresses import Endpoint
 from dockerproto.messages.decoding import MESSAGE_LIMIT
@@ -27,6 +28,8 @@ class Configuration(Redacted, frozen=True, kw_only=True):
     """Limits of calls that have none of their own."""
     message_limit: int = MESSAGE_LIMIT
     """Longest message of a stream, in bytes."""
+    context_limit: int = CONTEXT_LIMIT
+    """Limit on what a tar takes in temporary files, in bytes."""
     credentials: CredentialsLike | None = None
     """Source of registry credentials; None: no lookup."""
     headers: tuple[tuple[str, str], ...] = ()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Iterable
-from typing import Protocol, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from typing import Protocol, TypeAlias, cast
 
 
 class Readable(Protocol):
@@ -21,6 +21,13 @@ Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | Re
 
 AsyncSource: TypeAlias = Source | AsyncIterable[bytes]
 """A `Source` or, on async clients only, an async iterable of bytes."""
+
+
+async def close_generator(chunks: AsyncIterator[bytes]) -> None:
+    """Close an async generator of chunks; any other iterator needs no closing."""
+    iterator: object = chunks
+    if isinstance(iterator, AsyncGenerator):
+        await cast("AsyncGenerator[bytes]", iterator).aclose()  # isinstance() cannot tell the item type
 
 
 def check_source(argument: str, value: AsyncSource, hint: str = "") -> AsyncSource:

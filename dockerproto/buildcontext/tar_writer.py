@@ -86,6 +86,16 @@ def tar_header(entry: FileEntry) -> bytes:
     return _pax_header(records) + header if records else header
 
 
+def checksum(header: bytes) -> int:
+    """Return the checksum of a header, in which the field of the checksum counts as spaces."""
+    return _sum(b"%b%b%b" % (header[:_CHECKSUM_AT], _NO_CHECKSUM, header[_CHECKSUM_AT + 8 :]))
+
+
+def _sum(header: bytes) -> int:
+    # The fastest sum of bytes: the low half of an Adler-32 is 1 + the sum, and half a header cannot wrap it.
+    return (adler32(header[:_HALF]) & 0xFFFF) + (adler32(header[_HALF:]) & 0xFFFF) - 2
+
+
 def _encode(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
@@ -131,9 +141,7 @@ def _pack_header(
         *(_device_fields(device) if any(device) else (_ZERO, _ZERO)),
         prefix,
     )
-    # The fastest sum of bytes: the low half of an Adler-32 is 1 + the sum, and half a header cannot wrap it.
-    checksum = (adler32(header[:_HALF]) & 0xFFFF) + (adler32(header[_HALF:]) & 0xFFFF) - 2
-    return b"%b%06o\0 %b" % (header[:_CHECKSUM_AT], checksum, header[_CHECKSUM_AT + 8 :])
+    return b"%b%06o\0 %b" % (header[:_CHECKSUM_AT], _sum(header), header[_CHECKSUM_AT + 8 :])
 
 
 def _device_fields(device: tuple[int, int]) -> tuple[bytes, bytes]:

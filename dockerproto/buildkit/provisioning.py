@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct
 
+from dockerproto.buildcontext.limits import check_context
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.buildkit.handler import Handler, Services
 from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
@@ -29,7 +30,7 @@ from dockerproto.request.attachments import (
     check_secret,
 )
 from dockerproto.request.build import BuildKitBuild
-from dockerproto.sources import AsyncSource
+from dockerproto.sources import AsyncSource, close_generator
 from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.host import FileSystem, Host, OpenFileSystem
 from dockerproto.transport.runtime import Runtime
@@ -93,7 +94,7 @@ async def prepare_services(
         return await _with_directory(services, body, transport, host, requires_utf8=requires_utf8)
     if body is None:
         return SessionServices(services, host.unique())
-    archive, resources = await _open_archive(body, transport, host)
+    archive, resources = await _open_archive(body, build.context_limit, transport, host)
     directories = {"context": archive, "dockerfile": archive}
     services = {**services, **file_sync(directories, requires_utf8=requires_utf8)}
     return SessionServices(services, host.unique(), resources=resources, in_session=True)
@@ -176,21 +177,25 @@ def _time_of(files: Mapping[str, bytes]) -> int:
 
 
 async def _open_archive(
-    source: AsyncSource, runtime: Runtime, host: Host
+    source: AsyncSource, limit: int, runtime: Runtime, host: Host
 ) -> tuple[OpenFileSystem, tuple[Closable, ...]]:
     """Return the files in a tar, and the resources to close afterwards."""
     if not isinstance(source, AsyncIterable):
-        archive = await runtime.in_thread(partial(host.tar, source))
+        archive = await runtime.in_thread(partial(host.tar, source, limit))
         return archive, (archive,)
     # The engine asks for members in any order, so the whole tar is spooled.
     spool = await _read(runtime, "the build context", host.spool)
+    chunks, size = aiter(source), 0
     try:
-        async for chunk in source:
+        async for chunk in chunks:
+            size += len(chunk)
+            check_context(size, limit)
             await _read(runtime, "the build context", partial(spool.write, chunk))
         spool.seek(0)
-        archive = await runtime.in_thread(partial(host.tar, spool))
+        archive = await runtime.in_thread(partial(host.tar, spool, limit))
     except BaseException:
         spool.close()
+        await close_generator(chunks)
         raise
     return archive, (archive, spool)
 

@@ -18,9 +18,10 @@ from typing import Final
 from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.limits import DEFAULT_LIMITS, Limits, display_path
 from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
 from dockerproto.buildkit.handler import OK, BlockingStep, Code, Handler, Services, Status, Step
-from dockerproto.buildkit.validation import DEFAULT_LIMITS, EntryValidator, Limits, display_path
+from dockerproto.buildkit.validation import EntryValidator
 from dockerproto.errors import OutputFailed, ProtocolViolated
 from dockerproto.transport.host import Destination, FileWriter
 

@@ -10,36 +10,13 @@ from __future__ import annotations
 import stat
 from typing import Final, NoReturn
 
-from msgspec import Struct
-
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.limits import DEFAULT_LIMITS, Limits, TreeMeter, display_path, path_fault
 from dockerproto.buildcontext.paths import path_bytes
 from dockerproto.buildkit.fsutil import Stat, stat_to_entry
 from dockerproto.errors import OutputFailed
 
 _UNCLEAN_NAMES: Final = frozenset(("", ".", ".."))
-_DISPLAY_LIMIT: Final = 300
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """Limits on a received tree."""
-
-    entries: int = 2_000_000
-    """Number of entries."""
-    text: int = 2**28
-    """Total characters of all paths and link targets, which are kept in memory."""
-    size: int = 2**40
-    """Bytes of one file."""
-    path: int = 4095
-    """Bytes of a path or a symlink's target; systems accept no longer ones."""
-    name: int = 255
-    """Bytes of a name."""
-    depth: int = 512
-    """Number of nested directories."""
-
-
-DEFAULT_LIMITS: Final = Limits()
-"""Default limits, far above what images contain."""
 
 
 class EntryValidator:
@@ -47,8 +24,7 @@ class EntryValidator:
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self._count = 0
-        self._total_text = 0
+        self._meter = TreeMeter(limits)
         self._last_names: list[bytes] = []
         self._ancestors = [""]
         """Directories above the last entry, and the entry itself if it is a directory."""
@@ -70,24 +46,17 @@ class EntryValidator:
         return entry
 
     def _check_amount(self, entry: FileEntry) -> None:
-        self._count += 1
-        self._total_text += len(entry.path) + len(entry.target)
-        if self._count > self._limits.entries:
-            raise OutputFailed(0, f"the build output has more than {self._limits.entries} entries")
-        if self._total_text > self._limits.text:
-            raise OutputFailed(
-                0, f"the paths in the build output have more than {self._limits.text} characters"
-            )
+        try:
+            self._meter.add(entry)
+        except ValueError as error:
+            raise OutputFailed(0, f"the build output has {error}") from error
 
     def _check_path(self, entry: FileEntry) -> None:
         names = entry.path.split("/")
         if not _UNCLEAN_NAMES.isdisjoint(names) or "\0" in entry.path:
             _reject(entry, "the path is not clean")
-        if len(names) > self._limits.depth:
-            _reject(entry, f"nested in more than {self._limits.depth} directories")
-        longest = max(len(path_bytes(name)) for name in names)
-        if longest > self._limits.name or len(path_bytes(entry.path)) > self._limits.path:
-            _reject(entry, "the path is too long")
+        if reason := path_fault(entry.path, self._limits):
+            _reject(entry, reason)
 
     def _check_order(self, entry: FileEntry) -> None:
         names = [path_bytes(name) for name in entry.path.split("/")]
@@ -116,12 +85,6 @@ class EntryValidator:
             target = path_bytes(entry.target)
             if not target or b"\0" in target or len(target) > self._limits.path:
                 _reject(entry, "invalid symlink target")
-
-
-def display_path(path: str) -> str:
-    """Return a path for an error message, without control characters and truncated."""
-    text = repr(path)
-    return text if len(text) <= _DISPLAY_LIMIT else f"{text[:_DISPLAY_LIMIT]}…"
 
 
 def _reject(entry: FileEntry, reason: str) -> NoReturn:

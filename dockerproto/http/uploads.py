@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from dockerproto.errors import UploadFailed
-from dockerproto.sources import AsyncSource, Readable, Source
+from dockerproto.sources import AsyncSource, Readable, Source, close_generator
 from dockerproto.transport.chunks import Buffer, Chunk, File, FileRange, SupportsFileRanges
 from dockerproto.transport.transport import Transport
 
@@ -217,9 +217,7 @@ class _AsyncChunks:
         """Return None: chunks are in memory."""
 
     async def close(self) -> None:
-        chunks: object = self._chunks
-        if isinstance(chunks, AsyncGenerator):
-            await cast("AsyncGenerator[bytes]", chunks).aclose()  # isinstance() cannot tell the item type
+        await close_generator(self._chunks)
 
 
 class _File:
@@ -291,7 +289,8 @@ def _read_file(file: Readable) -> Generator[Buffer]:
 
 def _find(source: _Readable, path: str) -> bytes | None:
     """Return a file of a tar in memory or in a seekable file, whose position is then restored."""
-    from dockerproto.buildcontext.tar_reader import BytesFile, Seekable, find_file  # noqa: PLC0415  # it loads all decompressors
+    from dockerproto.buildcontext.tar_input import Seekable  # noqa: PLC0415  # it loads all decompressors
+    from dockerproto.buildcontext.tar_reader import BytesFile, find_file  # noqa: PLC0415
 
     if isinstance(source, bytes | bytearray | memoryview):
         return find_file(BytesFile(memoryview(source).cast("B")), path)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from dockerproto.arguments import json_text
 from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
+from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.credentials.credentials import Credentials, registry_config
 from dockerproto.redacted import Redacted
@@ -95,6 +96,8 @@ class BuildKitBuild(Build, frozen=True, kw_only=True):
 
     attachments: BuildAttachments
     """The other things that the session serves."""
+    context_limit: int = CONTEXT_LIMIT
+    """Limit on what a tar takes in temporary files, in bytes."""
 
     def request(self, *session: Parameter) -> Request:
         """Return the request, with parameters that bind it to its session."""

@@ -16,11 +16,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.limits import display_path
 from dockerproto.buildcontext.paths import in_order
 from dockerproto.transport.host import FileReader, Node
 
 _DIRECTORY: Final = stat.S_IFDIR | 0o755
 _FILE: Final = stat.S_IFREG | 0o644
+_IMPLIED: Final = FileEntry(path="", mode=_DIRECTORY)
+"""Entry of the root and of directories that were not added; `look` puts in the path.
+
+One is enough for all: with a path in each, those above a deep file would take quadratic memory.
+"""
 
 
 class _TreeNode(Struct):
@@ -45,7 +51,7 @@ class FileTree:
     """
 
     def __init__(self) -> None:
-        self._root = _TreeNode(FileEntry(path="", mode=_DIRECTORY))
+        self._root = _TreeNode(_IMPLIED)
 
     @classmethod
     def of(cls, files: Mapping[str, bytes], *, mtime: int = 0) -> FileTree:
@@ -56,23 +62,23 @@ class FileTree:
             tree.add(entry, partial(BytesIO, content))
         return tree
 
-    def add(self, entry: FileEntry, content: Callable[[], FileReader] | None = None) -> None:
-        """Add an entry; `content` opens a regular file.
+    def add(self, entry: FileEntry, content: Callable[[], FileReader] | None = None) -> int:
+        """Add an entry, and return the number of directories created for it; `content` opens a regular file.
 
         A hard link becomes another name of the file that is at its target now.
 
         Raises:
             ValueError: The parent is not a directory, or the target of a hard link is not a file.
         """
-        directory, name = self._directory_for(entry.path)
+        directory, name, created = self._directory_for(entry.path)
+        old = directory.names.get(name)
         if entry.hard:
             directory.names[name] = self._resolve_link(entry)
-            return
-        old = directory.names.get(name)
-        if old is not None and stat.S_ISDIR(old.entry.mode) and stat.S_ISDIR(entry.mode):
+        elif old is not None and stat.S_ISDIR(old.entry.mode) and stat.S_ISDIR(entry.mode):
             old.entry = entry
         else:
             directory.names[name] = _TreeNode(entry, content)
+        return created
 
     def names(self, path: str, /) -> list[str]:
         """Return the names in a directory."""
@@ -99,22 +105,24 @@ class FileTree:
             node = node.names.get(name) if node else None
         return node
 
-    def _directory_for(self, path: str) -> tuple[_TreeNode, str]:
-        """Return the directory in which a path is created, and the name there."""
-        node = self._root
+    def _directory_for(self, path: str) -> tuple[_TreeNode, str, int]:
+        """Return the directory for a path, the name in it, and the number of directories created."""
+        node, created = self._root, 0
         *above, name = path.split("/")
         for at, each in enumerate(above, start=1):
-            missing = _TreeNode(FileEntry(path="/".join(above[:at]), mode=_DIRECTORY))
-            node = node.names.setdefault(each, missing)
+            if each not in node.names:
+                node.names[each] = _TreeNode(_IMPLIED)
+                created += 1
+            node = node.names[each]
             if not stat.S_ISDIR(node.entry.mode):
-                raise ValueError(f"{path!r} is below {node.entry.path!r}, which is not a directory")
-        return node, name
+                file = display_path("/".join(above[:at]))
+                raise ValueError(f"{display_path(path)} is below {file}, which is not a directory")
+        return node, name, created
 
     def _resolve_link(self, entry: FileEntry) -> _TreeNode:
         node = self._find(entry.target)
         if node is None or not stat.S_ISREG(node.entry.mode):
-            raise ValueError(
-                f"{entry.path!r} is a hard link to {entry.target!r}, which is not a file before it"
-            )
+            path, target = display_path(entry.path), display_path(entry.target)
+            raise ValueError(f"{path} is a hard link to {target}, which is not a file before it")
         node.has_links = True
         return node

@@ -140,8 +140,8 @@ class Host(Protocol):
         """Return the files in a directory. Raises OSError if it is not a directory."""
         ...
 
-    def tar(self, source: Source, /) -> OpenFileSystem:
-        """Return the files in a tar; raise UploadFailed."""
+    def tar(self, source: Source, limit: int, /) -> OpenFileSystem:
+        """Return the files in a tar, with temporary files of at most `limit` bytes; raise UploadFailed."""
         ...
 
     def read(self, path: str, size: int, /) -> bytes:

@@ -253,6 +253,20 @@ def test_no_more_is_unpacked_than_is_needed() -> None:
     assert file.count < 300_000
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_the_bytes_that_are_decompressed_are_limited(compress: Callable[[bytes], bytes]) -> None:
+    archive = compress(tar(("large", bytes(500_000), b"0"), *files("Dockerfile")))
+    assert find_file(io.BytesIO(archive), "Dockerfile", 600_000) == b"Dockerfile"
+    assert find_file(io.BytesIO(archive), "Dockerfile", 400_000) is None
+
+
+def test_the_limit_holds_for_all_links_together() -> None:
+    archive = tar(("large", bytes(500_000), b"0"), ("Dockerfile", b"x", b"2"), *files("x"))
+    assert find_file(io.BytesIO(gzip.compress(archive)), "Dockerfile", 1_100_000) == b"x"
+    assert find_file(io.BytesIO(gzip.compress(archive)), "Dockerfile", 900_000) is None
+    assert find_file(io.BytesIO(archive), "Dockerfile", 0) == b"x"
+
+
 class Short(io.BytesIO):
     """A file whose read() returns less than was asked for."""
 

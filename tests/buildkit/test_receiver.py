@@ -10,10 +10,11 @@ import pytest
 
 from dockerproto import DockerError, OutputFailed, ProtocolViolated
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.limits import Limits
 from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat, entry_to_stat
 from dockerproto.buildkit.handler import OK, Code, Status
 from dockerproto.buildkit.receiver import BATCH_BYTES, WINDOW, TarReceiver, TreeReceiver, file_send
-from dockerproto.buildkit.validation import EntryValidator, Limits
+from dockerproto.buildkit.validation import EntryValidator
 from tests.support.filesync import (
     FIN,
     MemoryFile,
@@ -136,9 +137,9 @@ BAD: dict[str, tuple[Sequence[FileEntry | Stat], str]] = {
     "a slash at the end": ([directory("a/")], "the path is not clean"),
     "a dot within": ([directory("a"), file("a/./b")], "the path is not clean"),
     "a NUL": ([file("a\0b")], "the path is not clean"),
-    "a long name": ([file(LONG + "n")], "the path is too long"),
-    "a long name in bytes": ([file("\u00e4" * 128)], "the path is too long"),
-    "a long path": ([file("/".join([LONG] * 17))], "the path is too long"),
+    "a long name": ([file(LONG + "n")], "a name has more than 255 bytes"),
+    "a long name in bytes": ([file("\u00e4" * 128)], "a name has more than 255 bytes"),
+    "a long path": ([file("/".join([LONG] * 17))], "the path has more than 4095 bytes"),
     "deep": ([file("/".join("d" * 513))], "nested in more than 512 directories"),
     "twice": ([file("a"), file("a")], "repeated or out of order"),
     "a directory twice": ([directory("a"), file("a/b"), directory("a")], "repeated or out of order"),
@@ -211,7 +212,7 @@ def test_the_length_of_all_paths_is_limited() -> None:
     validator = EntryValidator(Limits(text=4))
     validator.check(entry_to_stat(file("a")))
     validator.check(entry_to_stat(symlink("b", "cc")))
-    with pytest.raises(OutputFailed, match="have more than 4"):
+    with pytest.raises(OutputFailed, match="has paths of more than 4 characters"):
         validator.check(entry_to_stat(file("c")))
 
 

@@ -200,7 +200,7 @@ def test_a_sparse_file(tmp_path: Path) -> None:
 
 BAD: dict[str, tuple[bytes, str]] = {
     "no tar": (b"no tar" * 100, "cannot read the tar of the build context: "),
-    "nothing": (b"", "empty file"),
+    "nothing": (b"", "it is empty"),
     "short": (b"no tar", "cannot read the tar of the build context: "),
     "above": (tar(member("a/../../b")), "'a/../../b' must not contain '..'"),
     "linked above": (tar(member("a", type=tarfile.LNKTYPE, linkname="../b")), "'../b' must not contain"),
@@ -214,7 +214,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         tar(member("a", type=tarfile.SYMTYPE, linkname="/etc"), member("a/b")),
         "which is not a directory",
     ),
-    "cut in a file": (tar(member("a", bytes(5000)))[:4000], "unexpected end of data"),
+    "cut in a file": (tar(member("a", bytes(5000)))[:4000], "it is truncated in 'a'"),
     "cut in a header": (tar(member("a"))[:300], "cannot read the tar"),
     "cut in a later header": (tar(member("a"), member("b"))[:700], "cannot read the tar"),
     "damaged": (
@@ -227,8 +227,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "damaged xz": (lzma.compress(SMALL)[:30] + bytes(100), "cannot read the tar"),
     "cut bzip2": (bz2.compress(SMALL)[:-10], "end-of-stream marker"),
     "damaged bzip2": (bz2.compress(SMALL)[:30] + bytes(100), "cannot read the tar"),
-    "endless time": (tar(member("a", pax_headers={"mtime": "inf"})), "cannot convert float infinity"),
-    "no time": (tar(member("a", pax_headers={"mtime": "nan"})), "cannot convert float NaN"),
+    "endless time": (tar(member("a", pax_headers={"mtime": "inf"})), "invalid time 'inf'"),
+    "no time": (tar(member("a", pax_headers={"mtime": "nan"})), "invalid time 'nan'"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "Zstandard compression is not supported"),
 }
 
@@ -270,10 +270,8 @@ def test_a_tar_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
     path = written(tmp_path, tar(member("a", bytes(10_000))))
     files = TarFiles(path)
     path.write_bytes(path.read_bytes()[:5000])
-    opened = files.open("a")
     with pytest.raises(OSError, match="is truncated in 'a'"):
-        opened.read(10_000)
-    opened.close()
+        read(files, "a")
     files.close()
 
 

@@ -15,6 +15,7 @@ try:
 except ModuleNotFoundError as _error:
     raise NotInstalled(0, "dockerproto_httpx needs httpx: pip install 'dockerproto[httpx]'") from _error
 
+from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.client import Client
 from dockerproto.credentials.source import CredentialsLike, check_blocking
 from dockerproto.docker import AnyDocker
@@ -59,6 +60,7 @@ class Docker(AnyDocker, Namespace):
         api_version: str = AUTO,
         timeout: TimeoutLike = DEFAULT,
         message_limit: int = MESSAGE_LIMIT,
+        context_limit: int = CONTEXT_LIMIT,
         headers: Mapping[str, str] | None = None,
         proxy: str | Default | None = DEFAULT,
         proxies: Mapping[str, str] | None = None,
@@ -71,6 +73,7 @@ class Docker(AnyDocker, Namespace):
             api_version=api_version,
             timeout=timeout,
             message_limit=message_limit,
+            context_limit=context_limit,
             headers=headers,
             proxy=proxy,
             proxies=proxies,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from dockerproto.arguments import strings_by_name
+from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.config.config_file import ConfigFile
 from dockerproto.config.headers import VARIABLE, Headers, check_headers, file_headers, parse_variable
 from dockerproto.config.proxies import build_proxies
@@ -45,6 +46,7 @@ def configure(
     api_version: str = AUTO,
     timeout: TimeoutLike = DEFAULT,
     message_limit: int = MESSAGE_LIMIT,
+    context_limit: int = CONTEXT_LIMIT,
     headers: Mapping[str, str] | None = None,
     proxy: str | Default | None = DEFAULT,
     proxies: Mapping[str, str] | None = None,
@@ -66,6 +68,8 @@ def configure(
             only read.
         message_limit: Limit of a message in a stream, in bytes; by default 16 MiB. The limit of a document,
             such as a list of images, is 64 MiB, or this one if it is higher.
+        context_limit: Limit of the temporary file that BuildKit builds unpack a compressed tar into, or copy
+            an iterable to, in bytes; by default 32 GiB. Lower it if the tars are somebody else's.
         headers: Headers sent with every request; ``{}`` for none.
         proxy: URL of an HTTP proxy to reach the engine through; None for a direct connection. By default it
             comes from ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``.
@@ -87,6 +91,7 @@ def configure(
         version=find_version(api_version, os.environ),
         limits=client_limits(timeout),
         message_limit=message_limit,
+        context_limit=context_limit,
         credentials=SharedCredentials(directory) if credentials is DEFAULT else credentials,
         headers=find_headers(headers, directory),
         proxies=find_proxies(proxies, directory, endpoint.address),

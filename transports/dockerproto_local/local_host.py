@@ -43,11 +43,11 @@ class LocalHost:
         os.listdir(path)  # noqa: PTH208  # raises the OSError of a path that is not a readable directory
         return Directory(path)
 
-    def tar(self, source: Source, /) -> OpenFileSystem:
+    def tar(self, source: Source, limit: int, /) -> OpenFileSystem:
         """Return the files in a tar."""
         from dockerproto_local.tarfiles import TarFiles
 
-        return TarFiles(source)
+        return TarFiles(source, limit)
 
     def read(self, path: str, size: int, /) -> bytes:
         """Return at most `size` bytes of a file."""

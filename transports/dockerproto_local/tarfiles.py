@@ -1,27 +1,32 @@
 """A tar as the file system of a build context: its members appear as if the tar were unpacked.
 
 Headers are read once; contents are read on demand. A tar that is compressed or not seekable is first copied
-into a temporary file.
+into a temporary file, which is limited, as the tar may be somebody else's.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
-import stat
-import tarfile
 import tempfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from threading import Lock
 from typing import IO, BinaryIO, Final, cast
 
-from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.limits import (
+    CONTEXT_LIMIT,
+    DEFAULT_LIMITS,
+    Limits,
+    TreeMeter,
+    check_context,
+    display_path,
+)
 from dockerproto.buildcontext.misuse import HEAD_SIZE, check_archive
+from dockerproto.buildcontext.tar_headers import read_headers
+from dockerproto.buildcontext.tar_input import DECOMPRESSION_ERRORS, TarInput, decompress
+from dockerproto.buildcontext.tar_members import TarMember, read_member
+from dockerproto.buildcontext.tar_sparse import Segment
 from dockerproto.errors import UploadFailed
 from dockerproto.sources import Source
 from dockerproto.transport.file_tree import FileTree
@@ -29,26 +34,7 @@ from dockerproto.transport.host import FileReader
 
 CHUNK_SIZE: Final = 256 * 2**10
 """Bytes copied at once into a temporary file."""
-_BLOCK: Final = 512
-_FILE_TYPES: Final = {
-    tarfile.DIRTYPE: stat.S_IFDIR,
-    tarfile.SYMTYPE: stat.S_IFLNK,
-    tarfile.CHRTYPE: stat.S_IFCHR,
-    tarfile.BLKTYPE: stat.S_IFBLK,
-    tarfile.FIFOTYPE: stat.S_IFIFO,
-}
-_DECOMPRESSORS: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
-    b"\x1f\x8b": lambda file: cast(
-        "IO[bytes]", gzip.GzipFile(fileobj=file)
-    ),  # GzipFile is no IO[bytes], but reads like one
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\0": lzma.LZMAFile,
-}
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
-_READ_ERRORS: Final = (
-    *(tarfile.TarError, zlib.error, lzma.LZMAError),
-    *(EOFError, OSError, OverflowError, ValueError),
-)
 
 
 class TarFiles(FileTree):
@@ -57,19 +43,23 @@ class TarFiles(FileTree):
     Args:
         source: The tar, plain or compressed by gzip, bzip2 or xz. A seekable file is read in place; it must
             not be used meanwhile, and is not closed.
+        limit: Limit in bytes of a temporary file, and of the total size of sparse files, whose holes take no
+            space in the tar.
+        limits: Limits on the members.
 
     Raises:
         UploadFailed: The tar cannot be read, is malformed or a Dockerfile, or has a member that cannot be
-            unpacked.
+            unpacked; or it exceeds a limit.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, limit: int = CONTEXT_LIMIT, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__()
+        self._limit = limit
         self._lock = Lock()
         self._owned_files: list[IO[bytes]] = []
         try:
-            self._read_headers(self._decompress(self._make_seekable(source)))
-        except _READ_ERRORS as error:
+            self._read_members(self._decompress(self._make_seekable(source)), limits)
+        except (*DECOMPRESSION_ERRORS, ValueError) as error:
             self.close()
             raise UploadFailed(0, f"cannot read the tar of the build context: {error}") from error
         except BaseException:
@@ -100,74 +90,83 @@ class TarFiles(FileTree):
         check_archive(head)
         if head.startswith(_ZSTANDARD):
             raise ValueError("Zstandard compression is not supported")
-        for magic, decompress in _DECOMPRESSORS.items():
-            if head.startswith(magic):
-                return self._spool(iter(partial(decompress(file).read, CHUNK_SIZE), b""))
-        return file
+        content = decompress(file)
+        return file if content is None else self._spool(iter(partial(content.read, CHUNK_SIZE), b""))
 
     def _spool(self, chunks: Iterable[bytes]) -> BinaryIO:
         spool = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         self._owned_files.append(spool)
+        size = 0
         for chunk in chunks:
+            size += len(chunk)
+            check_context(size, self._limit)
             spool.write(chunk)
         spool.seek(0)
         return spool
 
-    def _read_headers(self, file: IO[bytes]) -> None:
-        """Add an entry for each header."""
-        archive = tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  # its file is closed by `close`
-        while (member := archive.next()) is not None:
-            if path := _clean_path(member.name):
-                self.add(_entry_from_member(path, member), partial(self._open_member, archive, member))
-        # The tarfile module treats a damaged header as the end of the tar.
-        file.seek(archive.offset)
-        if file.read(_BLOCK).strip(b"\0"):
-            raise ValueError(f"damaged header at byte {archive.offset}")
+    def _read_members(self, file: IO[bytes], limits: Limits) -> None:
+        """Add an entry for each member."""
+        start = file.tell()
+        file.seek(0, SEEK_END)
+        size = file.tell() - start
+        file.seek(start)
+        if not size:
+            raise ValueError("it is empty")
+        tar, meter, holes = TarInput(file), TreeMeter(limits), 0
+        for header in read_headers(tar):
+            member = read_member(header, tar, limits)
+            if member.end > size:
+                raise ValueError(f"it is truncated in {display_path(header.path)}")
+            holes += member.holes
+            check_context(holes, self._limit)
+            if member.entry.path:
+                self._add(member, partial(_Member, file, start, member, self._lock), meter)
+        if tar.position > size:
+            raise ValueError("it is truncated")
 
-    def _open_member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> FileReader:
-        file = cast("IO[bytes]", archive.extractfile(member))  # a regular file has one
-        return _Member(member.name, file, self._lock)
+    def _add(self, member: TarMember, content: Callable[[], FileReader], meter: TreeMeter) -> None:
+        meter.add(member.entry)
+        # A few bytes of a tar make hundreds of directories, or of segments of a sparse file.
+        meter.count(self.add(member.entry, content) + len(member.segments[1:]))
 
 
 class _Member:
     """An open member; members share the position of the tar's file, so reads hold a lock."""
 
-    def __init__(self, name: str, file: IO[bytes], lock: Lock) -> None:
-        self._name = name
+    def __init__(self, file: IO[bytes], start: int, member: TarMember, lock: Lock) -> None:
         self._file = file
+        self._entry = member.entry
         self._lock = lock
+        self._offset = 0
+        self._segments: Iterator[Segment] = iter(member.segments)
+        self._data_start = 0
+        """Start of the segment that contains the offset or follows it."""
+        self._data_end: int = 0
+        self._position = start + member.position
+        """Position of the next data in the tar."""
 
     def read(self, size: int, /) -> bytes:
+        if self._offset == self._data_end:
+            self._data_start, length = next(self._segments, (self._entry.size, 0))
+            self._data_end = self._data_start + length
+        if self._offset < self._data_start:
+            data = bytes(min(size, self._data_start - self._offset))
+        else:
+            data = self._read_data(min(size, self._data_end - self._offset))
+        self._offset += len(data)
+        return data
+
+    def _read_data(self, size: int) -> bytes:
         with self._lock:
-            try:
-                return self._file.read(size)
-            except tarfile.ReadError as error:
-                raise OSError(f"the tar of the build context is truncated in {self._name!r}") from error
+            self._file.seek(self._position)
+            data = self._file.read(size)
+        if size and not data:
+            raise OSError(f"the tar of the build context is truncated in {display_path(self._entry.path)}")
+        self._position += len(data)
+        return data
 
     def close(self) -> None:
-        self._file.close()
-
-
-def _entry_from_member(path: str, member: tarfile.TarInfo) -> FileEntry:
-    file_type = _FILE_TYPES.get(member.type, stat.S_IFREG)
-    hard = member.islnk()
-    return FileEntry(
-        path=path,
-        mode=file_type | stat.S_IMODE(member.mode),
-        size=0 if hard or file_type != stat.S_IFREG else member.size,
-        mtime=int(member.mtime * 10**9),
-        target=_clean_path(member.linkname) if hard else member.linkname if member.issym() else "",
-        hard=hard,
-        device=(member.devmajor, member.devminor),
-    )
-
-
-def _clean_path(name: str) -> str:
-    """Return a name as a path below the root; the root is the empty path."""
-    names = [each for each in name.split("/") if each not in ("", ".")]
-    if ".." in names:
-        raise ValueError(f"{name!r} must not contain '..'")
-    return "/".join(names)
+        """Do nothing: the file is that of the tar."""
 
 
 def _can_seek(source: object) -> bool:
