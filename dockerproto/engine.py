@@ -157,6 +157,8 @@ class Engine:
         message = self.frame(request, upload, dialect)
         if LOG.isEnabledFor(DEBUG):
             line = f"{request.method} {self._target(request, dialect, redact=True)}"
+            if request.is_deprecated(dialect.version):
+                LOG.debug("%s is deprecated since API %s", line, request.deprecated)
             response = await log_exchange(line, partial(send, message, timer), self.transport.now)
         else:
             response = await send(message, timer)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep
 from dockerproto.buildkit.provisioning import SessionServices, prepare_services
@@ -31,6 +31,10 @@ from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
 from dockerproto.transport.runtime import Task
 from dockerproto.transport.streams import ByteStream
+from dockerproto.versions import Version
+
+_SESSIONS_DEPRECATED: Final = Version(1, 53)
+"""API version that deprecated sessions over ``POST /session``; API 1.55 still serves them."""
 
 
 async def build_in_session(
@@ -275,6 +279,7 @@ def _handshake(name: str, services: SessionServices) -> Request:
             ("X-Docker-Expose-Session-Sharedkey", services.shared_key),
             *(("X-Docker-Expose-Session-Grpc-Method", method) for method in services.services),
         ),
+        deprecated=_SESSIONS_DEPRECATED,
     )
 
 

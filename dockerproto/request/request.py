@@ -53,12 +53,18 @@ class Request(Redacted, frozen=True, kw_only=True):
     """Function that is called with the number of bytes of the body sent so far, after each chunk."""
     since: Version = OLDEST
     """API version that introduced the operation."""
+    deprecated: Version | None = None
+    """API version that deprecated the operation; it is logged, and sent all the same."""
     timeout: TimeoutLike = DEFAULT
     """Limits from the program."""
     pace: Pace = "reading"
     """Kind of the call, which decides its default limits."""
     versioned: bool = True
     """True if the path starts with the API version; that of the ping does not, as it reports the version."""
+
+    def is_deprecated(self, version: Version) -> bool:
+        """Return True if an API version has the operation, but as a deprecated one."""
+        return self.deprecated is not None and version >= self.deprecated
 
     @property
     def differs(self) -> bool:

@@ -116,6 +116,19 @@ async def test_the_calls_of_a_session_are_lines(
     assert calls == [f"session: {SECRET}: gRPC status {answers[0][1].code:d}"]
 
 
+@pytest.mark.parametrize(("version", "deprecated"), [("1.52", False), ("1.53", True), ("1.55", True)])
+async def test_a_deprecated_request_is_a_line_and_works(
+    scripted: ScriptedEngine, connect: Connect, log: pytest.LogCaptureFixture, version: str, deprecated: bool
+) -> None:
+    scripted.api_version = version
+    scripted.script("POST", "/session", (Speak(), UntilClosed()))
+    scripted.script("POST", "/build", chunked(b'{"stream":"a"}\n'))
+    async with connect(scripted.url) as docker, building(docker, stream=True) as stream:
+        assert [message async for message in stream] == [{"stream": "a"}]
+    line = f"POST /v{version}/session is deprecated since API 1.53"
+    assert [each for each in lines(log) if "deprecated" in each] == [line] * deprecated
+
+
 async def test_nothing_is_logged_above_debug(
     scripted: ScriptedEngine, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
