@@ -73,6 +73,7 @@ from dockerproto.messages.models import (
     Message,
     Platform,
     ProgressDetail,
+    RootFS,
     SearchResult,
 )
 from dockerproto.messages.results import (
@@ -186,6 +187,7 @@ __all__ = [
     "PushedTag",
     "Readable",
     "Reference",
+    "RootFS",
     "SearchResult",
     "Secret",
     "SecretLike",

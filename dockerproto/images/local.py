@@ -10,6 +10,13 @@ from typing import Final, TypedDict, Unpack
 from msgspec.structs import replace
 
 from dockerproto.arguments import strings
+from dockerproto.messages.empty_fields import (
+    BUILDS_PRUNED,
+    HISTORY_ENTRY,
+    IMAGE_INSPECT,
+    IMAGE_SUMMARY,
+    IMAGES_PRUNED,
+)
 from dockerproto.messages.models import (
     BuildsPruned,
     DeletedImage,
@@ -91,7 +98,8 @@ def list(
         flag("identity", identity, since=Version(1, 54)),
     )
     more = (*_wire_parameters(params), *_future_parameters(query, {each.name for each in known}))
-    return json_list(Request(method="GET", path="/images/json", query=(*known, *more), timeout=timeout))
+    request = Request(method="GET", path="/images/json", query=(*known, *more), timeout=timeout)
+    return json_list(request, IMAGE_SUMMARY)
 
 
 def inspect(
@@ -105,6 +113,9 @@ def inspect(
         manifests: Include the ``Manifests``; not with `platform`. Since API 1.48.
         timeout: Limits of this call.
 
+    Returns:
+        The description; lists, texts and maps that are empty are in it whatever the engine.
+
     Raises:
         NotFound: The image does not exist.
 
@@ -116,7 +127,7 @@ def inspect(
         text("platform", platform_json(platform), since=Version(1, 49)),
         flag("manifests", manifests, since=Version(1, 48)),
     )
-    return json_object(_inspection(name, query, timeout))
+    return json_object(_inspection(name, query, timeout), IMAGE_INSPECT)
 
 
 def get(name: str) -> Call[ImageInspect]:
@@ -155,7 +166,8 @@ def history(
     """
     query = (text("platform", platform_json(platform), since=Version(1, 48)),)
     path = f"/images/{path_of(name)}/history"
-    return json_list(Request(method="GET", path=path, query=query, timeout=timeout))
+    request = Request(method="GET", path=path, query=query, timeout=timeout)
+    return json_list(request, HISTORY_ENTRY)
 
 
 def tag(name: str, repo: str, *, tag: str | None = None, timeout: TimeoutLike = DEFAULT) -> Call[bool]:
@@ -245,7 +257,8 @@ def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> 
             since=Version(1, 25),
             timeout=timeout,
             pace="long",
-        )
+        ),
+        IMAGES_PRUNED,
     )
 
 
@@ -292,7 +305,8 @@ def prune_builds(
             since=Version(1, 31),
             timeout=timeout,
             pace="long",
-        )
+        ),
+        BUILDS_PRUNED,
     )
 
 

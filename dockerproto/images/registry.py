@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockerproto.credentials.credentials import AuthLike
+from dockerproto.messages.empty_fields import DISTRIBUTION_INSPECT
 from dockerproto.messages.models import DistributionInspect, SearchResult
 from dockerproto.operations.operation import Call
 from dockerproto.operations.replies import json_list, json_object
@@ -63,4 +64,5 @@ def distribution(
     """
     path = f"/distribution/{path_of(name)}/json"
     request = Request(method="GET", path=path, since=Version(1, 30), timeout=timeout)
-    return json_object(request.for_registry(parse_reference(name).registry, auth, f"inspect {name}"))
+    request = request.for_registry(parse_reference(name).registry, auth, f"inspect {name}")
+    return json_object(request, DISTRIBUTION_INSPECT)

@@ -1,11 +1,11 @@
 """Types of the JSON in responses: plain dicts and lists, typed.
 
-Keys that an engine may leave out are not required; engines from API 1.52 on leave out empty values.
-Unknown keys are passed through. Lists that an engine sends as null are empty lists here. Documented at https://docs.docker.com/reference/api/engine/.
+Keys that an engine may leave out are not required. Lists, maps and texts that only some engines leave out, or
+send as null, while they are empty are always there: see `empty_fields`. Unknown keys are passed through.
+Documented at https://docs.docker.com/reference/api/engine/.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from dockerproto.messages.trace import StatusResponse
 
@@ -99,22 +99,31 @@ class ImageSummary(TypedDict):
     Manifests: NotRequired[list[ManifestSummary]]
 
 
-class ImageConfig(TypedDict, total=False):
+class ImageConfig(TypedDict):
     """The default configuration of containers of an image."""
 
     Cmd: list[str]
     Entrypoint: list[str]
     Env: list[str]
     ExposedPorts: dict[str, dict[str, Any]] | None
-    Healthcheck: dict[str, Any]
     Labels: dict[str, str] | None
     OnBuild: list[str]
     Shell: list[str]
-    StopSignal: str
     User: str
     Volumes: dict[str, dict[str, Any]] | None
     WorkingDir: str
-    ArgsEscaped: bool
+    Healthcheck: NotRequired[dict[str, Any]]
+    StopSignal: NotRequired[str]
+    ArgsEscaped: NotRequired[bool]
+
+
+class RootFS(TypedDict):
+    """The layers of an image."""
+
+    Type: str
+    """``layers``."""
+    Layers: list[str]
+    """Digests of the uncompressed layers, lowest first."""
 
 
 class ImageInspect(TypedDict):
@@ -127,22 +136,23 @@ class ImageInspect(TypedDict):
     Os: str
     Size: int
     """Bytes."""
-    RootFS: dict[str, Any]
+    RootFS: RootFS
     Metadata: dict[str, Any]
+    Parent: str
+    Comment: str
+    Author: str
+    DockerVersion: str
     Created: NotRequired[str]
     """RFC 3339."""
     Config: NotRequired[ImageConfig]
-    Parent: NotRequired[str]
-    Comment: NotRequired[str]
-    Author: NotRequired[str]
-    DockerVersion: NotRequired[str]
     Variant: NotRequired[str]
     OsVersion: NotRequired[str]
     GraphDriver: NotRequired[dict[str, Any]]
     VirtualSize: NotRequired[int]
     """Bytes; up to API 1.43."""
     Container: NotRequired[str]
-    ContainerConfig: NotRequired[dict[str, Any]]
+    ContainerConfig: NotRequired[dict[str, Any] | None]
+    """Configuration of the container that the image was made from; up to API 1.44."""
     Descriptor: NotRequired[Descriptor]
     Manifests: NotRequired[list[ManifestSummary]]
     Identity: NotRequired[dict[str, Any]]
@@ -217,27 +227,3 @@ class EngineVersion(TypedDict):
     Experimental: NotRequired[bool]
     Platform: NotRequired[dict[str, str]]
     Components: NotRequired[list[dict[str, Any]]]
-
-
-LISTS: Final[Mapping[str, frozenset[str]]] = {
-    "": frozenset({"RepoTags", "RepoDigests", "Tags", "ImagesDeleted", "CachesDeleted", "Platforms"}),
-    "Config": frozenset({"Cmd", "Entrypoint", "Env", "OnBuild", "Shell"}),
-}
-"""Keys of lists that engines may send as null, by the key of the object around them."""
-
-
-def fill_lists(documents: Sequence[dict[str, Any]]) -> None:
-    """Replace null by an empty list where the API describes a list.
-
-    >>> image = {"RepoTags": None, "Labels": None, "Config": {"Cmd": None}}
-    >>> fill_lists([image])
-    >>> image
-    {'RepoTags': [], 'Labels': None, 'Config': {'Cmd': []}}
-    """
-    for outer, names in LISTS.items():
-        objects: Iterable[Any] = (each.get(outer) for each in documents) if outer else documents
-        for each in objects:
-            if isinstance(each, dict):
-                for name, value in each.items():  # pyright: ignore[reportUnknownVariableType]
-                    if value is None and name in names:
-                        each[name] = []

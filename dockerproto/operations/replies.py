@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from dockerproto.errors import ProtocolViolated
@@ -15,7 +16,8 @@ from dockerproto.messages.decoding import (
     MissingImage,
     Value,
 )
-from dockerproto.messages.models import Message, fill_lists
+from dockerproto.messages.empty_fields import NONE, EmptyFields, fill
+from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
 from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported, Whole
@@ -36,14 +38,14 @@ _CREATION: Final[Decoders[bool]] = {_CREATED: lambda _: Value(value=True)}
 _EXISTENCE: Final[Decoders[bool]] = {_OK: lambda _: Value(value=True), _NOT_FOUND: lambda _: MissingImage()}
 
 
-def json_object(request: Request) -> Call[Any]:
-    """Return an operation whose result is one JSON object."""
-    return _call(request, _DOCUMENT, _object)
+def json_object(request: Request, fields: EmptyFields = NONE) -> Call[Any]:
+    """Return an operation whose result is one JSON object, with its empty fields."""
+    return _call(request, _DOCUMENT, partial(_object, fields))
 
 
-def json_list(request: Request) -> Call[Any]:
-    """Return an operation whose result is a list of JSON objects."""
-    return _call(request, _DOCUMENT, _objects)
+def json_list(request: Request, fields: EmptyFields = NONE) -> Call[Any]:
+    """Return an operation whose result is a list of JSON objects, with their empty fields."""
+    return _call(request, _DOCUMENT, partial(_objects, fields))
 
 
 def created(request: Request) -> Call[bool]:
@@ -84,20 +86,20 @@ def _first(items: list[Any]) -> Any:
     return items[0]
 
 
-def _object(items: list[Any]) -> Any:
-    return _fill(items)[0]
+def _object(fields: EmptyFields, items: list[Any]) -> Any:
+    return _fill(fields, items)[0]
 
 
-def _objects(items: list[Any]) -> Any:
+def _objects(fields: EmptyFields, items: list[Any]) -> Any:
     # Docker up to API 1.42 and Podman give null for an empty list.
-    return _fill(_check_type([] if items[0] is None else items[0], list))
+    return _fill(fields, _check_type([] if items[0] is None else items[0], list))
 
 
-def _fill(documents: list[Any]) -> list[Any]:
+def _fill(fields: EmptyFields, documents: list[Any]) -> list[Any]:
     for each in documents:
         if not isinstance(each, dict):
             raise _wrong_type(each, dict)
-    fill_lists(documents)
+    fill(documents, fields)
     return documents
 
 

@@ -114,10 +114,11 @@ def test_documents(run: Run, arguments: list[str], method: str, path: str, answe
 
 def test_inspect(run: Run) -> None:
     run.engine.script("GET", "/images/app/json", json_response({"Id": ID}))
-    assert json.loads("".join(run("inspect", "app", "missing", status=1))) == [{"Id": ID}]
+    (found,) = json.loads("".join(run("inspect", "app", "missing", status=1)))
+    assert (found["Id"], found["RepoTags"]) == (ID, [])
     assert run.errors == "dockerproto: page not found\n"
     (line,) = run("inspect", "app", "--json")
-    assert json.loads(line) == [{"Id": ID}]
+    assert json.loads(line) == [found]
 
 
 def test_tag(run: Run) -> None:

@@ -106,10 +106,10 @@ def test_a_prune_without_a_list_deleted_nothing(run: Run) -> None:
     assert run(*script(run, PRUNE, {"SpaceReclaimed": 0})) == ["Total reclaimed space: 0 B"]
 
 
-@pytest.mark.parametrize("document", [[{}], [{"Id": None}]])
-def test_json_is_what_the_engine_sent(run: Run, document: list[dict[str, Any]]) -> None:
-    (line,) = run(*script(run, IMAGES, document), "--json")
-    assert json.loads(line) == document
+@pytest.mark.parametrize("image", [{}, {"Id": None}, {"Labels": None, "RepoTags": ["app:1"]}])
+def test_json_is_what_the_engine_sent_with_empty_lists(run: Run, image: dict[str, Any]) -> None:
+    (line,) = run(*script(run, IMAGES, [image]), "--json")
+    assert json.loads(line) == [{"RepoTags": [], "RepoDigests": [], **image}]
 
 
 @pytest.mark.parametrize(

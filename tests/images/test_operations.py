@@ -31,6 +31,11 @@ ID = "0123456789abcdef" * 4
 DIGEST = f"sha256:{ID}"
 ME = {"username": "me", "password": "~~~???"}
 EMPTY: list[Any] = []
+INSPECTED: dict[str, Any] = {
+    **dict.fromkeys(("RepoTags", "RepoDigests"), EMPTY),
+    **dict.fromkeys(("Author", "Comment", "DockerVersion", "Parent"), ""),
+    "RootFS": {"Layers": EMPTY},
+}
 LINUX = "%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22amd64%22%7D"
 ARM = "%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22arm%22%2C%22variant%22%3A%22v7%22%7D"
 TAR = ("Content-Type", "application/x-tar")
@@ -366,8 +371,10 @@ def results(operation: Operation, status: int, body: bytes) -> Any:
     ("operation", "status", "body", "result"),
     [
         pytest.param(list_images(), 200, b"null\n", [], id="no list"),
-        pytest.param(list_images(), 200, b'[{"RepoTags":null}]', [{"RepoTags": EMPTY}], id="list"),
-        pytest.param(inspect("a"), 200, b'{"Config":{"Cmd":null}}', {"Config": {"Cmd": []}}, id="inspect"),
+        pytest.param(
+            list_images(), 200, b'[{"RepoTags":null}]', [{"RepoTags": EMPTY, "RepoDigests": EMPTY}], id="list"
+        ),
+        pytest.param(inspect("a"), 200, b'{"RootFS":{}}', INSPECTED, id="inspect"),
         pytest.param(exists("a"), 200, b"whatever", True, id="exists"),
         pytest.param(exists("a"), 404, b'{"message":"No such image: a"}', False, id="does not exist"),
         pytest.param(history("a"), 200, b'[{"Tags":null}]', [{"Tags": EMPTY}], id="history"),
