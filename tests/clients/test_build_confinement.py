@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,64 +11,45 @@ import pytest
 
 from dockerproto import DockerError, UploadFailed
 from dockerproto.buildkit.selection import Selection, select
-from dockerproto_local.beneath import READ_LIMIT
 from dockerproto_local.directory import Directory
 from dockerproto_local.pack import pack
+from dockerproto_local.small_files import READ_LIMIT
 from dockerproto_local.walk import walk
 from tests.conftest import Connect
+from tests.support.special_files import fifo, link, sparse
 from tests.testbed.scripted import ScriptedEngine, chunked
 
 SECRET = "FROM r.example/top-secret\n"
 ROUNDS = 300
 LINKED_OUT = "it is a symlink out of the build context"
 NOT_A_FILE = "Not a regular file"
-TOO_LONG = f"it has more than {READ_LIMIT} bytes"
+TOO_LARGE = f"Larger than {READ_LIMIT} bytes"
 
 
-def link(name: str, target: str) -> Callable[[Path], None]:
-    def make(root: Path) -> None:
-        (root / name).unlink(missing_ok=True)
-        (root / name).symlink_to(target)
-
-    return make
-
-
-def fifo(name: str) -> Callable[[Path], None]:
-    def make(root: Path) -> None:
-        (root / name).unlink(missing_ok=True)
-        os.mkfifo(root / name)
-
-    return make
-
-
-def sparse(name: str) -> Callable[[Path], None]:
-    def make(root: Path) -> None:
-        (root / name).touch()
-        os.truncate(root / name, 2**40)
-
-    return make
+def at(name: str, make: Callable[[Path], None]) -> Callable[[Path], None]:
+    return lambda root: make(root / name)
 
 
 CASES: dict[str, tuple[Callable[[Path], None], str | None, str, str]] = {
     # what is made of the context, path_dockerfile, the file that is named, why it is not read
-    "a linked Dockerfile": (link("Dockerfile", "../secret"), None, "Dockerfile", LINKED_OUT),
-    "an absolute link": (link("Dockerfile", "/etc/passwd"), None, "Dockerfile", LINKED_OUT),
-    "a named Dockerfile": (link("other", "../secret"), "other", "other", LINKED_OUT),
-    "a name with dots": (link("other", "../secret"), "d/../other", "d/../other", LINKED_OUT),
-    "a linked directory": (link("e", ".."), "e/secret", "e/secret", LINKED_OUT),
-    "an ignore file": (link(".dockerignore", "../secret"), None, ".dockerignore", LINKED_OUT),
+    "a linked Dockerfile": (at("Dockerfile", link("../secret")), None, "Dockerfile", LINKED_OUT),
+    "an absolute link": (at("Dockerfile", link("/etc/passwd")), None, "Dockerfile", LINKED_OUT),
+    "a named Dockerfile": (at("other", link("../secret")), "other", "other", LINKED_OUT),
+    "a name with dots": (at("other", link("../secret")), "d/../other", "d/../other", LINKED_OUT),
+    "a linked directory": (at("e", link("..")), "e/secret", "e/secret", LINKED_OUT),
+    "an ignore file": (at(".dockerignore", link("../secret")), None, ".dockerignore", LINKED_OUT),
     "an ignore file of its own": (
-        link("Dockerfile.dockerignore", "../secret"),
+        at("Dockerfile.dockerignore", link("../secret")),
         None,
         "Dockerfile.dockerignore",
         LINKED_OUT,
     ),
-    "a pipe": (fifo("Dockerfile"), None, "Dockerfile", NOT_A_FILE),
-    "a pipe of ignored files": (fifo(".dockerignore"), None, ".dockerignore", NOT_A_FILE),
-    "a device": (link("x", "x"), "/dev/zero", "/dev/zero", NOT_A_FILE),
-    "a sparse file": (sparse("Dockerfile"), None, "Dockerfile", TOO_LONG),
-    "a sparse ignore file": (sparse(".dockerignore"), None, ".dockerignore", TOO_LONG),
-    "a link to itself": (link("Dockerfile", "Dockerfile"), None, "Dockerfile", "Too many levels"),
+    "a pipe": (at("Dockerfile", fifo), None, "Dockerfile", NOT_A_FILE),
+    "a pipe of ignored files": (at(".dockerignore", fifo), None, ".dockerignore", NOT_A_FILE),
+    "a device": (at("x", link("x")), "/dev/zero", "/dev/zero", TOO_LARGE),
+    "a sparse file": (at("Dockerfile", sparse), None, "Dockerfile", TOO_LARGE),
+    "a sparse ignore file": (at(".dockerignore", sparse), None, ".dockerignore", TOO_LARGE),
+    "a link to itself": (at("Dockerfile", link("Dockerfile")), None, "Dockerfile", "Too many levels"),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dockerproto import UploadFailed
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto_local.beneath import READ_LIMIT, Beneath, check_regular, read_bounded
+from dockerproto_local.beneath import Beneath
 from dockerproto_local.directory import Directory
 from dockerproto_local.pack import pack
 from dockerproto_local.walk import entry_at, walk
@@ -180,21 +180,3 @@ def test_a_directory_that_is_in_use_is_closed_by_its_user(
     assert files.names("a") == ["b", "x"]
     monkeypatch.undo()
     assert descriptors() == before
-
-
-def test_only_regular_files_are_read(root: Path) -> None:
-    os.mkfifo(root / "pipe")
-    before = descriptors()
-    for path, error in ((root, "Is a directory"), (root / "pipe", "Not a reg"), ("/dev/zero", "Not a reg")):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with pytest.raises(OSError, match=rf"{error}.*: 'name'"):
-            check_regular(descriptor, "name")
-    assert descriptors() == before
-
-
-def test_a_file_is_read_up_to_a_limit(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x" * READ_LIMIT)
-    assert len(read_bounded(os.open(tmp_path / "a", os.O_RDONLY), "a")) == READ_LIMIT
-    os.truncate(tmp_path / "a", 2**40)
-    with pytest.raises(UploadFailed, match=rf"^cannot read name: it has more than {READ_LIMIT} bytes$"):
-        read_bounded(os.open(tmp_path / "a", os.O_RDONLY), "name")

@@ -203,8 +203,8 @@ def test_certificates_without_key_usage_are_accepted(tls: TLS, monkeypatch: pyte
     default = ssl.create_default_context()
     default.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
 
-    def create(*, cafile: str | None) -> ssl.SSLContext:
-        assert cafile is None
+    def create(*, cadata: str | None) -> ssl.SSLContext:
+        assert cadata is None
         return default
 
     monkeypatch.setattr("ssl.create_default_context", create)

@@ -12,16 +12,13 @@ import os
 import stat
 from typing import Final, Self
 
-from dockerproto.errors import UploadFailed
+from dockerproto_local.small_files import FLAGS
 
 _ROOT: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _DIRECTORY: Final = _ROOT | os.O_NOFOLLOW
-FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""Flags for a file: what became a symlink or a pipe is neither followed nor waited for."""
+_FILE: Final = FLAGS | os.O_NOFOLLOW
 _KEPT_OPEN: Final = 64
 """Limit on the directories kept open, as systems limit descriptors; deeper ones are opened again."""
-READ_LIMIT: Final = 4 * 2**20
-"""Limit on a Dockerfile or an ignore file in bytes, as it is read into memory; real ones have kilobytes."""
 
 
 class Beneath:
@@ -69,7 +66,7 @@ class Beneath:
         directory, _, name = path.rpartition("/")
         if directory != self._path:  # as in `directory`; a call for each of many small files is noticeable
             self._change(directory)
-        return os.open(name, FILE, dir_fd=self._descriptor)
+        return os.open(name, _FILE, dir_fd=self._descriptor)
 
     def close(self) -> None:
         """Close all directories."""
@@ -105,28 +102,3 @@ def _open_directory(name: str, parent: int) -> int:
         if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
         raise
-
-
-def check_regular(descriptor: int, path: str) -> int:
-    """Return the descriptor of a regular file; close any other, and raise OSError."""
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return descriptor
-    os.close(descriptor)
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    raise OSError(errno.EINVAL, "Not a regular file", path)
-
-
-def read_bounded(descriptor: int, path: str) -> bytes:
-    """Return the content of an open regular file, and close it.
-
-    Raises:
-        OSError: It cannot be read, or is not a regular file.
-        UploadFailed: It is longer than `READ_LIMIT`.
-    """
-    with os.fdopen(check_regular(descriptor, path), "rb") as file:
-        content = file.read(READ_LIMIT + 1)
-    if len(content) > READ_LIMIT:
-        raise UploadFailed(0, f"cannot read {path}: it has more than {READ_LIMIT} bytes")
-    return content

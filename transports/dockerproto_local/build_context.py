@@ -21,8 +21,9 @@ from dockerproto.buildcontext.plan import (
     plan_context,
 )
 from dockerproto.errors import UploadFailed
-from dockerproto_local.beneath import FILE, Beneath, read_bounded
+from dockerproto_local.beneath import Beneath
 from dockerproto_local.pack import compress, pack
+from dockerproto_local.small_files import READ_LIMIT, check_size, read_any, read_open
 from dockerproto_local.walk import cannot_read, entry_at, walk
 
 
@@ -76,16 +77,18 @@ def _read(root: Path, path: Path) -> tuple[str | None, bytes]:
     """Return a file with its path in the context without links; only an argument may lead out of the context.
 
     Raises:
-        OSError: The file cannot be read.
-        UploadFailed: The file is too long, or a link that leads out of the context.
+        OSError: The file cannot be read, or is too long.
+        UploadFailed: The file is a link that leads out of the context.
     """
     name = os.path.relpath(os.path.realpath(path), os.path.realpath(root))
     if not name.startswith("../"):
         with Beneath(root) as tree:
-            return name, read_bounded(tree.open_file(name), str(path))
+            return name, read_open(tree.open_file(name), str(path))
     if not os.path.relpath(path, root).startswith("../"):
         raise UploadFailed(0, f"cannot read {path}: it is a symlink out of the build context")
-    return None, read_bounded(os.open(path, FILE & ~os.O_NOFOLLOW), str(path))
+    content = read_any(str(path), READ_LIMIT + 1)
+    check_size(len(content), str(path))
+    return None, content
 
 
 def _default_dockerfile(root: Path) -> Path:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dockerproto.config.config_file import CONFIG_FILE, ConfigFile, invalid_config_file, parse_config_file
-from dockerproto.endpoint.contexts import meta_path, tls_path
+from dockerproto.endpoint.contexts import TLS_FILES, meta_path, tls_path
 from dockerproto.errors import ContextError
 from dockerproto_local.caller import stack_level
+from dockerproto_local.small_files import read_regular
 
 _Version: TypeAlias = tuple[int, ...]
 
@@ -67,7 +68,7 @@ class ConfigDirectory:
             warnings.warn(f"{self.path}/{CONFIG_FILE} was ignored: {problem}", stacklevel=stack_level())
 
     def context(self, name: str) -> tuple[bytes | None, list[str] | None]:
-        """Return a context's meta.json and the names of its TLS files, each None if it does not exist.
+        """Return a context's meta.json and which `TLS_FILES` it has, each None if it does not exist.
 
         Raises:
             ContextError: They cannot be read.
@@ -75,7 +76,7 @@ class ConfigDirectory:
         tls = Path(self.path, tls_path(name))
         try:
             meta = _content(Path(self.path, meta_path(name)))
-            return meta, [each.name for each in tls.iterdir() if not each.is_dir()] if tls.is_dir() else None
+            return meta, [each for each in TLS_FILES if _is_file(tls / each)] if tls.is_dir() else None
         except OSError as error:
             raise ContextError(0, f"the context {name!r} cannot be read: {error}") from error
 
@@ -101,9 +102,18 @@ def _version(path: Path) -> _Version:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_regular(str(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _is_file(path: Path) -> bool:
+    """Return True if a file of any kind is at a path, or a broken symlink, which must not be ignored."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not path.is_dir()
 
 
 def _home() -> str:

@@ -24,6 +24,7 @@ from dockerproto.credentials.stored import (
 )
 from dockerproto.errors import CredentialsError
 from dockerproto_local.config_directory import ConfigDirectory
+from dockerproto_local.small_files import check_size, regular_mode
 
 VARIABLE: Final = "DOCKER_AUTH_CONFIG"
 
@@ -144,6 +145,8 @@ def _replace(path: Path, text: bytes) -> None:
     from tempfile import mkstemp  # noqa: PLC0415
 
     target = Path(os.path.realpath(path))
+    regular_mode(target)
+    check_size(len(text), str(path))
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = mkstemp(prefix=f"{target.name}.", dir=target.parent)  # its mode is 0600
     try:

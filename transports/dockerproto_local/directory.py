@@ -9,7 +9,8 @@ from typing import BinaryIO, TypeVar
 
 from dockerproto.buildcontext.paths import in_order
 from dockerproto.transport.host import Node
-from dockerproto_local.beneath import Beneath, check_regular
+from dockerproto_local.beneath import Beneath
+from dockerproto_local.small_files import check_regular
 from dockerproto_local.walk import entry_from_stat
 
 T = TypeVar("T")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from dockerproto.buildcontext.plan import BuildContext, ContextSource
 from dockerproto.sources import Source
 from dockerproto.transport.host import Destination, FileWriter, OpenFileSystem
 from dockerproto_local.file_ranges import LocalFile
+from dockerproto_local.small_files import read_any, read_regular
 
 # ruff: noqa: PLC0415  # a program that needs no session does not load its modules
 
@@ -51,8 +51,7 @@ class LocalHost:
 
     def read(self, path: str, size: int, /) -> bytes:
         """Return at most `size` bytes of a file."""
-        with open(os.path.expanduser(path), "rb") as file:  # noqa: PTH111, PTH123  # Path.expanduser() may raise
-            return file.read(size)
+        return read_any(os.path.expanduser(path), size)  # noqa: PTH111  # Path.expanduser() may raise
 
     def spool(self) -> BinaryIO:
         """Return a private temporary file."""
@@ -82,6 +81,6 @@ class LocalHost:
 
 def _machine_id() -> str:
     try:
-        return Path("/etc/machine-id").read_text(encoding="ascii")
+        return read_regular("/etc/machine-id").decode("ascii")
     except (OSError, ValueError):
         return f"{uuid.getnode():x}"

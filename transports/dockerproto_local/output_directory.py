@@ -20,6 +20,7 @@ from typing import Final
 from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto_local.small_files import regular_mode
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -83,11 +84,7 @@ def create_tar(path: str | os.PathLike[str]) -> PartialFile:
         OSError: The file cannot be created, or something other than a file is there.
     """
     target = Path(os.path.realpath(path))
-    mode = None
-    with suppress(FileNotFoundError):
-        mode = target.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    mode = regular_mode(target)
     directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         mode = _new_file_mode(directory) if mode is None else mode

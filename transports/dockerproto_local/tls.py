@@ -16,6 +16,7 @@ from dockerproto.errors import ConnectionFailed
 from dockerproto.transport.chunks import Buffer, Chunk, FileRange
 from dockerproto.transport.streams import ByteStream
 from dockerproto_local.file_ranges import read_range
+from dockerproto_local.small_files import read_regular, regular_path
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
+            _load_certificate(context, tls.certificate, tls.key or tls.certificate)
     except OSError as error:  # SSLError is an OSError too
         raise ConnectionFailed(0, f"cannot use the TLS files: {error} ({tls})") from error
     context.set_alpn_protocols(["http/1.1"])
@@ -48,9 +49,26 @@ def default_context(ca: str | None = None) -> ssl.SSLContext:
     usage extension. The Docker CLI accepts them; Python 3.13 and later do not by default, as RFC 5280
     requires the extension. Signatures, dates and names are verified all the same. Raises OSError.
     """
-    context = ssl.create_default_context(cafile=ca)
+    context = ssl.create_default_context(cadata=None if ca is None else _read_authorities(ca))
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
+
+
+def _read_authorities(path: str) -> str:
+    text = read_regular(path).decode("ascii", "ignore")  # comments may be in another encoding
+    if not text:
+        raise OSError(f"{path} is empty")  # the ssl module would trust the authorities of the system instead
+    return text
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    with regular_path(certificate) as certificate_path, regular_path(key) as key_path:
+        context.load_cert_chain(certificate_path, key_path, password=_refuse_encrypted)
+
+
+def _refuse_encrypted() -> bytes:
+    """Raise OSError in place of asking for a password, which the ssl module would do on the terminal."""
+    raise OSError("the private key is encrypted: decrypt it, or pass an ssl.SSLContext as tls")
 
 
 class TLSStream(ByteStream):
