@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pickle
+import signal
 import threading
 import traceback
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from dockerproto import (
 from dockerproto.buildkit.handler import OK
 from dockerproto.buildkit.messages import CredentialsRequest, CredentialsResponse
 from dockerproto_local import StoredCredentials
+from dockerproto_local.programs import OUTPUT_LIMIT
 from tests.buildkit.test_session import AUTH
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
@@ -71,6 +74,16 @@ FAILURES: dict[str, tuple[Any, str | None, str]] = {
         "status 1: The specified item could not be found in the keychain.",
     ),
     "says nothing": (STORE, "", "docker-credential-keys, for r.example:5000: its output is not credentials"),
+    "prints without end": (
+        STORE,
+        f"print({json.dumps(ME)!r})\nwhile True: print('y' * 2**16)",
+        f"docker-credential-keys, for r.example:5000: it printed more than {OUTPUT_LIMIT} bytes",
+    ),
+    "complains without end": (
+        STORE,
+        "for _ in range(64): print('y' * 2**20, file=sys.stderr)\nsys.exit(3)",
+        "docker-credential-keys, for r.example:5000: it failed with status 3",
+    ),
     "says no JSON": (STORE, 'print("hello")', "its output is not credentials"),
     "is a path": ({"credsStore": "../keys"}, None, "the helper of r.example:5000 must be a name, not a path"),
     "is not a string": ({"credsStore": 5}, None, "credsStore must be a string, not a number"),
@@ -197,6 +210,23 @@ async def test_a_build_in_a_session_goes_on(
     assert problem in told(raised.value)
     expected = CredentialsResponse(USER, PASSWORD) if with_entry else CredentialsResponse()
     assert responses == [([expected.encode()], OK)]
+
+
+async def test_what_a_helper_leaves_behind_keeps_nobody_waiting(
+    scripted: ScriptedEngine, connect: Connect, machine: Machine
+) -> None:
+    machine.write(STORE)
+    answer, pid = json.dumps({"Username": USER, "Secret": PASSWORD}), machine.directory / "pid"
+    machine.helper(
+        "keys",
+        f"import os; child = os.fork()\nif not child: time.sleep(60); os._exit(0)\n"
+        f"Path({str(pid)!r}).write_text(str(child)); print({answer!r})",
+    )
+    scripted.script(*PULL, DONE)
+    async with connect(scripted.url) as docker:
+        await docker.images.pull(NAME)
+    assert sent(scripted) == {**ME, "serveraddress": OTHER}
+    os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 async def test_each_helper_of_a_build_is_told_of(

@@ -6,7 +6,6 @@ Everything here blocks; async clients call it in worker threads.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
@@ -24,6 +23,7 @@ from dockerproto.credentials.stored import (
 )
 from dockerproto.errors import CredentialsError
 from dockerproto_local.config_directory import ConfigDirectory
+from dockerproto_local.programs import OUTPUT_LIMIT, TooMuchOutput, run_program
 from dockerproto_local.small_files import check_size, regular_mode
 
 VARIABLE: Final = "DOCKER_AUTH_CONFIG"
@@ -115,21 +115,13 @@ class StoredCredentials:
         if program is None:
             raise helper.error("no such program on the PATH")
         try:
-            done = subprocess.run(  # noqa: S603  # config.json names what to run
-                [program, action],
-                input=request,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=self._limit,
-                check=False,
-            )
+            return run_program([program, action], request, self._limit)
+        except TimeoutError as error:
+            raise helper.error(f"no answer within {self._limit:g} s") from error
         except OSError as error:
             raise helper.error(f"cannot run it: {error.strerror}") from error
-        except subprocess.TimeoutExpired:
-            done = None
-        if done is None:  # not raised above: that exception has the helper's output
-            raise helper.error(f"no answer within {self._limit:g} s")
-        return done.returncode, done.stdout
+        except TooMuchOutput as error:
+            raise helper.error(f"it printed more than {OUTPUT_LIMIT} bytes") from error
 
 
 class SharedCredentials(StoredCredentials):
