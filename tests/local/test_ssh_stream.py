@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 
 import pytest
 
 from dockerproto.transport.chunks import Chunk
 from dockerproto.transport.runtime import run
 from dockerproto.transport.streams import ByteStream
-from dockerproto_local.ssh import SSHStream
+from dockerproto_local.ssh import ErrorOutput, SSHStream
 from tests.support.forks import call_in_child
 
 
@@ -46,8 +45,8 @@ class Failing(ByteStream):
 
 
 def over(below: Failing, complaint: bytes = b"") -> SSHStream:
-    complaints = tempfile.TemporaryFile()  # noqa: SIM115  # the stream closes it
-    complaints.write(complaint)
+    complaints = ErrorOutput()
+    complaints.theirs.sendall(complaint)
     return SSHStream(below, subprocess.Popen(["sleep", "60"]), complaints)
 
 
@@ -91,9 +90,10 @@ def test_a_wait_that_is_too_long_is_just_that() -> None:
 
 
 def test_a_forked_child_leaves_the_ssh_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
-    stderr = tempfile.TemporaryFile()  # noqa: SIM115  # the stream closes it
-    process = subprocess.Popen(["sleep", "60"])
-    stream = SSHStream(Failing(OSError("gone")), process, stderr)
+    complaints = ErrorOutput()
+    process = subprocess.Popen(["sleep", "60"], stderr=complaints.theirs.fileno())
+    stream = SSHStream(Failing(OSError("gone")), process, complaints)
+    complaints.theirs.close()
 
     def child() -> int | None:
         stream.close()

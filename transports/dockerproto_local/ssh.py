@@ -5,22 +5,82 @@ So the user's ssh configuration, keys and agent apply, as they do for the Docker
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
-import tempfile
+import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from typing import IO
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from dockerproto.transport.chunks import Buffer, Chunk
 from dockerproto.transport.streams import ByteStream
 from dockerproto_local.scopes import LocalScope
 
+TAIL: Final = 16 * 2**10
+"""Bytes kept of what ssh prints on standard error: the last ones, which say why it ended."""
+_ALL: Final = 2**20
+"""Bytes to read at once: more than the buffer of a socket holds, so that one read takes all that is there."""
+
+
+class ErrorOutput:
+    """The end of what ssh prints on standard error.
+
+    A thread reads it, so ssh never waits, however much it prints. `close` ends the thread, even if a process
+    that ssh has left behind keeps its standard error open: with ControlPersist there is one.
+    """
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = socket.socketpair()
+        self.closed: bool = False
+        """True after `close`."""
+        self._tail = b""
+        self._lost = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._read_all, name="dockerproto ssh", daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        """Return the last `TAIL` bytes of what was printed until now, from the beginning of a line on."""
+        self._take()
+        first = self._tail.find(b"\n") + 1 if self._lost else 0
+        return self._tail[first:].decode(errors="replace").strip()
+
+    def close(self, *, inherited: bool = False) -> None:
+        """End the thread, unless it is `inherited`: then it is the parent's."""
+        self.closed = True
+        if not inherited:
+            with suppress(OSError):  # it is closed already
+                self._ours.shutdown(socket.SHUT_RDWR)
+            self._thread.join()
+        self._ours.close()
+        self.theirs.close()
+
+    def _read_all(self) -> None:
+        poll = select.poll()
+        poll.register(self._ours, select.POLLIN)
+        while poll.poll() and self._take():
+            pass
+
+    def _take(self) -> bool:
+        """Take what has been printed; return False at the end."""
+        with self._lock:
+            try:
+                data = self._ours.recv(_ALL, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
+            except OSError:  # closed here
+                return False
+            self._tail += data
+            self._lost = self._lost or len(self._tail) > TAIL
+            self._tail = self._tail[-TAIL:]
+        return bool(data)
+
 
 class SSHStream(ByteStream):
     """A connection over an ssh process; errors contain what ssh printed on standard error."""
 
-    def __init__(self, stream: ByteStream, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+    def __init__(self, stream: ByteStream, process: subprocess.Popen[bytes], stderr: ErrorOutput) -> None:
         self._stream = stream
         self._process = process
         self._stderr = stderr
@@ -60,12 +120,13 @@ class SSHStream(ByteStream):
     def close(self) -> None:
         """Close the connection and end ssh, at once; an ssh of the parent process goes on."""
         self._stream.close()
-        if self._started_in.inherited:
+        inherited = self._started_in.inherited
+        if inherited:
             self._process.poll()  # notes that this process has no such child
         else:
             self._process.kill()
             self._process.wait()
-        self._stderr.close()
+        self._stderr.close(inherited=inherited)
 
     @contextmanager
     def _convert_errors(self) -> Generator[None]:
@@ -80,21 +141,20 @@ class SSHStream(ByteStream):
         """Return the error of ssh; before the first byte, it means that ssh could not connect."""
         if self._stderr.closed:
             return ConnectionAbortedError(str(cause))
-        self._stderr.seek(0)
-        text = self._stderr.read().decode(errors="replace").strip()
+        text = self._stderr.text()
         return (ConnectionError if self._received else ConnectionRefusedError)(text or str(cause))
 
 
-def start_ssh(arguments: Sequence[str]) -> tuple[socket.socket, subprocess.Popen[bytes], IO[bytes]]:
+def start_ssh(arguments: Sequence[str]) -> tuple[socket.socket, subprocess.Popen[bytes], ErrorOutput]:
     """Start ssh; return a socket connected to its input and output, the process, and its standard error."""
+    stderr = ErrorOutput()
     ours, theirs = socket.socketpair()
-    stderr = tempfile.TemporaryFile()  # noqa: SIM115  # the stream closes it
     try:
         process = subprocess.Popen(  # noqa: S603  # SSH.arguments validates them
             ["ssh", *arguments],  # noqa: S607  # the ssh of the user's PATH
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
-            stderr=stderr,
+            stderr=stderr.theirs.fileno(),
             start_new_session=True,  # Ctrl-C reaches this program only
         )
     except BaseException:
@@ -103,4 +163,5 @@ def start_ssh(arguments: Sequence[str]) -> tuple[socket.socket, subprocess.Popen
         raise
     finally:
         theirs.close()
+        stderr.theirs.close()
     return ours, process, stderr
