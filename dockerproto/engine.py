@@ -21,7 +21,7 @@ from dockerproto.http.http11 import Upload, WireRequest
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.log import DEBUG, LOG, log_exchange
 from dockerproto.http.pong import OF_OTHER_SERVERS, explain_pong, not_an_engine, read_pong
-from dockerproto.request.dialect import Dialect, SupportsDialects
+from dockerproto.request.dialect import Dialect, SupportsDialects, podman_version
 from dockerproto.request.ping import PING, PODMAN, Ping
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
@@ -87,8 +87,8 @@ class Engine:
         dialect = self._dialect
         if dialect is None or (dialect.podman is None and request.differs):
             ping = await self.introduce(timer)
-            podman = ping.podman is not None
-            dialect = self._dialect = Dialect(self.version or negotiate(ping.api_version), podman)
+            version = self.version or negotiate(ping.api_version)
+            dialect = self._dialect = Dialect(version, podman_version(ping.podman))
         return dialect
 
     async def introduce(self, timer: Timer) -> Ping:
@@ -178,7 +178,7 @@ class Engine:
         self.connections.close()
 
     def _target(self, request: Request, dialect: Dialect, *, redact: bool = False) -> str:
-        podman, variable = dialect.podman is True, self.transport.variable
+        podman, variable = dialect.podman or None, self.transport.variable
         return request.target(dialect.version, podman=podman, environment=variable, redact=redact)
 
     def _recognize(self, message: WireRequest, response: Response) -> None:
@@ -187,8 +187,8 @@ class Engine:
         if dialect is None:
             return
         if "api-version" in head.headers:  # absent from the responses of a proxy, and of Podman's router
-            podman = PODMAN in head.headers
-            if dialect.podman is not podman:
+            podman = podman_version(head.headers.get(PODMAN))
+            if dialect.podman != podman:
                 self._dialect = Dialect(dialect.version, podman)
         elif dialect.podman and head.status == _NOT_FOUND:
             response.close()

@@ -15,7 +15,7 @@ _FORM: Final = re.compile(r"v?(\d{1,4})\.(\d{1,4})", re.ASCII)
 
 
 class Version(NamedTuple):
-    """A version of the Docker Engine API, compared numerically: 1.9 is older than 1.24."""
+    """A version of the Docker Engine API or of Podman, compared numerically: 1.9 is older than 1.24."""
 
     major: int
     minor: int

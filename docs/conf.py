@@ -9,9 +9,10 @@ import re
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils.nodes import Element, Node, TextElement, raw
+from docutils.statemachine import StringList
 from msgspec import Struct
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -25,7 +26,8 @@ import dockerproto
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # for the testbed
 
-import captures  # noqa: E402  # it needs the line above
+import captures  # noqa: E402  # they need the line above
+import engines  # noqa: E402
 
 project = "dockerproto"
 version = release = dockerproto.__version__
@@ -37,7 +39,7 @@ extensions = [
     "sphinx_design",
 ]
 exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
@@ -169,9 +171,29 @@ class Capture(SphinxDirective):
         return [raw("", captures.svg(self.arguments[0]), format="html")]
 
 
+class EnginesTable(SphinxDirective):
+    """Text about engines, generated now: see engines.py."""
+
+    required_arguments = 1
+    _TEXTS: ClassVar = {
+        "features": engines.features,
+        "differences": engines.differences,
+        "podman": engines.differences_of_podman,
+    }
+
+    def run(self) -> list[Node]:
+        for source in engines.SOURCES:
+            self.env.note_dependency(source)
+        parsed = Element()
+        text = self._TEXTS[self.arguments[0]]()
+        self.state.nested_parse(StringList(text.splitlines(), engines.__file__), 0, parsed)
+        return parsed.children
+
+
 def setup(app: Sphinx) -> None:
     """Connect the functions of this file."""
     app.add_directive("capture", Capture)
+    app.add_directive("engines", EnginesTable)
     app.connect("autodoc-process-signature", show_signature)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("missing-reference", find_anywhere)

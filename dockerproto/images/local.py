@@ -45,6 +45,9 @@ from dockerproto.versions import Version
 
 LATEST: Final = "latest"
 
+_SEVERAL_VALUES: Final = Version(5, 4)
+"""First version of Podman, of those measured, that combines the values of a filter as Docker does."""
+
 ListParameters = TypedDict("ListParameters", {"shared-size": bool}, total=False)
 """Parameters of `list` whose names on the wire are not Python names."""
 
@@ -85,14 +88,14 @@ def list(
         NotFound: The image that a filter names does not exist.
         BadRequest: A filter is unknown or its value malformed.
         TypeError: An argument is unknown, such as ``name``: use ``filters={"reference": ...}``.
-        UnsupportedEngine: A filter has several values, and the engine is Podman.
+        UnsupportedEngine: A filter has several values, and the engine is Podman before 5.4.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageList.
     """
     known = (
         _filters(encode_filters(filters)),
         flag("all", all),
-        replace(flag("digests", digests), for_podman=None),  # Podman 4.3 returns nothing for it
+        replace(flag("digests", digests), for_podman=None),  # Podman 4.3 to 6.1 return nothing for it
         flag("shared-size", shared_size, "shared_size", since=Version(1, 42)),
         flag("manifests", manifests, since=Version(1, 47)),
         flag("identity", identity, since=Version(1, 54)),
@@ -242,8 +245,8 @@ def prune(*, filters: Filters | None = None, timeout: TimeoutLike = DEFAULT) -> 
 
     Raises:
         Conflict: Another prune is running.
-        UnsupportedEngine: Several labels are given and the engine is Podman, which deletes images that have
-            any of them.
+        UnsupportedEngine: Several labels are given and the engine is Podman before 5.4, which deletes images
+            that have any of them.
 
     Since API 1.25.
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImagePrune.
@@ -331,8 +334,11 @@ def _future_parameters(query: Mapping[str, object] | None, known: Collection[str
 
 def _filters(encoded: str | None) -> Parameter:
     """Return the parameter for encoded filters."""
-    # Podman 4.3 uses only one of several values when it lists, and deletes images that match any of them.
+    # Podman 4.3 uses only one of several values when it lists, and deletes images that match any of them;
+    # 5.4, the next one that was measured, does as Docker does.
     parameter = text("filters", encoded)
     if encoded is None or (name := repeated_filter(encoded)) is None:
         return parameter
-    return replace(parameter, for_podman=NotOnPodman(f"combine values of the filter {name!r}"))
+    return replace(
+        parameter, for_podman=NotOnPodman(f"combine values of the filter {name!r}", _SEVERAL_VALUES)
+    )

@@ -32,6 +32,9 @@ _NAMING: Final = re.compile(r"naming to (\S+)(?: done)?")
 _PULLING: Final = re.compile(r"Pulling from \S+")
 _PULLED: Final = re.compile(rf"Digest: ({_DIGEST})")
 _STATUS: Final = re.compile(r"Status: (Downloaded newer image|Image is up to date) for (\S+)")
+_OTHER_PLATFORM: Final = re.compile(
+    r"WARNING: image with reference \S+ was found but its platform \(([^()\s]+)\) does not match .*"
+)
 _REPOSITORY: Final = re.compile(
     r"The push refers to repository \[(\S+?)(?::[\w.-]+)?\]"
 )  # Podman includes the tag
@@ -108,6 +111,11 @@ class PullResult(Struct, frozen=True):
     """True if a newer image was downloaded, False if the image was up to date, None if not reported."""
     tags: tuple[PulledTag, ...] = ()
     """The tags that were pulled; several if all tags were requested."""
+    mismatched_platform: str | None = None
+    """The image's platform, ``linux/amd64``, if the engine reports that another one was requested; else None.
+
+    Docker 28 and later report it, except with the containerd image store.
+    """
 
     @property
     def digest(self) -> str | None:
@@ -172,7 +180,7 @@ def pull_result(messages: Iterable[Message]) -> PullResult:
     """Return the result of a pull, from all of its messages.
 
     >>> pull_result([{"status": "Status: Image is up to date for busybox:latest"}])
-    PullResult(reference='busybox:latest', downloaded=False, tags=())
+    PullResult(reference='busybox:latest', downloaded=False, tags=(), mismatched_platform=None)
     """
     return _reduce(PullReducer(), messages)
 
@@ -273,6 +281,7 @@ class PullReducer(_NoExplanation):
         self._downloaded: bool | None = None
         self._tag = ""
         self._tags = deque[PulledTag](maxlen=MOST_RESULTS)
+        self._mismatched_platform: str | None = None
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
@@ -285,10 +294,12 @@ class PullReducer(_NoExplanation):
             self._tags.append(PulledTag(self._tag, match[1]))
         elif match := _STATUS.fullmatch(status):
             self._downloaded, self._reference = match[1].startswith("Downloaded"), match[2]
+        elif match := _OTHER_PLATFORM.fullmatch(status):
+            self._mismatched_platform = match[1]
 
     def result(self) -> PullResult:
         """Return the result of the pull."""
-        return PullResult(self._reference, self._downloaded, tuple(self._tags))
+        return PullResult(self._reference, self._downloaded, tuple(self._tags), self._mismatched_platform)
 
 
 class PushReducer(_NoExplanation):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import re
+from typing import Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from dockerproto.versions import Version
 
+Podman: TypeAlias = Version | Literal[False]
+"""Version of Podman; False for Docker."""
+_PODMAN: Final = re.compile(r"(\d{1,4})\.(\d{1,4})", re.ASCII)
+_OLDEST_PODMAN: Final = Version(0, 0)
+"""Version of Podman if its header has none, so that no newer ability is expected."""
+
 
 class Dialect(Struct, frozen=True):
-    """The API version of an engine, and whether it is Podman."""
+    """The API version of an engine, and the version of Podman if it is one."""
 
     version: Version
     """API version."""
-    podman: bool | None = None
-    """True for Podman; None: unknown, as the program has chosen the version itself."""
+    podman: Podman | None = None
+    """Version of Podman, False for Docker; None: unknown, as the program has chosen the version itself."""
 
 
 class SupportsDialects(Protocol):
@@ -25,3 +32,11 @@ class SupportsDialects(Protocol):
     def differs(self) -> bool:
         """True if Podman wants another form than Docker."""
         ...
+
+
+def podman_version(header: str | None) -> Podman:
+    """Return the version in the header by which Podman is recognized; None: the header is missing."""
+    if header is None:
+        return False
+    match = _PODMAN.match(header)
+    return Version(int(match[1]), int(match[2])) if match else _OLDEST_PODMAN

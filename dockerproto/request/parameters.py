@@ -35,6 +35,15 @@ class NotOnPodman(Struct, frozen=True):
 
     ability: str
     """Missing ability, as in "Podman does not ..."."""
+    since: Version | None = None
+    """First version of Podman that has the ability; None: no known version has it."""
+
+    def check(self, podman: Version) -> None:
+        """Raise UnsupportedEngine if a version of Podman lacks the ability."""
+        if self.since is None:
+            raise UnsupportedEngine(0, f"Podman does not {self.ability}")
+        if podman < self.since:
+            raise UnsupportedEngine(0, f"Podman before {self.since} does not {self.ability}")
 
 
 class Parameter(Redacted, frozen=True):
@@ -71,19 +80,22 @@ class Parameter(Redacted, frozen=True):
         return _is_sent(self.value) or _is_sent(self.for_podman)
 
     def pairs(
-        self, version: Version, *, podman: bool = False, environment: Environment = NO_VARIABLES
+        self, version: Version, *, podman: Version | None = None, environment: Environment = NO_VARIABLES
     ) -> Sequence[tuple[str, str]]:
         """Return the parameter as it goes over the wire: its name with each of its values.
+
+        Args:
+            version: API version.
+            podman: Version of Podman; None for Docker.
+            environment: Variables that may have the value.
 
         Raises:
             UnsupportedEngine: Podman does not do it.
             UnsupportedVersion: The API version does not have it.
         """
-        value = self.for_podman if podman and self.for_podman is not msgspec.UNSET else self.value
+        value = self.value if podman is None else self._podman_value(podman)
         if value is None and self.variable is not None:
             value = environment(self.variable) or None
-        if isinstance(value, NotOnPodman):
-            raise UnsupportedEngine(0, f"Podman does not {value.ability}")
         if not _is_sent(value):
             return ()
         name = self.name
@@ -93,6 +105,12 @@ class Parameter(Redacted, frozen=True):
             require(self.since, f"parameter {self.name!r}", version)
         values = (value,) if isinstance(value, str | int) else value or ()
         return [(name, "1" if each is True else str(each)) for each in values]
+
+    def _podman_value(self, podman: Version) -> Value:
+        if isinstance(self.for_podman, NotOnPodman):
+            self.for_podman.check(podman)
+            return self.value
+        return self.value if self.for_podman is msgspec.UNSET else self.for_podman
 
     def redacted(self) -> Self:
         """Return the parameter for a log: without its value, if that may be secret."""

@@ -75,11 +75,11 @@ class Request(Redacted, frozen=True, kw_only=True):
         self,
         version: Version,
         *,
-        podman: bool = False,
+        podman: Version | None = None,
         environment: Environment = NO_VARIABLES,
         redact: bool = False,
     ) -> str:
-        """Return the request target in an API version, for Docker or Podman, in an environment.
+        """Return the request target in an API version, for Docker or a version of Podman, in an environment.
 
         With `redact` it is for a log: the values of secret parameters are left out.
 

@@ -176,6 +176,19 @@ class TestVersion:
                     await call(filters={"label": ["a", "b"]})
         assert [each.path for each in scripted.requests] == ["/_ping"]
 
+    @pytest.mark.parametrize("pinned", [{}, {"api_version": "1.41"}], ids=["negotiated", "pinned"])
+    async def test_what_a_newer_podman_can_do_is_sent(
+        self, scripted: ScriptedEngine, connect: Connect, pinned: dict[str, str]
+    ) -> None:
+        headers = {"Api-Version": "1.41", "Libpod-Api-Version": "5.4.2"}
+        scripted.script("GET", "/_ping", response(200, b"OK", headers))
+        scripted.script("GET", "/images/json", json_response([], 200, headers))
+        async with connect(scripted.url, **pinned) as docker:
+            assert await docker.images.list(filters={"label": ["a", "b"]}) == []
+            assert scripted.requests[-1].query == {"filters": ['{"label":["a","b"]}']}
+            with pytest.raises(UnsupportedEngine, match="does not pull all tags at once"):
+                await docker.images.pull("busybox", tag="")
+
     async def test_what_podman_does_not_have_is_not_taken_for_missing(
         self, scripted: ScriptedEngine, connect: Connect
     ) -> None:

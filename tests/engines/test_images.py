@@ -171,7 +171,7 @@ class TestStore:
             assert set(image["RepoTags"]) == names
         assert await images.list(filters={"label": "absent"}) == []
         if Difference.FILTERS_OF_ONE_VALUE.on(engine):
-            with pytest.raises(UnsupportedEngine, match="Podman does not combine values of the filter"):
+            with pytest.raises(UnsupportedEngine, match=r"Podman before 5\.4 does not combine values"):
                 await images.list(filters={"label": ["absent", "also=absent"]})
         else:
             assert await images.list(filters={"label": ["absent", "also=absent"]}) == []
@@ -235,11 +235,13 @@ class TestStore:
             with pytest.raises(NotFound):
                 await call(absent)
 
-    async def test_prune(self, docker: Any) -> None:
+    async def test_prune(self, docker: Any, engine: PrivateEngine) -> None:
         await build(docker, "FROM busybox\nLABEL a=1\n", tag="dockerproto/pruned")
         await build(docker, "FROM busybox\nLABEL a=2\n", tag="dockerproto/pruned")
         pruned = await docker.images.prune(filters={"dangling": True})
-        assert any("Deleted" in each for each in pruned["ImagesDeleted"])
+        deleted = [each["Deleted"] for each in pruned["ImagesDeleted"] if "Deleted" in each]
+        assert deleted
+        assert deleted[0].startswith("sha256:") != Difference.BARE_IDS.on(engine)
         again = await docker.images.prune()
         assert again == {"ImagesDeleted": [], "SpaceReclaimed": 0}
 
@@ -253,7 +255,7 @@ class TestStore:
         pruned = docker.images.prune(filters={"label": ["a=1", "b=2"]})
         left = {"a=1", "b=2"}
         if Difference.FILTERS_OF_ONE_VALUE.on(engine):
-            with pytest.raises(UnsupportedEngine, match="Podman does not combine values of the filter"):
+            with pytest.raises(UnsupportedEngine, match=r"Podman before 5\.4 does not combine values"):
                 await pruned
             left = {*ids}
         else:
@@ -270,12 +272,13 @@ class TestStore:
             await docker.images.delete("dockerproto/pruned")
             return
         pruned = await docker.images.prune(filters=filters)
-        assert {"Untagged": "dockerproto/pruned:latest"} in pruned["ImagesDeleted"]
+        untagged = {"Untagged": "dockerproto/pruned:latest"} in pruned["ImagesDeleted"]
+        assert untagged != Difference.PRUNE_WITHOUT_NAMES.on(engine)
         assert not await docker.images.exists("dockerproto/pruned")
 
     async def test_prune_builds(self, docker: Any, engine: PrivateEngine) -> None:
         if Difference.NO_BUILD_CACHE.on(engine):
-            with pytest.raises(UnsupportedEngine, match=r"does not serve POST /v1\.41/build/prune"):
+            with pytest.raises(UnsupportedEngine, match=r"does not serve POST /v1\.\d+/build/prune"):
                 await docker.images.prune_builds()
             return
         pruned = await docker.images.prune_builds(reserved_space=10**12, all_builds=True)

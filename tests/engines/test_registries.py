@@ -11,6 +11,7 @@ import pytest
 from dockerproto import (
     Credentials,
     DockerError,
+    DockerStreamError,
     NotFound,
     ServerError,
     Unauthorized,
@@ -130,10 +131,27 @@ class TestRegistries:
         self, docker: Any, engine: PrivateEngine, open_registry: Registry
     ) -> None:
         absent = f"{open_registry.host}/team/absent:1"
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound) as raised:
             await docker.images.pull(absent)
+        assert isinstance(raised.value, DockerStreamError) == Difference.ERRORS_IN_STREAM.on(engine)
         with pytest.raises(UnsupportedEngine if Difference.NO_DISTRIBUTION.on(engine) else NotFound):
             await docker.images.distribution(absent)
+
+    async def test_an_image_of_another_platform(
+        self, docker: Any, engine: PrivateEngine, open_registry: Registry
+    ) -> None:
+        repository = f"{open_registry.host}/team/platform"
+        await docker.images.tag("busybox", repository)
+        await docker.images.push(repository)
+        pulling = docker.images.pull(repository, platform="linux/s390x")
+        if Difference.PULL_REFUSES_ANOTHER_PLATFORM.on(engine):
+            with pytest.raises(NotFound, match="wanted linux/s390x, actual: linux/amd64"):
+                await pulling
+        else:
+            told = "linux/amd64" if Difference.PULL_TELLS_ANOTHER_PLATFORM.on(engine) else None
+            assert (await pulling).result.mismatched_platform == told
+        assert (await docker.images.pull(repository)).result.mismatched_platform is None
+        await docker.images.delete(repository)
 
     async def test_a_registry_that_is_not_there(self, docker: Any) -> None:
         with pytest.raises(ServerError, match="connection refused"):
@@ -148,7 +166,10 @@ class TestRegistries:
         await docker.images.delete(repository)
         if Difference.SEARCH_OF_CATALOGUE.on(engine):
             (found,) = await docker.images.search(repository, limit=5)
-            assert (found["Name"], found["Stars"]) == (repository, 0)
+            keys = (
+                ("Name", "Stars") if Difference.SEARCH_WITH_OTHER_KEYS.on(engine) else ("name", "star_count")
+            )
+            assert [found[key] for key in keys] == [repository, 0]
             with pytest.raises(NotFound):
                 await docker.images.search(repository, filters={"stars": 1})
             return

@@ -22,6 +22,7 @@ from dockerproto import (
     Tar,
     Unauthorized,
     UnsupportedEngine,
+    UnsupportedVersion,
     UploadFailed,
 )
 from tests.conftest import Connect
@@ -98,6 +99,23 @@ class TestContexts:
         hosts = ["app=10.1.2.3", "four=[10.1.2.4]"]
         shown = await run(docker, f"FROM busybox\nRUN {unique()}; cat /etc/hosts\n", extra_hosts=hosts)
         assert "10.1.2.3\tapp\n10.1.2.4\tfour\n" in shown
+
+    async def test_limits(self, docker: Any, engine: PrivateEngine) -> None:
+        dockerfile = f"FROM busybox\nRUN {unique()}; ulimit -n; df -k /dev/shm | tail -1\n"
+        building = run(docker, dockerfile, shm_size=8 * 2**20, ulimits={"nofile": 512})
+        if Difference.NO_LIMITS_IN_BUILDKIT.on(engine):
+            with pytest.raises(UnsupportedVersion, match=r"needs API 1\.42"):
+                await building
+            return
+        shown = await building
+        assert "\n512\n" in shown
+        assert " 8192 " in shown
+
+    async def test_warnings(self, docker: Any, engine: PrivateEngine) -> None:
+        dockerfile = "FROM busybox\nRUN true \\\n\n  || false\n"
+        options = {"fileobj": context(dockerfile), "builder": "buildkit", "network_mode": "none"}
+        result = (await docker.images.build(**options, nocache=True)).result
+        assert (result.warnings == ()) == Difference.NO_WARNINGS_OF_BUILDKIT.on(engine)
 
     async def test_times_that_buildkit_cannot_count(self, docker: Any, directory: Path) -> None:
         late, early = directory / "src" / "late", directory / "src" / "early"

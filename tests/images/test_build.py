@@ -22,7 +22,7 @@ from tests.images.test_operations import body_of, request_of
 TAR = ("Content-Type", "application/x-tar")
 
 
-def query_of(podman: bool = False, /, **arguments: Any) -> list[tuple[str, str]]:
+def query_of(podman: Version | None = None, /, **arguments: Any) -> list[tuple[str, str]]:
     """Return the query of a build, without what every build has."""
     untyped: Any = build
     given: dict[str, Any] = {"fileobj": b""}
@@ -172,7 +172,7 @@ def test_parameters(argument: str, value: Any, query: list[tuple[str, str]]) -> 
     ],
 )
 def test_parameters_for_podman(argument: str, value: Any, query: list[tuple[str, str]]) -> None:
-    assert query_of(True, **{argument: value}) == query
+    assert query_of(Version(6, 1), **{argument: value}) == query
 
 
 def test_parameters_together() -> None:

@@ -16,7 +16,9 @@ from dockerproto.versions import NEWEST, Version
 from tests.images.test_operations import described_by, request_of
 
 
-def query_of(version: Version = NEWEST, /, *, podman: bool = False, **arguments: Any) -> dict[str, str]:
+def query_of(
+    version: Version = NEWEST, /, *, podman: Version | None = None, **arguments: Any
+) -> dict[str, str]:
     untyped: Any = build
     target = request_of(untyped(fileobj=b"", **arguments)).target(version, podman=podman)
     return dict(parse_qsl(urlsplit(target).query))
@@ -24,7 +26,7 @@ def query_of(version: Version = NEWEST, /, *, podman: bool = False, **arguments:
 
 def test_the_classic_builder_is_asked_for() -> None:
     assert query_of() == query_of(builder="classic") == {"rm": "1"}
-    assert query_of(podman=True, builder="classic") == {"rm": "1"}
+    assert query_of(podman=Version(6, 1), builder="classic") == {"rm": "1"}
     assert isinstance(described_by(build(fileobj=b"", builder="classic")), ClassicBuild)
 
 
@@ -143,7 +145,7 @@ def test_an_engine_may_be_too_old_for_buildkit() -> None:
 
 def test_a_podman_has_no_buildkit() -> None:
     with pytest.raises(UnsupportedEngine, match=r"^Podman does not have BuildKit$"):
-        query_of(podman=True, builder="buildkit")
+        query_of(podman=Version(6, 1), builder="buildkit")
 
 
 @pytest.mark.parametrize("builder", ["Buildkit", "", 2])

@@ -152,6 +152,16 @@ def test_a_pull_of_a_podman_says_nothing() -> None:
     assert PullReducer("busybox:1").result() == PullResult("busybox:1")
 
 
+@pytest.mark.parametrize(
+    ("engine", "platform"),
+    [("docker-28.5", "linux/amd64"), ("docker-29.7", "linux/amd64"), ("docker-20.10", None)],
+)
+def test_a_pull_of_another_platform(engine: str, platform: str | None) -> None:
+    result = pull_result(messages_of(engine, "pull-platform-mismatch"))
+    assert result.mismatched_platform == platform
+    assert result.downloaded is False
+
+
 def test_a_pull_of_all_tags() -> None:
     def pulled(tag: str) -> list[Message]:
         return [{"status": "Pulling from a/b", "id": tag}, {"status": f"Digest: {DIGEST}"}]

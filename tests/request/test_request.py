@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from dockerproto.arguments import json_text, strings
 from dockerproto.credentials.credentials import Credentials
-from dockerproto.errors import UnsupportedVersion
+from dockerproto.errors import UnsupportedEngine, UnsupportedVersion
+from dockerproto.request.dialect import Podman, podman_version
 from dockerproto.request.parameters import (
+    NotOnPodman,
     Parameter,
     any_parameter,
     flag,
@@ -34,6 +36,7 @@ from dockerproto.timeouts import DEFAULT
 from dockerproto.versions import OLDEST, Version
 
 V141, V147, V148 = Version(1, 41), Version(1, 47), Version(1, 48)
+V43 = Version(4, 3)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_a_parameter_that_was_renamed(spoken: Version, name: str) -> None:
 def test_a_parameter_that_podman_wants_in_another_form(value: Any) -> None:
     parameter = Parameter("x", ("a",), for_podman=value)
     assert list(parameter.pairs(OLDEST)) == [("x", "a")]
-    assert list(parameter.pairs(OLDEST, podman=True)) == list(Parameter("x", value).pairs(OLDEST))
+    assert list(parameter.pairs(OLDEST, podman=V43)) == list(Parameter("x", value).pairs(OLDEST))
 
 
 @pytest.mark.parametrize(
@@ -101,12 +104,50 @@ def test_a_parameter_that_the_environment_says(
 ) -> None:
     parameter = Parameter("x", value, variable="X")
     assert list(parameter.pairs(OLDEST, environment=variables.get)) == pairs
-    assert list(parameter.pairs(OLDEST, podman=True, environment=variables.get)) == pairs
+    assert list(parameter.pairs(OLDEST, podman=V43, environment=variables.get)) == pairs
+
+
+@pytest.mark.parametrize(
+    ("since", "podman", "message"),
+    [
+        (None, Version(99, 0), "Podman does not sing"),
+        (Version(5, 4), Version(0, 0), "Podman before 5.4 does not sing"),
+        (Version(5, 4), Version(5, 3), "Podman before 5.4 does not sing"),
+        (Version(5, 4), Version(5, 4), None),
+        (Version(5, 4), Version(5, 10), None),
+        (None, None, None),
+    ],
+)
+def test_an_ability_that_podman_lacks(
+    since: Version | None, podman: Version | None, message: str | None
+) -> None:
+    parameter = Parameter("x", "a", for_podman=NotOnPodman("sing", since))
+    assert parameter.differs
+    if message is None:
+        assert list(parameter.pairs(OLDEST, podman=podman)) == [("x", "a")]
+        return
+    with pytest.raises(UnsupportedEngine) as caught:
+        parameter.pairs(OLDEST, podman=podman)
+    assert caught.value.message == message
+
+
+PODMANS: list[tuple[str | None, Podman]] = [
+    (None, False),
+    ("4.3.1", V43),
+    ("5.10.0-dev", Version(5, 10)),
+    ("", Version(0, 0)),
+    ("v5", Version(0, 0)),
+]
+
+
+@pytest.mark.parametrize(("header", "version"), PODMANS)
+def test_the_version_of_podman(header: str | None, version: Podman) -> None:
+    assert podman_version(header) == version
 
 
 def test_a_parameter_that_podman_wants_in_the_same_form() -> None:
     request = Request(method="GET", path="/x", query=(Parameter("a", True), Parameter("b", ("c", "d"))))
-    assert request.target(V141, podman=True) == request.target(V141)
+    assert request.target(V141, podman=V43) == request.target(V141)
 
 
 @pytest.mark.parametrize(
