@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep
+from dockerproto.buildkit.http2 import MAX_CALLS
 from dockerproto.buildkit.provisioning import SessionServices, prepare_services
 from dockerproto.buildkit.session import ServedCall, Session
 from dockerproto.credentials.source import CallCredentials
@@ -159,11 +160,14 @@ class BuildSession:
             self._connections.drop(self._build)
 
     async def _pump(self) -> None:
-        """Move bytes and steps; each turn ends when the connection is readable or a step is over."""
+        """Move bytes and steps; each turn ends when the connection is readable or a step is over.
+
+        The steps of calls that the engine aborted run on: while they are many, none is added to them.
+        """
         stream, data = self._connection.detach()
         while True:
             self._session.feed(data)
-            while (step := self._session.advance()) is not None:
+            while len(self._steps) < MAX_CALLS and (step := self._session.advance()) is not None:
                 self._start(stream, *step)
             await self._send(stream, self._session.data_to_send())
             await stream.ready()
@@ -175,6 +179,7 @@ class BuildSession:
         while data:
             data = data[await stream.send(data, None) :]
             if data:
+                await stream.ready()
                 self._session.feed(await _receive(stream))
 
     def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:

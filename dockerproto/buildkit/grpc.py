@@ -27,36 +27,22 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
-import h2.config
-import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-import h2.settings
 from msgspec import Struct, field
 
 from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Status
+from dockerproto.buildkit.http2 import HEADERS_LIMIT, MESSAGE_LIMIT, HTTP2Connection
 from dockerproto.errors import ProtocolViolated
 
-MESSAGE_LIMIT: Final = 4 * 2**20
-"""Longest message in bytes, in both directions: Engine 20.10 accepts no longer one."""
 _SEND_BUFFER: Final = 64 * 2**10
 """Bytes of a call that may be buffered before `GRPC.room` is False."""
-# A whole message must fit into the window, as its bytes count until it is consumed; and no call may starve
-# the others of the connection's window.
-_STREAM_WINDOW: Final = MESSAGE_LIMIT + 2**20
-_CONNECTION_WINDOW: Final = 8 * _STREAM_WINDOW
-# The headers of a call contain the lines of .dockerignore.
-_METADATA_LIMIT: Final = 2**20
-_MAX_PENDING_REPLIES: Final = 2**14
-"""Limit on the PING and SETTINGS replies that are buffered until the peer takes bytes."""
-_REPLIED_EVENTS: Final = (h2.events.PingReceived, h2.events.RemoteSettingsChanged)
-_SETTINGS: Final = {
-    h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
-    h2.settings.SettingCodes.ENABLE_PUSH: 0,
-    h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100,
-    h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: _METADATA_LIMIT,
-}
+_ALL_HEADERS_LIMIT: Final = 2 * HEADERS_LIMIT
+"""Limit on the bytes of the headers of all calls that are open.
+
+A compressed header takes one byte, and its patterns some hundred bytes for each character.
+"""
 _PREFIX: Final = struct.Struct(">BI")
 # Printable ASCII is sent unquoted, except the percent sign.
 _UNQUOTED: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
@@ -139,6 +125,8 @@ class _CallState(Struct):
     outgoing: bytearray = field(default_factory=bytearray)
     needs_head: bool = True
     """True if the response headers must be sent before anything else."""
+    header_size: int = 0
+    """Bytes of the request headers."""
     status: Status | None = None
     """Status to send once `outgoing` is empty; on the calling side any status means a half-close."""
     half_closed: bool = False
@@ -155,7 +143,7 @@ class GRPC:
     def __init__(self, *, calls: bool = False) -> None:
         self._calls = calls
         self._streams: dict[int, _CallState] = {}
-        self._h2 = _connection(calls=calls)
+        self._h2 = HTTP2Connection(calls=calls)
         self._event_handlers: Mapping[type, Callable[[Any], Iterator[Event]]] = {
             h2.events.RequestReceived: self._on_request,
             h2.events.ResponseReceived: self._on_response,
@@ -165,7 +153,6 @@ class GRPC:
             h2.events.StreamReset: self._on_reset,
             h2.events.ConnectionTerminated: self._on_terminated,
         }
-        self._pending_replies = 0
         self.ended: bool = False
         """True if the peer will send nothing more."""
 
@@ -173,30 +160,23 @@ class GRPC:
         """Take bytes of the connection, and return the events.
 
         Raises:
-            ProtocolViolated: The bytes are invalid HTTP/2, or require more replies than are buffered.
+            ProtocolViolated: The bytes are invalid HTTP/2, or exceed a limit of the connection.
         """
         if self.ended:
             return []
         try:
-            events = self._h2.receive_data(data)
-        except h2.exceptions.H2Error as error:
+            events = self._h2.receive(data)
+        except ProtocolViolated:
             self.ended = True
-            raise ProtocolViolated(0, f"invalid HTTP/2: {error}") from error
-        self._pending_replies += sum(isinstance(event, _REPLIED_EVENTS) for event in events)
-        if self._pending_replies > _MAX_PENDING_REPLIES:
-            self.ended = True
-            raise ProtocolViolated(
-                0, f"more than {_MAX_PENDING_REPLIES} PING and SETTINGS frames came at once"
-            )
+            raise
         known = ((self._event_handlers.get(type(event)), event) for event in events)
         return [each for handle, event in known if handle is not None for each in handle(event)]
 
     def data_to_send(self) -> bytes:
         """Return the bytes to send now."""
-        self._pending_replies = 0
         for stream in () if self.ended else list(self._streams):
             self._flush(stream)
-        return self._h2.data_to_send()
+        return self._h2.take()
 
     def room(self, stream: int) -> bool:
         """Return True if the send buffer of a call takes another message."""
@@ -242,8 +222,14 @@ class GRPC:
                 self._h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
 
     def _on_request(self, event: h2.events.RequestReceived) -> Iterator[Event]:
+        size = sum(len(name) + len(value) for name, value in event.headers)
+        total = size + sum(state.header_size for state in self._streams.values())
+        self._streams[event.stream_id] = _CallState(header_size=size)
+        if total > _ALL_HEADERS_LIMIT:
+            reason = f"the headers of all calls exceed {_ALL_HEADERS_LIMIT} bytes"
+            self.finish(event.stream_id, Status(Code.RESOURCE_EXHAUSTED, reason))
+            return
         headers = _metadata(event.headers)
-        self._streams[event.stream_id] = _CallState()
         yield CallStarted(event.stream_id, _first(headers, ":path"), headers)
 
     def _on_response(self, event: h2.events.ResponseReceived | h2.events.TrailersReceived) -> Iterator[Event]:
@@ -343,21 +329,6 @@ class GRPC:
         elif not state.half_closed:
             state.half_closed = True
             self._h2.end_stream(stream)
-
-
-def _connection(*, calls: bool) -> h2.connection.H2Connection:
-    # Headers stay bytes: engines put file names of any encoding into them.
-    config = h2.config.H2Configuration(
-        client_side=calls, header_encoding=None, validate_inbound_headers=False
-    )
-    connection = h2.connection.H2Connection(config)
-    # Initial values are announced in the preface; assigning to h2's settings object would change only what
-    # this side assumes.
-    connection.local_settings = h2.settings.Settings(client=calls, initial_values=_SETTINGS)
-    connection.decoder.max_header_list_size = _METADATA_LIMIT
-    connection.initiate_connection()
-    connection.increment_flow_control_window(_CONNECTION_WINDOW)
-    return connection
 
 
 def _bytes(text: str) -> bytes:

@@ -8,11 +8,10 @@ waits forever for one that does not. Documented at https://github.com/moby/build
 
 # A call waits for one of these, in this order: a step that is being done outside (`has_step`), room in its
 # send buffer, its handler's next step, and only when the handler has none (`next` returned None) a message in
-# its inbox. `_turns` rotates, so that a call with much to do does not starve the others.
+# its inbox. The calls take turns, so that a call with much to do does not starve the others.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from dockerproto.buildkit.handler import (
     Status,
     Step,
 )
+from dockerproto.buildkit.inbox import Inbox
 from dockerproto.http.log import LOG
 
 
@@ -37,8 +37,10 @@ class ServedCall:
         self.stream: Final = stream
         self.path: Final = path
         self.handler: Handler | None = None
-        self.inbox: Final = deque[bytes | None]()
-        """Messages that the handler has not taken yet; None is the half-close."""
+        self.inbox: Final = Inbox()
+        """Messages that the handler has not taken yet."""
+        self.half_closed: bool = False
+        """True if the engine sends no more messages, until the handler is told."""
         self.has_step: bool = False
         """True while a step of the call is being done outside."""
         self._busy = False
@@ -77,7 +79,7 @@ class Session:
         self._services = services
         self._grpc = GRPC()
         self._calls: dict[int, ServedCall] = {}
-        self._turns: deque[ServedCall] = deque()
+        """Calls that are not over, by stream, the next one to advance first."""
         self._event_handlers: Mapping[type, Callable[[Any], None]] = {
             CallStarted: self._on_call,
             MessageReceived: self._on_message,
@@ -96,7 +98,7 @@ class Session:
         """Take bytes of the connection.
 
         Raises:
-            ProtocolViolated: The bytes are invalid HTTP/2.
+            ProtocolViolated: The bytes are invalid HTTP/2, or exceed a limit of the connection.
         """
         for event in self._grpc.feed(data):
             self._event_handlers[type(event)](event)
@@ -111,11 +113,8 @@ class Session:
         Its result is passed to `done`, its exception to `fail`. None: all calls wait for the engine, for room
         in their buffers, or for a step that was returned before.
         """
-        for _ in range(len(self._turns)):
-            call = self._turns.popleft()
-            if call.stream not in self._calls:
-                continue
-            self._turns.append(call)
+        for stream in tuple(self._calls):
+            call = self._calls[stream] = self._calls.pop(stream)
             step = None if call.has_step else self._advance_call(call)
             if step is not None:
                 call.has_step = True
@@ -160,19 +159,19 @@ class Session:
 
     def _deliver(self, call: ServedCall, handler: Handler) -> bool:
         """Pass the next message to the handler; return False if the inbox is empty."""
-        if not call.inbox:
-            return False
-        message = call.inbox.popleft()
-        if message is None:
-            self._guard(call, handler.end)
-        else:
+        if call.inbox:
+            message = call.inbox.pop()
             self._grpc.acknowledge(call.stream, message)
             self._guard(call, handler.receive, message)
+        elif call.half_closed:
+            call.half_closed = False
+            self._guard(call, handler.end)
+        else:
+            return False
         return True
 
     def _on_call(self, event: CallStarted) -> None:
         call = self._calls[event.stream] = ServedCall(event.stream, event.path)
-        self._turns.append(call)
         factory = self._services.get(event.path)
         if factory is None:
             self._finish(call, Status(Code.UNIMPLEMENTED, f"{event.path} is not implemented"))
@@ -185,7 +184,7 @@ class Session:
 
     def _on_half_closed(self, event: HalfClosed) -> None:
         if (call := self._calls.get(event.stream)) is not None:
-            call.inbox.append(None)
+            call.half_closed = True
 
     def _on_ended(self, event: CallEnded) -> None:
         if (call := self._calls.pop(event.stream, None)) is not None:

@@ -8,7 +8,7 @@ https://datatracker.ietf.org/doc/html/draft-ietf-sshm-ssh-agent.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from struct import Struct
 from typing import Final, Protocol
@@ -65,25 +65,29 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes, and yield the messages that they complete, prefix included.
+    def feed(self, data: bytes) -> None:
+        """Take bytes."""
+        self._buffer.extend(data)
+
+    def next(self) -> bytes | None:
+        """Return the next message, prefix included, or None if it is incomplete.
 
         Raises:
-            ProtocolViolated: A message is longer than agents accept.
+            ProtocolViolated: The message is longer than agents accept.
         """
-        self._buffer.extend(data)
-        while len(self._buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer)
-            if length > _MAX_MESSAGE:
-                raise ProtocolViolated(
-                    0, f"an ssh agent message must have at most {_MAX_MESSAGE} bytes, not {length}"
-                )
-            end = _LENGTH.size + length
-            if len(self._buffer) < end:
-                return
-            frame = bytes(self._buffer[:end])
-            del self._buffer[:end]
-            yield frame
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        if length > _MAX_MESSAGE:
+            raise ProtocolViolated(
+                0, f"an ssh agent message must have at most {_MAX_MESSAGE} bytes, not {length}"
+            )
+        end = _LENGTH.size + length
+        if len(self._buffer) < end:
+            return None
+        frame = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        return frame
 
 
 class AgentConnection(Protocol):
@@ -109,14 +113,13 @@ class AgentForwarding:
         self._agent = agent
         self._request_frames = FrameReader()
         self._reply_frames = FrameReader()
-        self._requests = deque[bytes]()
         self._replies = deque[bytes]()
         self._awaiting_reply = False
         self._ended = False
 
     def receive(self, message: bytes) -> None:
         """Take bytes of the step; calls and agent messages have independent boundaries."""
-        self._requests.extend(self._request_frames.feed(BytesMessage.decode(message).data))
+        self._request_frames.feed(BytesMessage.decode(message).data)
 
     def end(self) -> None:
         """Note that the step sends no more."""
@@ -128,8 +131,8 @@ class AgentForwarding:
             return BytesMessage(self._replies.popleft()).encode()
         if self._awaiting_reply:
             return AsyncStep(self._agent.receive, self._on_reply)
-        if self._requests:
-            return self._forward(self._requests.popleft())
+        if (request := self._request_frames.next()) is not None:
+            return self._forward(request)
         return OK if self._ended else None
 
     def close(self) -> None:
@@ -144,7 +147,8 @@ class AgentForwarding:
         return AsyncStep(partial(self._agent.send, request), lambda _: None)
 
     def _on_reply(self, data: bytes) -> None:
-        for reply in self._reply_frames.feed(data):
+        self._reply_frames.feed(data)
+        while (reply := self._reply_frames.next()) is not None:
             self._awaiting_reply = False
             self._replies.extend(reply[at : at + _CHUNK] for at in range(0, len(reply), _CHUNK))
 

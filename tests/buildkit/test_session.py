@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dockerproto.buildkit.grpc import MESSAGE_LIMIT
 from dockerproto.buildkit.handler import OK, AsyncStep, BlockingStep, Code, RpcError, Status, Step, Unary
+from dockerproto.buildkit.http2 import MESSAGE_LIMIT
 from dockerproto.buildkit.messages import (
     CredentialsRequest,
     CredentialsResponse,

@@ -27,6 +27,8 @@ _SEND_BUFFER: Final = 2**20
 waits in an upload."""
 _YIELD_AFTER: Final = 2**20
 """Bytes to move before the event loop gets its turn."""
+_TURN: Final = 2**16
+"""Bytes to receive in a session before the event loop gets its turn: frames of nine bytes make 7,000."""
 _RETRY_SECONDS: Final = 0.01
 _NOTHING: Final = memoryview(b"")
 _HUNG_UP: Final = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # the last on Linux only
@@ -96,7 +98,8 @@ class SocketStream(ByteStream):
 
     async def ready(self) -> None:
         """Wait until `receive` would return at once or `wake` is called; a spurious return is possible."""
-        if not (self._woken or await self.readable()):
+        turn = self._moved > _TURN  # the loop's: the bytes of a session may take long to handle
+        if not self._woken and (turn or not await self.readable()):
             await self._wait(None)
         self._woken = False
 
