@@ -28,6 +28,7 @@ from dockerproto.request.ping import Ping
 from dockerproto.request.request import Request
 from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, Pace, TimeoutLike, Timer, call_timeout
+from dockerproto.transport.local_work import LocalWork
 from dockerproto.transport.transport import Transport
 from dockerproto.versions import Version
 
@@ -38,7 +39,7 @@ class Client:
     def __init__(self, configuration: Configuration, transport: Transport, sender: RequestSender) -> None:
         self.configuration = configuration
         """The configuration it was created with."""
-        self.credentials: CredentialsLookup = CredentialsLookup(configuration.credentials, transport)
+        self.credentials: CredentialsLookup = CredentialsLookup(configuration.credentials)
         """Lookup of registry credentials."""
         self.transport = transport
         """Transport that it runs on."""
@@ -84,15 +85,15 @@ class Client:
             CredentialsError: Its credentials cannot be looked up.
             DockerError: It cannot be sent at all, or not in the API version in use.
         """
-        timer = self._start(request.timeout, request.pace)
+        work = self.begin(request.timeout, request.pace)
         if not isinstance(request, Request):
-            return await self._build(request, credentials, timer)
+            return await self._build(request, credentials, work)
         if request.body is not None:
-            return await self._upload(request, request.body, timer)
-        dialect = await self.engine.negotiate(request, timer)
+            return await self._upload(request, request.body, work)
+        dialect = await self.engine.negotiate(request, work.timer)
         if request.registry is not None:
-            request = request.with_auth(await credentials.find(request.registry))
-        return await self.engine.send(request, dialect, timer)
+            request = request.with_auth(await credentials.find(request.registry, work))
+        return await self.engine.send(request, dialect, work.timer)
 
     async def ping(self) -> Ping:
         """Ping the engine.
@@ -100,41 +101,47 @@ class Client:
         Raises:
             DockerError: The engine does not respond, or reports an error.
         """
-        return await self.engine.ping(self._start(DEFAULT, "reading"))
+        return await self.engine.ping(self.begin(DEFAULT, "reading").timer)
 
     def close(self) -> None:
         """Close all connections; closing again has no effect."""
         self._closed = True
         self.engine.close()
 
-    def _start(self, timeout: TimeoutLike, pace: Pace) -> Timer:
-        """Return the timer of a call that begins now; raise ClientClosed, UnsupportedTransport."""
+    def begin(self, timeout: TimeoutLike, pace: Pace) -> LocalWork:
+        """Begin a call: return its work on this machine, with its timer.
+
+        Raises:
+            ClientClosed: The client is closed, or another event loop uses it.
+            UnsupportedTransport: The caller does not run in an event loop of the transport.
+        """
         if self._closed:
             raise ClientClosed(0, "the client is closed")
         self.engine.enter_scope()
-        return Timer(call_timeout(timeout, self.configuration.limits, pace), self.transport.now)
+        timer = Timer(call_timeout(timeout, self.configuration.limits, pace), self.transport.now)
+        return LocalWork(self.transport, timer)
 
-    async def _upload(self, request: Request, body: AsyncSource, timer: Timer) -> Response:
+    async def _upload(self, request: Request, body: AsyncSource, work: LocalWork) -> Response:
         """Send a request with a body; raise UploadFailed before anything is sent if it cannot be opened."""
-        upload = SlicedUpload(body, self.transport, request.on_upload)
+        upload = SlicedUpload(body, self.transport, work, request.on_upload)
         try:
             await upload.prepare()
-            dialect = await self.engine.negotiate(request, timer)
-            return await self.engine.upload(request, upload, dialect, timer)
+            dialect = await self.engine.negotiate(request, work.timer)
+            return await self.engine.upload(request, upload, dialect, work.timer)
         finally:
             await upload.close()
 
-    async def _build(self, build: AnyBuild, credentials: CallCredentials, timer: Timer) -> Response:
+    async def _build(self, build: AnyBuild, credentials: CallCredentials, work: LocalWork) -> Response:
         if isinstance(build, EitherBuild):
-            build = await self._choose(build, timer)
-        dialect = await self.engine.negotiate(build, timer)
+            build = await self._choose(build, work.timer)
+        dialect = await self.engine.negotiate(build, work.timer)
         build = build.with_defaults(self.configuration.proxies)
         if isinstance(build, ClassicBuild):
-            return await self._build_classic(build, credentials, dialect, timer)
+            return await self._build_classic(build, credentials, dialect, work)
         from dockerproto.buildkit.coordinator import build_in_session  # noqa: PLC0415  # loads h2
 
         build = replace(build, context_limit=self.configuration.context_limit)
-        return await build_in_session(self.engine, credentials, build, dialect, timer)
+        return await build_in_session(self.engine, credentials, build, dialect, work)
 
     async def _choose(self, build: EitherBuild, timer: Timer) -> ClassicBuild | BuildKitBuild:
         """Return a build for the builder that the environment, or else the engine, prefers.
@@ -152,35 +159,36 @@ class Client:
         return build.buildkit if buildkit else build.classic
 
     async def _build_classic(
-        self, build: ClassicBuild, credentials: CallCredentials, dialect: Dialect, timer: Timer
+        self, build: ClassicBuild, credentials: CallCredentials, dialect: Dialect, work: LocalWork
     ) -> Response:
         body = build.body
         if isinstance(body, BuildContext):
             host = self.transport.need_host("a directory as the build context")
-            body = await self.transport.in_thread(partial(host.open_context, body))
+            body = await work.in_thread(partial(host.open_context, body, work.time_left))
             build = build.with_dockerfile(body.plan.dockerfile)
         if body is None:
-            return await self.engine.send(build.request(), dialect, timer)
-        upload = SlicedUpload(body, self.transport, build.on_upload)
+            return await self.engine.send(build.request(), dialect, work.timer)
+        upload = SlicedUpload(body, self.transport, work, build.on_upload)
         try:
-            auths = await self._find_auths(build, credentials, upload)
+            auths = await _find_auths(build, credentials, upload, work)
             if not isinstance(build.body, BuildContext):
                 check_archive(await upload.head(HEAD_SIZE))
             await upload.prepare()
-            return await self.engine.upload(build.request(auths), upload, dialect, timer)
+            return await self.engine.upload(build.request(auths), upload, dialect, work.timer)
         finally:
             await upload.close()
 
-    async def _find_auths(
-        self, build: ClassicBuild, credentials: CallCredentials, upload: SlicedUpload
-    ) -> Mapping[str, Credentials]:
-        """Return the credentials of a build, with those of the registries that its Dockerfile names."""
-        spec = build.dockerfile
-        if spec is None or not await credentials.may_find():
-            return build.auths
-        dockerfile = await upload.dockerfile(*spec.paths)
-        if dockerfile is None:
-            return build.auths
-        registries = await self.transport.in_thread(partial(spec.registries, dockerfile))
-        found = {each: await credentials.find(each) for each in registries if each not in build.auths}
-        return {**build.auths, **{each: auth for each, auth in found.items() if auth is not None}}
+
+async def _find_auths(
+    build: ClassicBuild, credentials: CallCredentials, upload: SlicedUpload, work: LocalWork
+) -> Mapping[str, Credentials]:
+    """Return the credentials of a build, with those of the registries that its Dockerfile names."""
+    spec = build.dockerfile
+    if spec is None or not await credentials.may_find(work):
+        return build.auths
+    dockerfile = await upload.dockerfile(*spec.paths)
+    if dockerfile is None:
+        return build.auths
+    registries = await work.in_thread(partial(spec.registries, dockerfile))
+    found = {each: await credentials.find(each, work) for each in registries if each not in build.auths}
+    return {**build.auths, **{each: auth for each, auth in found.items() if auth is not None}}

@@ -120,6 +120,28 @@ class Timer:
         """Start the time limit of the response."""
         self._since = self.now()
 
+    def left_of_total(self) -> float | None:
+        """Return how many seconds of the total are left, negative once it has passed; None: no limit."""
+        total = self.timeout.total
+        return None if total is None else total - (self.now() - self.started)
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing is left of the total."""
+        left = self.left_of_total()
+        return left is not None and left <= 0
+
+    def check(self) -> float | None:
+        """Return how many seconds of the total are left, None for no limit.
+
+        Raises:
+            TimedOut: None are left.
+        """
+        left = self.left_of_total()
+        if left is not None and left <= 0:
+            raise self.total_error()
+        return left
+
     def left(self, phase: Phase) -> float | None:
         """Return how many seconds the next wait may take, None for no limit.
 
@@ -139,11 +161,15 @@ class Timer:
             raise self.timeout_error(phase)
         return limit
 
+    def total_error(self) -> TimedOut:
+        """Return the exception for an operation that has a total limit, and took longer."""
+        return TimedOut(0, f"not finished within {self.timeout.total:g} s (total)")
+
     def timeout_error(self, phase: Phase) -> TimedOut:
         """Return the exception for a wait that took too long in this phase."""
         total = self.timeout.total
         if total is not None and self.now() - self.started >= total:
-            return TimedOut(0, f"not finished within {total:g} s (total)")
+            return self.total_error()
         limit: float | None = getattr(self.timeout, phase)
         return TimedOut(0, f"no progress for {limit:g} s ({phase})" if limit is not None else "timed out")
 

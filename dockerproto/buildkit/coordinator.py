@@ -30,6 +30,7 @@ from dockerproto.request.dialect import Dialect
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
+from dockerproto.transport.local_work import LocalWork
 from dockerproto.transport.runtime import Task
 from dockerproto.transport.streams import ByteStream
 from dockerproto.versions import Version
@@ -43,7 +44,7 @@ async def build_in_session(
     credentials: CallCredentials,
     build: BuildKitBuild,
     dialect: Dialect,
-    timer: Timer,
+    work: LocalWork,
 ) -> Response:
     """Open a session, send the request of a build in it, and return its response.
 
@@ -52,8 +53,11 @@ async def build_in_session(
             no sessions.
     """
     engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
+    timer = work.timer
     ping = await engine.introduce(timer)
-    services = await prepare_services(engine.transport, credentials, build, requires_utf8=ping.requires_utf8)
+    services = await prepare_services(
+        engine.transport, credentials, build, work, requires_utf8=ping.requires_utf8
+    )
     name = engine.transport.need_host("a build with BuildKit").unique()
     try:
         connection = await _open_session(engine, _handshake(name, services), dialect, timer)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
-from typing import Final, Protocol, TypeVar
+from typing import BinaryIO, Final
 
 from msgspec import Struct
 
@@ -20,7 +21,7 @@ from dockerproto.buildkit.ssh import ssh
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.endpoint.addresses import UnixSocket
-from dockerproto.errors import UploadFailed
+from dockerproto.errors import TimedOut, UploadFailed
 from dockerproto.request.attachments import (
     AGENT_VARIABLE,
     SECRET_LIMIT,
@@ -33,20 +34,11 @@ from dockerproto.request.build import BuildKitBuild
 from dockerproto.sources import AsyncSource, close_generator
 from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.host import FileSystem, Host, OpenFileSystem
-from dockerproto.transport.runtime import Runtime
+from dockerproto.transport.local_work import Closable, LocalWork
 from dockerproto.transport.transport import Transport
-
-T = TypeVar("T")
 
 _AGENT_SECONDS: Final = 5
 _TIME_BYTES: Final = 7
-
-
-class Closable(Protocol):
-    """A holder of a resource."""
-
-    def close(self) -> None:
-        """Release the resource."""
 
 
 class SessionServices(Struct, frozen=True):
@@ -73,42 +65,49 @@ class SessionServices(Struct, frozen=True):
 
 
 async def prepare_services(
-    transport: Transport, credentials: CallCredentials, build: BuildKitBuild, *, requires_utf8: bool
+    transport: Transport,
+    credentials: CallCredentials,
+    build: BuildKitBuild,
+    work: LocalWork,
+    *,
+    requires_utf8: bool,
 ) -> SessionServices:
     """Return the services of the session of a build.
 
     Args:
-        transport: Reads the attachments.
+        transport: Connects to ssh agents, and has the host.
         credentials: Looks up credentials when the engine asks for them.
         build: The build.
+        work: Reads the attachments, and counts the time that lookups take.
         requires_utf8: True if the engine rejects names of files that are not UTF-8.
 
     Raises:
+        TimedOut: Reading them took too long.
         UploadFailed: A secret, an ssh agent or the build context is missing or unreadable.
         ValueError: A secret is too long.
     """
     host = transport.need_host("a build with BuildKit")
-    services = await _attached_services(transport, host, credentials, build)
+    services = await _attached_services(transport, host, credentials, build, work)
     body = build.body
     if isinstance(body, BuildContext):
-        return await _with_directory(services, body, transport, host, requires_utf8=requires_utf8)
+        return await _with_directory(services, body, work, host, requires_utf8=requires_utf8)
     if body is None:
         return SessionServices(services, host.unique())
-    archive, resources = await _open_archive(body, build.context_limit, transport, host)
+    archive, resources = await _open_archive(body, build.context_limit, work, host)
     directories = {"context": archive, "dockerfile": archive}
     services = {**services, **file_sync(directories, requires_utf8=requires_utf8)}
     return SessionServices(services, host.unique(), resources=resources, in_session=True)
 
 
 async def _attached_services(
-    transport: Transport, host: Host, credentials: CallCredentials, build: BuildKitBuild
+    transport: Transport, host: Host, credentials: CallCredentials, build: BuildKitBuild, work: LocalWork
 ) -> Services:
     attachments = build.attachments
-    values = {
-        name: await _read_secret(name, each, transport, host) for name, each in attachments.secrets.items()
+    values = {name: await _read_secret(name, each, work, host) for name, each in attachments.secrets.items()}
+    sockets = {
+        name: await _check_agent(name, path, transport, work) for name, path in attachments.ssh.items()
     }
-    sockets = {name: await _check_agent(name, path, transport) for name, path in attachments.ssh.items()}
-    find = _caching(credentials, build.auths)
+    find = _caching(credentials, build.auths, work)
     return {
         **health(),
         **({} if attachments.anonymous else auth(find, _key(host))),
@@ -119,14 +118,14 @@ async def _attached_services(
 
 
 def _caching(
-    credentials: CallCredentials, auths: Mapping[str, Credentials]
+    credentials: CallCredentials, auths: Mapping[str, Credentials], work: LocalWork
 ) -> Callable[[str], Awaitable[Credentials | None]]:
     """Return a lookup that remembers its results, and starts with the credentials of the program."""
     cache: dict[str, Credentials | None] = {**auths}
 
     async def find(registry: str) -> Credentials | None:
         if registry not in cache:  # engines ask several times
-            cache[registry] = await credentials.find(registry)
+            cache[registry] = await credentials.find(registry, work)
         return cache[registry]
 
     return find
@@ -150,12 +149,12 @@ def _output(attachments: BuildAttachments, host: Host) -> Services:
 
 
 async def _with_directory(
-    services: Services, context: BuildContext, runtime: Runtime, host: Host, *, requires_utf8: bool
+    services: Services, context: BuildContext, work: LocalWork, host: Host, *, requires_utf8: bool
 ) -> SessionServices:
     """Return the services with a directory as the context; the engine itself reads the ignore file."""
-    source = await runtime.in_thread(partial(host.open_context, context))
+    source = await work.in_thread(partial(host.open_context, context, work.time_left))
     path, plan = context.directory, source.plan
-    directory = None if path is None else host.directory(path)
+    directory = None if path is None else await work.open(partial(host.directory, path))
     files: FileSystem = directory or FileTree()
     # Added files replace a Dockerfile that is outside the directory.
     added = {entry.path: content for entry, content in plan.generated}
@@ -163,7 +162,7 @@ async def _with_directory(
     directories = {"context": files, "dockerfile": dockerfile}
     return SessionServices(
         {**services, **file_sync(directories, requires_utf8=requires_utf8)},
-        host.unique() if path is None else await runtime.in_thread(partial(host.identity, path)),
+        host.unique() if path is None else await work.in_thread(partial(host.identity, path)),
         dockerfile=plan.dockerfile,
         in_session=True,
         resources=() if directory is None else (directory,),
@@ -177,22 +176,19 @@ def _time_of(files: Mapping[str, bytes]) -> int:
 
 
 async def _open_archive(
-    source: AsyncSource, limit: int, runtime: Runtime, host: Host
+    source: AsyncSource, limit: int, work: LocalWork, host: Host
 ) -> tuple[OpenFileSystem, tuple[Closable, ...]]:
     """Return the files in a tar, and the resources to close afterwards."""
     if not isinstance(source, AsyncIterable):
-        archive = await runtime.in_thread(partial(host.tar, source, limit))
+        archive = await work.open(partial(host.tar, source, limit, work.time_left))
         return archive, (archive,)
     # The engine asks for members in any order, so the whole tar is spooled.
-    spool = await _read(runtime, "the build context", host.spool)
-    chunks, size = aiter(source), 0
+    with _read_errors("the build context"):
+        spool = await work.open(host.spool)
+    chunks = aiter(source)
     try:
-        async for chunk in chunks:
-            size += len(chunk)
-            check_context(size, limit)
-            await _read(runtime, "the build context", partial(spool.write, chunk))
-        spool.seek(0)
-        archive = await runtime.in_thread(partial(host.tar, spool, limit))
+        await work.wait(partial(_copy, chunks, limit, spool, work))
+        archive = await work.open(partial(host.tar, spool, limit, work.time_left))
     except BaseException:
         spool.close()
         await close_generator(chunks)
@@ -200,32 +196,49 @@ async def _open_archive(
     return archive, (archive, spool)
 
 
-async def _read_secret(name: str, secret: Secret, transport: Transport, host: Host) -> bytes | None:
+async def _copy(chunks: AsyncIterator[bytes], limit: int, spool: BinaryIO, work: LocalWork) -> None:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        check_context(size, limit)
+        with _read_errors("the build context"):
+            await work.in_thread(partial(spool.write, chunk))
+    spool.seek(0)
+
+
+async def _read_secret(name: str, secret: Secret, work: LocalWork, host: Host) -> bytes | None:
     if secret.variable is not None:
-        value = transport.variable(secret.variable)
+        value = host.variable(secret.variable)
         return None if value is None else check_secret(name, value.encode(errors="surrogateescape"))
     if secret.path is not None:
-        read = partial(host.read, secret.path, SECRET_LIMIT + 1)
-        return check_secret(name, await _read(transport, f"secret {name!r}", read))
+        with _read_errors(f"secret {name!r}"):
+            content = await work.in_thread(partial(host.read, secret.path, SECRET_LIMIT + 1, work.time_left))
+        return check_secret(name, content)
     return secret.value
 
 
-async def _check_agent(name: str, path: str | None, transport: Transport) -> str:
+async def _check_agent(name: str, path: str | None, transport: Transport, work: LocalWork) -> str:
     """Return the socket path of an ssh agent; raise UploadFailed unless the agent accepts connections."""
     path = path or transport.variable(AGENT_VARIABLE)
     if not path:
         raise UploadFailed(0, f"ssh agent {name!r}: {AGENT_VARIABLE} is not set")
+    left = work.time_left()
+    limit = _AGENT_SECONDS if left is None else min(left, _AGENT_SECONDS)
     try:
-        stream = await transport.connect(UnixSocket(path), _AGENT_SECONDS)
+        stream = await transport.connect(UnixSocket(path), limit)
     except OSError as error:
+        work.time_left()
         raise UploadFailed(0, f"cannot connect to ssh agent {name!r} at {path}: {error}") from error
     stream.close()
     return path
 
 
-async def _read(runtime: Runtime, attachment: str, function: Callable[[], T]) -> T:
-    """Call a function that reads an attachment in a worker thread."""
+@contextmanager
+def _read_errors(attachment: str) -> Generator[None]:
+    """Convert the errors of reading an attachment."""
     try:
-        return await runtime.in_thread(function)
+        yield
+    except TimedOut:  # which is an OSError
+        raise
     except OSError as error:
         raise UploadFailed(0, f"cannot read {attachment}: {error}") from error

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
 
 from msgspec import Struct
 
 from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
 from dockerproto.errors import CredentialsError, DockerError, TooManyRequests, Unauthorized
 from dockerproto.references import parse_registry
-from dockerproto.transport.runtime import Runtime
+from dockerproto.transport.local_work import LocalWork
+
+S = TypeVar("S")
 
 
 class Finding(Struct, frozen=True):
@@ -55,6 +57,15 @@ class SparseSource(CredentialsSource, Protocol):
 
 
 @runtime_checkable
+class LimitedSource(CredentialsSource, Protocol):
+    """A source that can take less time."""
+
+    def within(self, seconds: float, /) -> Self:
+        """Return the same source for a call with so much time left."""
+        ...
+
+
+@runtime_checkable
 class TolerantSource(CredentialsSource, Protocol):
     """A source that has usable results even if a credential helper fails."""
 
@@ -76,35 +87,37 @@ also be coroutine functions.
 class CredentialsLookup:
     """The logins of a client, and its source of credentials."""
 
-    def __init__(self, source: CredentialsLike | None, runtime: Runtime) -> None:
+    def __init__(self, source: CredentialsLike | None) -> None:
+        if source is not None:
+            _getter(source)  # raises TypeError now
         self._source: Final = source
-        self._get: Final = None if source is None else _getter(source)
-        self._runtime: Final = runtime
         self._logins: Final[dict[str, Credentials]] = {}
 
     def for_call(self) -> CallCredentials:
         """Return the lookups of one call."""
         return CallCredentials(self)
 
-    async def may_find(self) -> bool:
+    async def may_find(self, work: LocalWork) -> bool:
         """Return False if there are certainly no credentials of any registry."""
         if self._logins or self._source is None:
             return bool(self._logins)
         if isinstance(self._source, SparseSource):
-            return bool(await self._call(self._source.configured))
+            return bool(await _call(work, self._source.configured))
         source: object = self._source
         return source != {}
 
-    async def find(self, registry: str) -> Finding:
+    async def find(self, registry: str, work: LocalWork) -> Finding:
         """Look up the credentials of a registry.
 
         Raises:
             CredentialsError: They cannot be looked up.
+            TimedOut: That took too long.
         """
         login = self._logins.get(registry)
-        if login is not None or self._get is None:
+        if login is not None or self._source is None:
             return Finding(login)
-        found: AuthLike | Finding | None = await self._call(self._get, registry)
+        get = _getter(_within(self._source, work))
+        found: AuthLike | Finding | None = await _call(work, get, registry)
         if isinstance(found, Finding):
             return found
         return Finding(None if found is None else read_auth(found).for_registry(registry))
@@ -123,20 +136,29 @@ class CredentialsLookup:
             return self._source
         raise ValueError("the credentials source of this client cannot store credentials")
 
-    async def store(self, registry: str, credentials: Credentials) -> None:
+    async def store(self, registry: str, credentials: Credentials, work: LocalWork) -> None:
         """Store credentials.
 
         Raises:
             CredentialsError: They cannot be stored.
+            TimedOut: That took too long; they may be stored all the same.
         """
-        await self._call(self.storing().store, registry, credentials)
+        await _call(work, _within(self.storing(), work).store, registry, credentials)
 
-    async def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
-        if iscoroutinefunction(function):
-            return await function(*arguments)
-        call = partial(function, *arguments)
-        (result,) = await self._runtime.in_thread(lambda: (call(),))  # trio refuses to return a coroutine
-        return await result if isawaitable(result) else result
+
+async def _call(work: LocalWork, function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function of a source, which may block or be a coroutine function."""
+    call = partial(function, *arguments)
+    if iscoroutinefunction(function):
+        return await work.wait(call)
+    (result,) = await work.in_thread(lambda: (call(),))  # trio refuses to return a coroutine
+    return await work.wait(lambda: result) if isawaitable(result) else result
+
+
+def _within(source: S, work: LocalWork) -> S:
+    """Return a source for a call, which may have a limit."""
+    left = work.time_left()
+    return source if left is None or not isinstance(source, LimitedSource) else source.within(left)
 
 
 class CallCredentials:
@@ -148,13 +170,13 @@ class CallCredentials:
         self.found: bool = False
         """True if credentials of any registry were found."""
 
-    async def may_find(self) -> bool:
+    async def may_find(self, work: LocalWork) -> bool:
         """Return False if there are certainly no credentials of any registry."""
-        return await self._lookup.may_find()
+        return await self._lookup.may_find(work)
 
-    async def find(self, registry: str) -> Credentials | None:
+    async def find(self, registry: str, work: LocalWork) -> Credentials | None:
         """Return the credentials of a registry, None if it has none; see `CredentialsLookup.find`."""
-        finding = await self._lookup.find(registry)
+        finding = await self._lookup.find(registry, work)
         if finding.failure is not None:
             self._failures.append(finding.failure)
         self.found = self.found or finding.credentials is not None

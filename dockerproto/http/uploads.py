@@ -13,9 +13,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, I
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
-from dockerproto.errors import UploadFailed
+from dockerproto.errors import DockerError, UploadFailed
 from dockerproto.sources import AsyncSource, Readable, Source, close_generator
 from dockerproto.transport.chunks import Buffer, Chunk, File, FileRange, SupportsFileRanges
+from dockerproto.transport.local_work import LocalWork
 from dockerproto.transport.transport import Transport
 
 CHUNK_LIMIT: Final = 2**20
@@ -62,12 +63,18 @@ class SlicedUpload:
     """The chunks of a source; each has at most `CHUNK_LIMIT` bytes, only the last is empty."""
 
     def __init__(
-        self, source: AsyncSource, transport: Transport, on_upload: Callable[[int], None] | None = None
+        self,
+        source: AsyncSource,
+        transport: Transport,
+        work: LocalWork,
+        on_upload: Callable[[int], None] | None = None,
     ) -> None:
         self._source = source
-        self._transport = transport
+        self._work = work
         self._chunks: _Chunks = (
-            _AsyncChunks(source) if isinstance(source, AsyncIterable) else _BlockingChunks(source, transport)
+            _AsyncChunks(source, work)
+            if isinstance(source, AsyncIterable)
+            else _BlockingChunks(source, transport, work)
         )
         self._rest: memoryview | FileRange = memoryview(b"")
         self._size = 0
@@ -90,7 +97,7 @@ class SlicedUpload:
     async def _dockerfile(self, path: str) -> bytes | None:
         if isinstance(self._source, KnowsDockerfile):
             read = partial(self._source.dockerfile, path)
-            return await self._transport.in_thread(partial(_convert_errors, read))
+            return await self._work.in_thread(partial(_convert_errors, read))
         return await self._chunks.dockerfile(path)
 
     async def head(self, size: int) -> bytes:
@@ -142,10 +149,10 @@ class SlicedUpload:
 class _BlockingChunks:
     """The chunks of a source that may block."""
 
-    def __init__(self, source: Source, transport: Transport) -> None:
-        self._source = _File(source, transport) if isinstance(source, str | os.PathLike) else source
+    def __init__(self, source: Source, transport: Transport, work: LocalWork) -> None:
+        self._source = _File(source, transport, work) if isinstance(source, str | os.PathLike) else source
         self._chunks = _read(self._source)
-        self._transport = transport
+        self._work = work
         self._blocks = not isinstance(source, bytes | bytearray | memoryview | list | tuple)
         self._read_ahead = READ_SIZE if isinstance(source, KnowsDockerfile) else 0
         self._waiting = deque[Chunk]()
@@ -155,16 +162,16 @@ class _BlockingChunks:
     async def next(self) -> Chunk:
         if not self._waiting:
             read = partial(self._guard, self._take)
-            self._waiting.extend(await self._transport.in_thread(read) if self._blocks else self._take())
+            self._waiting.extend(await self._work.in_thread(read) if self._blocks else self._take())
         return self._waiting.popleft()
 
     async def dockerfile(self, path: str) -> bytes | None:
-        return await self._transport.in_thread(partial(self._guard, partial(_find, self._source, path)))
+        return await self._work.in_thread(partial(self._guard, partial(_find, self._source, path)))
 
     async def head(self, size: int) -> bytes | None:
         if not isinstance(self._source, _File):
             return None
-        return await self._transport.in_thread(partial(self._guard, partial(self._source.peek, size)))
+        return await self._work.in_thread(partial(self._guard, partial(self._source.peek, size)))
 
     async def close(self) -> None:
         # A cancelled wait leaves its read to the worker thread, which then closes the source.
@@ -201,10 +208,14 @@ class _BlockingChunks:
 class _AsyncChunks:
     """The chunks of an async iterable."""
 
-    def __init__(self, source: AsyncIterable[bytes]) -> None:
+    def __init__(self, source: AsyncIterable[bytes], work: LocalWork) -> None:
         self._chunks: AsyncIterator[bytes] = aiter(source)
+        self._work = work
 
     async def next(self) -> Buffer:
+        return await self._work.wait(self._next)
+
+    async def _next(self) -> Buffer:
         async for chunk in self._chunks:
             if chunk:
                 return chunk
@@ -223,8 +234,9 @@ class _AsyncChunks:
 class _File:
     """The file at a path, opened at its first use and only once, as it may be a pipe."""
 
-    def __init__(self, path: str | os.PathLike[str], transport: Transport) -> None:
-        self._open = partial(transport.need_host("an upload of a path").open_file, path)
+    def __init__(self, path: str | os.PathLike[str], transport: Transport, work: LocalWork) -> None:
+        host = transport.need_host("an upload of a path")
+        self._open = partial(host.open_file, path, work.time_left)
         self._file: File | None = None
 
     def read(self, size: int, /) -> bytes:
@@ -308,5 +320,7 @@ def _find(source: _Readable, path: str) -> bytes | None:
 def _convert_errors(read: Callable[[], T]) -> T:
     try:
         return read()
+    except DockerError:  # such as TimedOut, which is an OSError
+        raise
     except OSError as error:
         raise UploadFailed(0, f"cannot read the data to upload: {error}") from error

@@ -28,7 +28,7 @@ class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
     store: bool
     """True if they are stored for other programs too."""
     timeout: TimeoutLike
-    """Limits of the request."""
+    """Limits of the request and of storing them, together."""
 
     def on_async(self, client: Client, name: str = "") -> Coroutine[Any, Any, str]:
         """Return a coroutine that verifies and remembers the credentials."""
@@ -40,6 +40,7 @@ class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
 
     async def _login(self, client: Client) -> str:
         """Verify the credentials, remember them while the client lives, and return the engine's message."""
+        work = client.begin(self.timeout, "reading")
         if self.store:
             client.credentials.storing()
         response = await verify(self.credentials, self.timeout).on_async(client)
@@ -49,7 +50,7 @@ class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
             credentials = replace(credentials, password="", identitytoken=token)
         client.credentials.remember(self.registry, credentials)
         if self.store:
-            await client.credentials.store(self.registry, credentials)
+            await client.credentials.store(self.registry, credentials, work)
         return str(response.get("Status", ""))
 
 

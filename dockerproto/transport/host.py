@@ -6,9 +6,9 @@ Its methods block and are called in worker threads, except `variable` and `uniqu
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from os import PathLike
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -16,6 +16,16 @@ from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.plan import BuildContext, ContextSource
 from dockerproto.sources import Source
 from dockerproto.transport.chunks import File
+
+TimeLeft: TypeAlias = Callable[[], float | None]
+"""Function that returns the seconds left to the call, None for no limit; once none are left, it raises.
+
+What may take long calls it between its steps, and lets its exception pass: see `LocalWork.time_left`.
+"""
+
+
+def no_limit() -> None:
+    """Return None: a `TimeLeft` without a limit."""
 
 
 class FileReader(Protocol):
@@ -125,14 +135,14 @@ class Host(Protocol):
         """Return a unique text of letters and digits."""
         ...
 
-    def open_file(self, path: str | PathLike[str], /) -> File:
+    def open_file(self, path: str | PathLike[str], time_left: TimeLeft, /) -> File:
         """Open a file to upload. Raises OSError.
 
         If the file `SupportsFileRanges`, its ranges are passed to `ByteStream.send`.
         """
         ...
 
-    def open_context(self, context: BuildContext, /) -> ContextSource:
+    def open_context(self, context: BuildContext, time_left: TimeLeft, /) -> ContextSource:
         """Find the Dockerfile and ignore file of a build context; return what can be sent of it."""
         ...
 
@@ -140,12 +150,15 @@ class Host(Protocol):
         """Return the files in a directory. Raises OSError if it is not a directory."""
         ...
 
-    def tar(self, source: Source, limit: int, /) -> OpenFileSystem:
+    def tar(self, source: Source, limit: int, time_left: TimeLeft, /) -> OpenFileSystem:
         """Return the files in a tar, with temporary files of at most `limit` bytes; raise UploadFailed."""
         ...
 
-    def read(self, path: str, size: int, /) -> bytes:
-        """Return at most `size` bytes of a file; a leading ``~`` is a home directory. Raises OSError."""
+    def read(self, path: str, size: int, time_left: TimeLeft, /) -> bytes:
+        """Return at most `size` bytes of a file; a leading ``~`` is a home directory. Raises OSError.
+
+        The file may be a pipe, whose writer comes later.
+        """
         ...
 
     def spool(self) -> BinaryIO:

@@ -7,10 +7,11 @@ never wait, so `run` can drive the same core without an event loop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Final, Protocol, TypeVar
 
 from dockerproto.errors import UnsupportedTransport
+from dockerproto.timeouts import Timer
 
 T = TypeVar("T")
 
@@ -64,13 +65,26 @@ class Runtime(ABC):
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Call a blocking function in a worker thread; on cancellation, abandon it there."""
 
+    async def within(self, timer: Timer, function: Callable[[], Awaitable[T]]) -> T:
+        """Call a function and await its result, for at most the total limit of a timer, which has one.
+
+        An event loop cancels what takes longer. By default it is not cancelled: on a blocking transport it
+        blocks.
+
+        Raises:
+            TimedOut: It took longer.
+        """
+        result = await function()
+        timer.check()
+        return result
+
     @abstractmethod
     def lock(self) -> Lock:
         """Return a new lock."""
 
     @abstractmethod
     def now(self) -> float:
-        """Return the time of a monotonic clock, in seconds."""
+        """Return the time of a monotonic clock, in seconds; also in the worker threads of `in_thread`."""
 
     def scope(self) -> Scope:
         """Return the caller's scope; by default the same for all callers.

@@ -14,7 +14,10 @@ import pytest
 
 from dockerproto import UploadFailed
 from dockerproto.http.uploads import CHUNK_LIMIT, SlicedUpload
+from dockerproto.timeouts import UNLIMITED, Timer
 from dockerproto.transport.chunks import FileRange
+from dockerproto.transport.host import TimeLeft
+from dockerproto.transport.local_work import LocalWork
 from dockerproto.transport.runtime import run
 from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.file_ranges import WINDOW, LocalFile, read_range
@@ -142,7 +145,7 @@ def test_a_file_is_read_on_after_its_parts(path: Path) -> None:
 class PlainHost(LocalHost):
     """A host that opens files without ranges."""
 
-    def open_file(self, path: str | os.PathLike[str], /) -> FileIO:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # as a Host may
+    def open_file(self, path: str | os.PathLike[str], time_left: TimeLeft, /) -> FileIO:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # as a Host may
         return FileIO(path)
 
 
@@ -153,7 +156,8 @@ class PlainTransport(BlockingTransport):
 
 
 def test_a_file_without_parts_is_read(path: Path) -> None:
-    upload, got = SlicedUpload(path, PlainTransport()), bytearray()
+    transport, got = PlainTransport(), bytearray()
+    upload = SlicedUpload(path, transport, LocalWork(transport, Timer(UNLIMITED, transport.now)))
     while piece := run(upload.next()):
         assert not isinstance(piece, FileRange)
         got += piece

@@ -15,6 +15,7 @@ import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import TCP, TLS, ContextError, Endpoint, InvalidHost, UnixSocket
 from dockerproto.endpoint.contexts import meta_path, tls_path
+from dockerproto.transport.host import no_limit
 from dockerproto_local import configure, find_endpoint
 from dockerproto_local.configuration import find_version
 from dockerproto_local.local_host import LocalHost
@@ -198,5 +199,5 @@ def test_a_version_is_insisted_on_by_the_program_then_the_environment() -> None:
 def test_a_file_is_opened_for_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
-    with LocalHost().open_file(str(path)) as file:
+    with LocalHost().open_file(str(path), no_limit) as file:
         assert file.read(3) == b"con"

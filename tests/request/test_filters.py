@@ -17,7 +17,6 @@ from dockerproto import AsyncImages, DockerError, Images
 from dockerproto.client import Client
 from dockerproto.credentials.source import CredentialsLookup
 from dockerproto.request.filters import encode_filters, repeated_filter
-from dockerproto.transport.runtime import Runtime
 
 
 class Kind(StrEnum):
@@ -132,7 +131,7 @@ class NoEngine(DockerError):
 class NoClient:
     """A client that sends nothing."""
 
-    credentials = CredentialsLookup(None, cast("Runtime", None))
+    credentials = CredentialsLookup(None)
 
     async def open(self, *_: object) -> None:
         raise NoEngine(0, "sent")

@@ -7,13 +7,14 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import DockerError
+from dockerproto.timeouts import Timer
 from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
 from dockerproto_local.scopes import EventLoops
@@ -48,6 +49,16 @@ class _AsyncioTransport(LocalTransport):
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
+
+    async def within(self, timer: Timer, function: Callable[[], Awaitable[T]]) -> T:
+        limit = asyncio.timeout(timer.left_of_total())
+        try:
+            async with limit:
+                return await function()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        raise timer.total_error()
 
     def lock(self) -> _Lock:
         return _Lock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -21,14 +21,26 @@ from dockerproto.buildcontext.plan import (
     plan_context,
 )
 from dockerproto.errors import UploadFailed
+from dockerproto.transport.host import TimeLeft, no_limit
 from dockerproto_local.beneath import Beneath
 from dockerproto_local.pack import compress, pack
-from dockerproto_local.small_files import READ_LIMIT, check_size, read_any, read_open
+from dockerproto_local.small_files import (
+    PIPE_SECONDS,
+    READ_LIMIT,
+    check_size,
+    pipe_seconds,
+    read_any,
+    read_open,
+)
 from dockerproto_local.walk import cannot_read, entry_at, walk
 
 
-def open_context(context: BuildContext) -> ContextSource:
+def open_context(context: BuildContext, time_left: TimeLeft = no_limit) -> ContextSource:
     """Read the Dockerfile and the ignore file of a build context, and return the source to send.
+
+    Args:
+        context: The build context.
+        time_left: See `TimeLeft`.
 
     Raises:
         InvalidPattern: The ignore file has a malformed pattern.
@@ -43,7 +55,7 @@ def open_context(context: BuildContext) -> ContextSource:
         hint = "; to let the engine fetch a URL, use remote" if is_github(context.directory) else ""
         raise UploadFailed(0, f"{context.directory!r} is not a directory{hint}")
     elif content is None:
-        facts = _look_up(Path(context.directory), context.dockerfile)
+        facts = _look_up(Path(context.directory), context.dockerfile, pipe_seconds(time_left))
     else:
         facts = _facts(Path(context.directory), content)
     plan = plan_context(facts, classic=context.classic)
@@ -51,7 +63,7 @@ def open_context(context: BuildContext) -> ContextSource:
         directory=context.directory,
         plan=plan,
         content=facts.content,
-        chunks=partial(_chunks, context, plan),
+        chunks=partial(_chunks, context, plan, time_left),
     )
 
 
@@ -64,16 +76,16 @@ def _check_not_path(context: BuildContext) -> None:
             raise path_as_dockerfile(line)
 
 
-def _look_up(root: Path, dockerfile: str | None) -> ContextFacts:
+def _look_up(root: Path, dockerfile: str | None, seconds: float) -> ContextFacts:
     path = _default_dockerfile(root) if dockerfile is None else root / dockerfile
     try:
-        name, content = _read(root, path)
+        name, content = _read(root, path, seconds)
     except OSError as error:
         raise cannot_read(str(path), error) from error
     return _facts(root, content, name, path.with_name(path.name + IGNORE_FILE))
 
 
-def _read(root: Path, path: Path) -> tuple[str | None, bytes]:
+def _read(root: Path, path: Path, seconds: float = PIPE_SECONDS) -> tuple[str | None, bytes]:
     """Return a file with its path in the context without links; only an argument may lead out of the context.
 
     Raises:
@@ -86,7 +98,7 @@ def _read(root: Path, path: Path) -> tuple[str | None, bytes]:
             return name, read_open(tree.open_file(name), str(path))
     if not os.path.relpath(path, root).startswith("../"):
         raise UploadFailed(0, f"cannot read {path}: it is a symlink out of the build context")
-    content = read_any(str(path), READ_LIMIT + 1)
+    content = read_any(str(path), READ_LIMIT + 1, seconds)
     check_size(len(content), str(path))
     return None, content
 
@@ -121,13 +133,15 @@ def _read_if_exists(root: Path, path: Path) -> tuple[str, bytes] | None:
         raise cannot_read(str(path), error) from error
 
 
-def _chunks(context: BuildContext, plan: Plan) -> Generator[bytes]:
+def _chunks(context: BuildContext, plan: Plan, time_left: TimeLeft) -> Generator[bytes]:
     root = context.directory
-    entries = () if root is None else _entries(root, context, plan)
+    entries = () if root is None else _entries(root, context, plan, time_left)
     chunks = pack(root or "", entries, plan.generated)
     return chunks if context.compression is None else compress(chunks)
 
 
-def _entries(root: str, context: BuildContext, plan: Plan) -> Iterable[FileEntry]:
-    walked = walk(root, plan.patterns.root, parents=not context.classic)
-    return chain(walked, (entry_at(root, path) for path in plan.always_sent))
+def _entries(root: str, context: BuildContext, plan: Plan, time_left: TimeLeft) -> Generator[FileEntry]:
+    walked = walk(root, plan.patterns.root, time_left, parents=not context.classic)
+    for entry in chain(walked, (entry_at(root, path) for path in plan.always_sent)):
+        time_left()
+        yield entry

@@ -8,9 +8,9 @@ from typing import BinaryIO, cast
 
 from dockerproto.buildcontext.plan import BuildContext, ContextSource
 from dockerproto.sources import Source
-from dockerproto.transport.host import Destination, FileWriter, OpenFileSystem
+from dockerproto.transport.host import Destination, FileWriter, OpenFileSystem, TimeLeft
 from dockerproto_local.file_ranges import LocalFile
-from dockerproto_local.small_files import read_any, read_regular
+from dockerproto_local.small_files import pipe_seconds, read_any, read_regular
 
 # ruff: noqa: PLC0415  # a program that needs no session does not load its modules
 
@@ -26,15 +26,15 @@ class LocalHost:
         """Return a unique text of letters and digits."""
         return uuid.uuid4().hex
 
-    def open_file(self, path: str | os.PathLike[str], /) -> LocalFile:
+    def open_file(self, path: str | os.PathLike[str], time_left: TimeLeft, /) -> LocalFile:
         """Open a file to upload."""
-        return LocalFile(path)
+        return LocalFile(path, time_left)
 
-    def open_context(self, context: BuildContext, /) -> ContextSource:
+    def open_context(self, context: BuildContext, time_left: TimeLeft, /) -> ContextSource:
         """Find the Dockerfile and ignore file of a build context; return what can be sent of it."""
         from dockerproto_local.build_context import open_context
 
-        return open_context(context)
+        return open_context(context, time_left)
 
     def directory(self, path: str, /) -> OpenFileSystem:
         """Return the files in a directory."""
@@ -43,15 +43,16 @@ class LocalHost:
         os.listdir(path)  # noqa: PTH208  # raises the OSError of a path that is not a readable directory
         return Directory(path)
 
-    def tar(self, source: Source, limit: int, /) -> OpenFileSystem:
+    def tar(self, source: Source, limit: int, time_left: TimeLeft, /) -> OpenFileSystem:
         """Return the files in a tar."""
         from dockerproto_local.tarfiles import TarFiles
 
-        return TarFiles(source, limit)
+        return TarFiles(source, limit, time_left=time_left)
 
-    def read(self, path: str, size: int, /) -> bytes:
+    def read(self, path: str, size: int, time_left: TimeLeft, /) -> bytes:
         """Return at most `size` bytes of a file."""
-        return read_any(os.path.expanduser(path), size)  # noqa: PTH111  # Path.expanduser() may raise
+        path = os.path.expanduser(path)  # noqa: PTH111  # Path.expanduser() may raise
+        return read_any(path, size, pipe_seconds(time_left))
 
     def spool(self) -> BinaryIO:
         """Return a private temporary file."""

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from dockerproto.transport.host import TimeLeft
+
 FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """Flags for a file of any kind: no wait for the writer of a pipe, and no terminal takes control."""
 READ_LIMIT: Final = 4 * 2**20
@@ -101,6 +103,12 @@ def regular_path(path: str) -> Generator[str]:
         yield fixed if os.path.exists(fixed) else path  # noqa: PTH110  # there may be neither /dev nor /proc
     finally:
         os.close(descriptor)
+
+
+def pipe_seconds(time_left: TimeLeft) -> float:
+    """Return the limit for a pipe that a call reads, in seconds: the rest of its time may be less."""
+    left = time_left()
+    return PIPE_SECONDS if left is None else min(left, PIPE_SECONDS)
 
 
 def read_any(path: str, size: int, seconds: float = PIPE_SECONDS) -> bytes:

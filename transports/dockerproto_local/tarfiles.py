@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from io import SEEK_END, BytesIO
+from io import SEEK_END, BufferedReader, BytesIO
 from threading import Lock
 from typing import IO, BinaryIO, Final, cast
 
@@ -27,10 +27,11 @@ from dockerproto.buildcontext.tar_headers import read_headers
 from dockerproto.buildcontext.tar_input import DECOMPRESSION_ERRORS, TarInput, decompress
 from dockerproto.buildcontext.tar_members import TarMember, read_member
 from dockerproto.buildcontext.tar_sparse import Segment
-from dockerproto.errors import UploadFailed
+from dockerproto.errors import TimedOut, UploadFailed
 from dockerproto.sources import Source
 from dockerproto.transport.file_tree import FileTree
-from dockerproto.transport.host import FileReader
+from dockerproto.transport.host import FileReader, TimeLeft, no_limit
+from dockerproto_local.file_ranges import LocalFile
 
 CHUNK_SIZE: Final = 256 * 2**10
 """Bytes copied at once into a temporary file."""
@@ -46,19 +47,30 @@ class TarFiles(FileTree):
         limit: Limit in bytes of a temporary file, and of the total size of sparse files, whose holes take no
             space in the tar.
         limits: Limits on the members.
+        time_left: See `TimeLeft`.
 
     Raises:
         UploadFailed: The tar cannot be read, is malformed or a Dockerfile, or has a member that cannot be
             unpacked; or it exceeds a limit.
     """
 
-    def __init__(self, source: Source, limit: int = CONTEXT_LIMIT, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        source: Source,
+        limit: int = CONTEXT_LIMIT,
+        limits: Limits = DEFAULT_LIMITS,
+        time_left: TimeLeft = no_limit,
+    ) -> None:
         super().__init__()
         self._limit = limit
+        self._time_left = time_left
         self._lock = Lock()
         self._owned_files: list[IO[bytes]] = []
         try:
             self._read_members(self._decompress(self._make_seekable(source)), limits)
+        except TimedOut:  # which is an OSError
+            self.close()
+            raise
         except (*DECOMPRESSION_ERRORS, ValueError) as error:
             self.close()
             raise UploadFailed(0, f"cannot read the tar of the build context: {error}") from error
@@ -76,7 +88,7 @@ class TarFiles(FileTree):
         if isinstance(source, bytes | bytearray | memoryview):
             return BytesIO(source)
         if isinstance(source, str | os.PathLike):
-            source = open(source, "rb")  # noqa: SIM115, PTH123  # closed by `close`
+            source = BufferedReader(LocalFile(source, self._time_left))
             self._owned_files.append(source)
         if _can_seek(source):
             return cast("IO[bytes]", source)  # it is seekable, so it is a file
@@ -100,6 +112,7 @@ class TarFiles(FileTree):
         for chunk in chunks:
             size += len(chunk)
             check_context(size, self._limit)
+            self._time_left()
             spool.write(chunk)
         spool.seek(0)
         return spool
@@ -114,6 +127,7 @@ class TarFiles(FileTree):
             raise ValueError("it is empty")
         tar, meter, holes = TarInput(file), TreeMeter(limits), 0
         for header in read_headers(tar):
+            self._time_left()
             member = read_member(header, tar, limits)
             if member.end > size:
                 raise ValueError(f"it is truncated in {display_path(header.path)}")

@@ -14,11 +14,16 @@ from typing import Final
 from dockerproto.buildcontext.dockerignore import Patterns
 from dockerproto.buildcontext.entry import FileEntry, PathFilter
 from dockerproto.errors import UploadFailed
+from dockerproto.transport.host import TimeLeft, no_limit
 from dockerproto_local.beneath import Beneath
 
 
 def walk(
-    root: str | os.PathLike[str], path_filter: PathFilter | None = None, *, parents: bool = True
+    root: str | os.PathLike[str],
+    path_filter: PathFilter | None = None,
+    time_left: TimeLeft = no_limit,
+    *,
+    parents: bool = True,
 ) -> Generator[FileEntry]:
     """Yield the entries of a directory, without sockets and without owners.
 
@@ -27,6 +32,7 @@ def walk(
     Args:
         root: The directory.
         path_filter: Decides which entries are included; by default all are.
+        time_left: See `TimeLeft`.
         parents: Yield excluded directories too, before the first included entry in them.
 
     Raises:
@@ -36,6 +42,7 @@ def walk(
     with _Tree(root) as tree:
         levels = [_Level(tree, path_filter or Patterns([]).root, None)]
         while levels:
+            time_left()
             level = levels[-1]
             for entry, child_filter in level.entries():
                 if child_filter.included:

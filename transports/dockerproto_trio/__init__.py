@@ -6,12 +6,13 @@ import math
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import NotInstalled
+from dockerproto.timeouts import Timer
 from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
 from dockerproto_local.scopes import EventLoops
@@ -25,6 +26,9 @@ except ModuleNotFoundError as _error:
 __all__ = ["Docker"]
 
 T = TypeVar("T")
+
+_CLOCK: ContextVar[trio.abc.Clock] = ContextVar("clock")
+"""Clock of the event loop that has started a worker thread."""
 
 
 class Docker(AsyncDocker):
@@ -57,7 +61,13 @@ class _TrioTransport(LocalTransport):
         return _Stream(target)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
+        _CLOCK.set(trio.lowlevel.current_clock())
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
+
+    async def within(self, timer: Timer, function: Callable[[], Awaitable[T]]) -> T:
+        with trio.move_on_after(max(0, timer.left_of_total() or 0)):
+            return await function()
+        raise timer.total_error()
 
     def lock(self) -> _Lock:
         return _Lock()
@@ -66,7 +76,9 @@ class _TrioTransport(LocalTransport):
         return _Task(coroutine)
 
     def now(self) -> float:
-        return trio.current_time()
+        with suppress(RuntimeError):  # in a worker thread
+            return trio.current_time()
+        return _CLOCK.get().current_time()
 
 
 class _Lock:
