@@ -22,6 +22,8 @@ _DIRECTIVE: Final = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(\S.*)")
 _HEREDOC: Final = re.compile(r"\d*<<(-?)([^<]+)", re.ASCII)
 _WITH_SOURCES: Final = frozenset({"copy", "run"})
 _WITH_HEREDOCS: Final = frozenset({"add", "copy", "run"})
+_VARIABLES_LENGTH: Final = 2**20
+"""Limit on the characters of all variables: each can be hundreds of times as long as its line."""
 _NO_IMAGE: Final = "scratch"
 
 
@@ -50,6 +52,7 @@ class _Scanner:
         self._arguments = arguments
         self._escape = escape
         self._variables: dict[str, str | None] = {}
+        self._variables_length = 0
         self._stages: set[str] = set()
         self._in_stage = False
         self._scanners: Mapping[str, Callable[[str], None]] = {
@@ -72,9 +75,13 @@ class _Scanner:
             name, equals, default = word.partition("=")
             argument = self._arguments.get(name)
             if argument is not None:
-                self._variables[name] = argument if len(argument) <= MAX_LENGTH else None
+                self._set_variable(name, argument if len(argument) <= MAX_LENGTH else None)
             elif equals:
-                self._variables[name] = expand(default, self._variables, self._escape)
+                self._set_variable(name, expand(default, self._variables, self._escape))
+
+    def _set_variable(self, name: str, value: str | None) -> None:
+        self._variables_length += len(value or "")
+        self._variables[name] = value if self._variables_length <= _VARIABLES_LENGTH else None
 
     def _scan_from(self, rest: str) -> None:
         self._in_stage = True

@@ -12,6 +12,9 @@ from msgspec import Struct, field
 DOCKERFILE: Final = "Dockerfile"
 """Default path of the Dockerfile in a build context."""
 
+MAX_REGISTRIES: Final = 100
+"""Limit on the registries of one Dockerfile, as each lookup may start a credential helper."""
+
 
 class DockerfileSpec(Struct, frozen=True):
     """The path of a Dockerfile in its build context, and the build arguments given for it."""
@@ -28,11 +31,12 @@ class DockerfileSpec(Struct, frozen=True):
         return (self.path, DOCKERFILE.lower()) if is_default else (self.path,)
 
     def registries(self, dockerfile: bytes) -> list[str]:
-        r"""Return the registries of the images that a Dockerfile names, each once.
+        r"""Return the registries of the images that a Dockerfile names, each once, up to `MAX_REGISTRIES`.
 
         >>> DockerfileSpec().registries(b"FROM r.example/app\nCOPY --from=busybox /bin/sh /\n")
         ['r.example', 'docker.io']
         """
         from dockerproto.buildcontext.dockerfile import images_of  # noqa: PLC0415  # for builds only
 
-        return list(dict.fromkeys(each.registry for each in images_of(dockerfile, self.arguments)))
+        registries = dict.fromkeys(each.registry for each in images_of(dockerfile, self.arguments))
+        return list(registries)[:MAX_REGISTRIES]

@@ -83,6 +83,17 @@ def path_fault(path: str, limits: Limits = DEFAULT_LIMITS) -> str | None:
     )
 
 
+def check_path(path: str) -> None:
+    """Raise UploadFailed if a path in a directory is longer than an engine can unpack.
+
+    Directories can be nested deeper, if they are opened name by name, but then their paths take quadratic
+    memory.
+    """
+    if len(path) > DEFAULT_LIMITS.path:
+        limit = f"the path has more than {DEFAULT_LIMITS.path} bytes"
+        raise UploadFailed(0, f"cannot send {display_path(path)}: {limit}; exclude it in .dockerignore")
+
+
 def display_path(path: str) -> str:
     """Return a path for an error message, without control characters and truncated."""
     text = repr(path[:_DISPLAY_LIMIT])

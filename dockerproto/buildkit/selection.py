@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from dockerproto.buildcontext.dockerignore import PathMatch, Patterns
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildcontext.limits import check_path
 from dockerproto.buildcontext.paths import parents
 from dockerproto.buildkit.follow_paths import follow
 from dockerproto.transport.host import FileSystem, Node
@@ -58,6 +59,7 @@ def select(files: FileSystem, selection: Selection) -> Generator[FileEntry | Non
     Raises:
         InvalidPattern: The engine sent a malformed pattern.
         OSError: An entry cannot be read.
+        UploadFailed: A path is too long.
     """
     include, exclude = Patterns(selection.include).root, Patterns(selection.exclude).root
     needed = yield from follow(files, selection.follow)
@@ -127,6 +129,8 @@ class _Walk:
             for name in level.names:
                 path_filter = level.path_filter.enter(name)
                 visited = path_filter.included or path_filter.descends(path_filter.path)
+                if visited:
+                    check_path(path_filter.path)
                 node = self._files.look(path_filter.path) if visited else None
                 yield from self._entries_sent(node, path_filter)
                 if node is not None and stat.S_ISDIR(node.entry.mode):

@@ -14,13 +14,19 @@ from msgspec import Struct, field
 from dockerproto.errors import DockerStreamError, FailedStep
 from dockerproto.messages.build_log import Built, LogEvent, StepNotice, StepStarted, without_red
 from dockerproto.messages.command_failure import failed_command, failed_instruction
-from dockerproto.messages.trace import StatusResponse, Vertex
+from dockerproto.messages.trace import STDERR, StatusResponse, VertexLog
 
 LOG_LINES: Final = 100
 """Number of lines kept of the log of a step."""
 LINE_LENGTH: Final = 4096
 """Number of bytes kept of a line."""
 _MOST_VERTEXES: Final = 1000
+_TEXT_LENGTH: Final = 4096
+"""Number of characters kept of the name or the error of a step."""
+_DIGEST_LENGTH: Final = 256
+"""Number of characters that identify a step; digests have 71."""
+_LOG_BYTES: Final = 2**24
+"""Number of bytes kept of the logs of all steps: those of 40 steps that print the longest lines."""
 
 
 class LogTail(Struct):
@@ -29,15 +35,24 @@ class LogTail(Struct):
     lines: deque[bytes] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     pending: dict[int, bytes] = field(default_factory=dict[int, bytes])
     """Beginning of the next line, by output."""
+    size: int = 0
+    """Number of bytes kept."""
 
     def add(self, output: int, chunk: bytes) -> None:
         """Add the next chunk of one of several outputs."""
         first, *others = chunk.split(b"\n")
-        line = (self.pending.get(output, b"") + first)[:LINE_LENGTH]
+        pending = self.pending.get(output, b"")
+        line = (pending + first)[:LINE_LENGTH]
         for following in others:
-            self.lines.append(line)
+            self._append(line)
             line = following[:LINE_LENGTH]
+        self.size += len(line) - len(pending)
         self.pending[output] = line
+
+    def _append(self, line: bytes) -> None:
+        dropped = len(self.lines[0]) if len(self.lines) == LOG_LINES else 0
+        self.size += len(line) - dropped
+        self.lines.append(line)
 
     def texts(self) -> tuple[str, ...]:
         """Return the lines, the incomplete ones included."""
@@ -100,32 +115,51 @@ class _ClassicSteps:
         return (name, self._tail) if name else None
 
 
+class _FailedVertex(Struct, frozen=True):
+    """A step of BuildKit that failed; its texts are cut."""
+
+    name: str
+    error: str
+
+
 class _Vertexes:
     """The steps of BuildKit that are not complete, and those that failed."""
 
     def __init__(self) -> None:
         self._tails: dict[str, LogTail] = {}
-        self._failed: dict[str, Vertex] = {}
+        self._log_bytes = 0
+        self._failed: dict[str, _FailedVertex] = {}
 
     def add(self, trace: StatusResponse) -> None:
         for log in trace.logs:
-            self._tail(log.vertex).add(log.stream, log.msg)
+            self._add_log(log)
         for vertex in trace.vertexes:
             if vertex.error and len(self._failed) < _MOST_VERTEXES:
-                self._failed[vertex.digest] = vertex
+                cut = _FailedVertex(vertex.name[:_TEXT_LENGTH], vertex.error[:_TEXT_LENGTH])
+                self._failed[vertex.digest[:_DIGEST_LENGTH]] = cut
             elif vertex.completed is not None:
-                self._tails.pop(vertex.digest, None)
+                self._drop(vertex.digest[:_DIGEST_LENGTH])
 
     def find(self, message: str) -> tuple[str, LogTail] | None:
         # Steps that run beside the failed one are cancelled, so they fail too.
-        named = [vertex for vertex in self._failed.values() if vertex.error in message]
-        vertex = next(iter(named or self._failed.values()), None)
-        return None if vertex is None else (vertex.name, self._tail(vertex.digest))
+        named = [item for item in self._failed.items() if item[1].error in message]
+        found = next(iter(named or self._failed.items()), None)
+        if found is None:
+            return None
+        digest, vertex = found
+        return vertex.name, self._tails.get(digest, LogTail())
 
-    def _tail(self, digest: str) -> LogTail:
-        tail = self._tails.get(digest)
-        if tail is None:
-            if len(self._tails) >= _MOST_VERTEXES:
-                del self._tails[next(iter(self._tails))]
-            tail = self._tails[digest] = LogTail()
-        return tail
+    def _add_log(self, log: VertexLog) -> None:
+        digest = log.vertex[:_DIGEST_LENGTH]
+        if digest not in self._tails and len(self._tails) >= _MOST_VERTEXES:
+            self._drop(next(iter(self._tails)))
+        tail = self._tails.setdefault(digest, LogTail())
+        before = tail.size
+        tail.add(int(log.stream == STDERR), log.msg)
+        self._log_bytes += tail.size - before
+        while self._log_bytes > _LOG_BYTES:
+            self._drop(next(iter(self._tails)))
+
+    def _drop(self, digest: str) -> None:
+        if (tail := self._tails.pop(digest, None)) is not None:
+            self._log_bytes -= tail.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerproto.buildcontext.dockerfile import images_of
-from dockerproto.buildcontext.dockerfile_spec import DockerfileSpec
+from dockerproto.buildcontext.dockerfile_spec import MAX_REGISTRIES, DockerfileSpec
 from dockerproto.buildcontext.substitution import ESCAPES, MAX_LENGTH, expand, flags, words
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -293,3 +294,46 @@ def test_a_large_text_takes_no_time(text: Callable[[int], str]) -> None:
     """Anything slower than linear time would take minutes here."""
     dockerfile = text(50_000).encode()
     assert len(images_of(dockerfile, {})) <= 1
+
+
+def arguments(first: str, count: int, value: str) -> str:
+    """Return many ARG instructions; `%d` in the value is the number of the one before."""
+    lines = (f"ARG A{each}={value.replace('%d', str(each - 1))}\n" for each in range(1, count))
+    return f"ARG A0={first}\n" + "".join(lines)
+
+
+EXPANDING: dict[str, Callable[[int], str]] = {
+    "doubled": lambda n: arguments("ab", n, "${A%d}${A%d}"),
+    "grown": lambda n: arguments("ab", n, "${A%d}c"),
+    "long": lambda n: arguments("a" * 2000, n, "b$A0"),
+    "defaults": lambda n: arguments("a" * 2000, n, "${X:-b$A0}"),
+}
+
+
+@pytest.mark.parametrize("text", EXPANDING.values(), ids=EXPANDING)
+def test_variables_that_expand_take_linear_memory(text: Callable[[int], str]) -> None:
+    dockerfiles = [text(count).encode() for count in (2500, 10_000)]
+    tracemalloc.start()
+    try:
+        peaks: list[int] = []
+        for dockerfile in dockerfiles:
+            tracemalloc.reset_peak()
+            images_of(dockerfile, {})
+            peaks.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    # 1 MiB for all values, and what lines and names take: 16 bytes for each of the text.
+    assert [peak <= 2**21 + 16 * len(each) for peak, each in zip(peaks, dockerfiles, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_variables_beyond_the_limit_are_unknown() -> None:
+    long = "".join(f"ARG A{each}={'a' * 4000}\n" for each in range(300))
+    assert names(f"ARG B=b\n{long}ARG C=c\nFROM $B\nFROM $C\nFROM d", {}) == ["b", "d"]
+
+
+def test_the_number_of_registries_is_limited() -> None:
+    dockerfile = "".join(f"FROM r{each}.example/a\n" for each in range(1000)).encode()
+    assert DockerfileSpec().registries(dockerfile) == [f"r{each}.example" for each in range(MAX_REGISTRIES)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import pytest
 from dockerproto import UploadFailed
 from dockerproto.buildcontext.dockerignore import Patterns
 from dockerproto.buildcontext.entry import FileEntry
+from dockerproto.buildkit.selection import Selection, select
+from dockerproto_local.directory import Directory
+from dockerproto_local.pack import pack
 from dockerproto_local.walk import walk
 from tests.support.users import ordinary_user
 
@@ -141,6 +146,43 @@ def test_trees_may_be_deeper_than_python_calls(tmp_path: Path, monkeypatch: pyte
     for _ in range(1_800):
         os.chdir("..")
         Path("a").rmdir()
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """Return a directory with directories in each other, whose paths exceed what engines accept."""
+    root, directory = tmp_path / "deep", os.open(tmp_path, os.O_RDONLY)
+    for name in ("deep", *["d"] * 2100):
+        os.mkdir(name, dir_fd=directory)
+        child = os.open(name, os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = child
+    os.close(directory)
+    yield root
+    subprocess.run(["rm", "-r", root], check=True)  # shutil.rmtree() recurses
+
+
+SENDERS: dict[str, Callable[[Path], object]] = {
+    "entries": lambda root: [*walk(root)],
+    "an archive": lambda root: [*pack(str(root), walk(root))],
+    "a session": lambda root: [*select(Directory(root), Selection())],
+    "a part in a session": lambda root: [*select(Directory(root), Selection(include=("**/file",)))],
+}
+
+
+@pytest.mark.parametrize("send", SENDERS.values(), ids=SENDERS)
+def test_paths_that_no_engine_accepts_are_refused(deep: Path, send: Callable[[Path], object]) -> None:
+    with pytest.raises(
+        UploadFailed, match=r"cannot send 'd/d/d.*the path has more than 4095 bytes"
+    ) as raised:
+        send(deep)
+    assert len(raised.value.message) < 500
+
+
+def test_deep_directories_may_be_excluded(deep: Path) -> None:
+    assert found(deep, "d/d/d/d") == ["d", "d/d", "d/d/d"]
+    selected = select(Directory(deep), Selection(exclude=("d/d",)))
+    assert [entry.path for entry in selected if entry is not None] == ["d"]
 
 
 @pytest.mark.parametrize("name", ["none", "file"])

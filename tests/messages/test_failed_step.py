@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -214,3 +215,50 @@ def test_what_is_kept_of_a_build_is_bounded() -> None:
     over = explained(reducer, stream_error("error 1004", {}))
     assert over is not None
     assert over.name != "1004"
+
+
+def test_memory_is_bounded_whatever_the_texts_of_steps_are() -> None:
+    texts = [f"{number} {'x' * 2**16}" for number in range(2000)]
+    kept = [peak(texts[:count]) for count in (500, 2000)]
+    # Of each text, 16 KiB at most: the digest twice, the name, the error and a line.
+    assert kept[1] <= 1000 * 2**14 + 2**22
+    assert kept[0] <= 500 * 2**14 + 2**22
+
+
+def peak(texts: list[str]) -> int:
+    """Return the memory that steps with these texts take, in bytes."""
+    reducer = BuildReducer()
+    tracemalloc.start()
+    try:
+        for text in texts:
+            logs = (VertexLog(text[:100], stream=1, msg=text.encode()),)
+            reducer.add(trace(vertex(f"{text}digest"[::-1], f"{text}name", f"{text}error"), logs=logs))
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_logs_of_all_steps_are_bounded_together() -> None:
+    reducer = BuildReducer()
+    line = b"x" * LINE_LENGTH + b"\n"
+    tracemalloc.start()
+    try:
+        for step in range(100):
+            logs = tuple(VertexLog(str(step), stream=number, msg=line) for number in range(2 * LOG_LINES))
+            reducer.add(trace(logs=logs))
+        assert tracemalloc.get_traced_memory()[0] <= 2**24 + 2**20
+    finally:
+        tracemalloc.stop()
+    reducer.add(trace(vertex("99", "last", "failure"), vertex("0", "first", "other")))
+    last, first = (explained(reducer, stream_error(text, {})) for text in ("failure", "other"))
+    assert last is not None
+    assert first is not None
+    assert (len(last.log), first.log) == (LOG_LINES, ())
+
+
+def test_a_long_error_still_finds_its_step() -> None:
+    reducer = BuildReducer()
+    reducer.add(trace(vertex("1", "one", "canceled"), vertex("2", "two " * 5000, "long " * 5000)))
+    step = explained(reducer, stream_error("failed: " + "long " * 5000, {}))
+    assert step is not None
+    assert step.name == ("two " * 5000)[:4096]

@@ -13,6 +13,7 @@ from typing import Final
 
 from dockerproto.buildcontext.dockerignore import Patterns
 from dockerproto.buildcontext.entry import FileEntry, PathFilter
+from dockerproto.buildcontext.limits import check_path
 from dockerproto.errors import UploadFailed
 from dockerproto.transport.host import TimeLeft, no_limit
 from dockerproto_local.beneath import Beneath
@@ -113,6 +114,7 @@ class _Level:
             path = self._prefix + name
             child_filter = self._filter.enter(name)
             if child_filter.included or (is_directory and child_filter.descends(path)):
+                check_path(path)
                 entry = self._tree.entry(path, directory, name)
                 if entry is not None:
                     yield entry, child_filter
