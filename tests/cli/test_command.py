@@ -15,7 +15,7 @@ import pytest
 from dockerproto import __version__
 from dockerproto_cli.arguments import COMMANDS
 from dockerproto_cli.command import main
-from tests.support.commanding import Run, stdin
+from tests.support.commanding import Run, endless_stdin, stdin
 from tests.support.recorded_streams import lines_of, reply
 from tests.testbed.scripted import ScriptedEngine, json_response, recorded, response
 
@@ -160,6 +160,12 @@ def test_prune_asks_before(run: Run, monkeypatch: pytest.MonkeyPatch, answer: by
     stdin(monkeypatch, answer)
     assert run("prune", status=1) == []
     assert run.errors.endswith("dockerproto: nothing was deleted\n")
+    assert run.engine.requests == []
+
+
+def test_a_reply_without_end_is_no(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless_stdin(monkeypatch)
+    assert run("prune", status=1) == []
     assert run.engine.requests == []
 
 

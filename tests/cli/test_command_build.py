@@ -14,7 +14,8 @@ import pytest
 from dockerproto import ConnectionFailed, DockerStreamError, to_json
 from dockerproto_cli.printing import report_error
 from dockerproto_httpx import Docker
-from tests.support.commanding import Run, stdin
+from dockerproto_local.small_files import READ_LIMIT
+from tests.support.commanding import Run, endless_stdin, stdin
 from tests.support.recorded_streams import lines_of, reply
 from tests.testbed.base_image import context
 from tests.testbed.scripted import ScriptedEngine, recorded
@@ -101,6 +102,13 @@ def test_standard_input_is_one_thing(
     usage, _, last = run.errors.rpartition("dockerproto: ")
     assert usage.startswith("usage: dockerproto build [-h]")
     assert last == f"{error}\n"
+
+
+@pytest.mark.parametrize("arguments", [["-"], ["-f", "-", "."]])
+def test_a_dockerfile_without_end(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    endless_stdin(monkeypatch)
+    assert run("build", *arguments, status=2) == []
+    assert run.errors.endswith(f"a Dockerfile on standard input must have at most {READ_LIMIT} bytes\n")
 
 
 def test_a_quiet_build_that_fails_shows_what_the_step_wrote(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,20 @@ async def test_places_that_the_arguments_name(
     generated = [name for name in dockerfiles if name.startswith(".dockerfile.")]
     assert len(generated) == len(set(dockerfiles) - {"d/Dockerfile"}) * 4 == 4
     assert dockerfiles.count("d/Dockerfile") == 4
+
+
+@pytest.mark.anyio
+async def test_a_dockerfile_from_a_pipe_of_the_program(
+    root: Path, scripted: ScriptedEngine, connect: Connect
+) -> None:
+    scripted.script("POST", "/build", chunked(b'{"stream":"done"}'))
+    reader, writer = os.pipe()
+    os.write(writer, SECRET.encode())
+    os.close(writer)
+    async with connect(scripted.url) as docker:
+        await docker.images.build(path=root, path_dockerfile=f"/dev/fd/{reader}", builder="classic")
+    os.close(reader)
+    assert SECRET.encode() in scripted.requests[-1].body
 
 
 def race(root: Path, send: Callable[[], bytes]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,29 @@ from tests.testbed.scripted import ScriptedEngine
 
 def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+class Endless(io.RawIOBase):
+    """Standard input from /dev/zero; reading much more than the command may keep is an error."""
+
+    _LIMIT = 64 * 2**20
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer)
+        self._read += len(view)
+        assert self._read < self._LIMIT, "standard input is read without a limit"
+        view[:] = bytes(len(view))
+        return len(view)
+
+
+def endless_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless())))
 
 
 class Run:

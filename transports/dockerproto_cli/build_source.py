@@ -8,6 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, TypedDict
 
+from dockerproto_local.small_files import READ_LIMIT
+
 STDIN: Final = "-"
 _CHUNK: Final = 256 * 1024
 _HEAD: Final = 512
@@ -36,14 +38,14 @@ def parse_source(source: str, file: str | None) -> BuildSource:
             working directory; with other contexts, to the context.
 
     Raises:
-        ValueError: Standard input would have to be two things, or is a terminal.
+        ValueError: Standard input would have to be two things, is a terminal, or is not a short Dockerfile.
     """
     if source == STDIN:
         return _from_standard_input(file)
     if source.startswith(_REMOTE) and not Path(source).exists():
         return {"remote": source, "path_dockerfile": file}
     if file == STDIN:
-        return {"path": source, "dockerfile": _standard_input().read()}
+        return {"path": source, "dockerfile": _read_dockerfile(_standard_input())}
     return {"path": source, "path_dockerfile": None if file is None else Path(file).absolute()}
 
 
@@ -56,7 +58,14 @@ def _from_standard_input(file: str | None) -> BuildSource:
         return {"fileobj": chain((head,), _chunks(stdin)), "path_dockerfile": file}
     if file is not None:
         raise ValueError("standard input is a Dockerfile, but -f names another one")
-    return {"dockerfile": head + stdin.read()}
+    return {"dockerfile": _read_dockerfile(stdin, head)}
+
+
+def _read_dockerfile(file: BinaryIO, head: bytes = b"") -> bytes:
+    content = head + file.read(READ_LIMIT + 1 - len(head))
+    if len(content) > READ_LIMIT:
+        raise ValueError(f"a Dockerfile on standard input must have at most {READ_LIMIT} bytes")
+    return content
 
 
 def _standard_input() -> BinaryIO:

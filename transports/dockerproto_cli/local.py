@@ -19,6 +19,7 @@ NONE: Final = "<none>"
 UNKNOWN: Final = "N/A"
 _SHORT: Final = 12
 _LONGEST: Final = 45
+_LONGEST_REPLY: Final = 80
 
 
 def images(invocation: Invocation) -> None:
@@ -154,7 +155,7 @@ def _print_changes(invocation: Invocation, changes: Iterable[Change]) -> None:
 def _confirm(question: str) -> bool:
     sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return sys.stdin.readline(_LONGEST_REPLY).strip().lower() in ("y", "yes")
 
 
 def _filters(pairs: Iterable[tuple[str, str]]) -> dict[str, list[FilterValue]] | None:
