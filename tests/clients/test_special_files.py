@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 from dockerproto import TLS, ConnectionFailed, ContextError, CredentialsError, Secret, UploadFailed
 from dockerproto.buildkit.messages import GetSecretRequest, GetSecretResponse
 from dockerproto.endpoint.contexts import TLS_FILES, meta_path, tls_path
-from dockerproto_local import local_host
-from dockerproto_local.small_files import READ_LIMIT, read_any
+from dockerproto_local import small_files
+from dockerproto_local.small_files import READ_LIMIT
 from tests.buildkit.test_session import SECRET
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
@@ -235,7 +235,7 @@ async def test_a_secret_may_be_a_pipe(scripted: ScriptedEngine, connect: Connect
 async def test_secrets_without_end(
     scripted: ScriptedEngine, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_host, "read_any", partial(read_any, seconds=0.05))
+    monkeypatch.setattr(small_files, "PIPE_SECONDS", 0.05)
     for make in (fifo, link("/dev/zero"), sparse):
         make(tmp_path / make.__name__)
     async with connect(scripted.url) as docker:
