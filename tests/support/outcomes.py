@@ -53,8 +53,9 @@ def error_outcome(error: Exception) -> str:
 def outcome(result: Any) -> str:
     """Return the outcome of a call that returned."""
     match getattr(result, "result", result):
-        case PullResult(downloaded=downloaded, tags=tags):
-            return {True: "downloaded", False: "up to date", None: "pulled"}[downloaded] + _digests(tags)
+        case PullResult(downloaded=downloaded, tags=tags, mismatched_platform=platform):
+            transfer = {True: "downloaded", False: "up to date", None: "pulled"}[downloaded]
+            return transfer + _digests(tags) + (f", for {platform}" if platform else "")
         case PushResult(tags=tags):
             return f"pushed{_digests(tags)}"
         case BuildResult(image=image):
