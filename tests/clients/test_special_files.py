@@ -174,9 +174,10 @@ async def test_tls_files_that_are_regular(
     async with connect(context="remote") as docker:
         assert docker.endpoint.tls == tls_of(directory)
     (directory / "ca.pem").unlink()
-    (directory / "ca.pem").mkdir()
-    async with connect(context="remote") as docker:
-        assert docker.endpoint.tls.ca is None
+    for change in (Path.exists, Path.mkdir):
+        change(directory / "ca.pem")
+        async with connect(context="remote") as docker:
+            assert docker.endpoint.tls.ca is None
     (directory / "cert.pem").unlink()
     (directory / "cert.pem").symlink_to("nothing")
     with pytest.raises(ConnectionFailed, match=r"No such file or directory: '.*/cert\.pem'"):
