@@ -105,8 +105,8 @@ class Client:
 
     def close(self) -> None:
         """Close all connections; closing again has no effect."""
-        self._closed = True
         self.engine.close()
+        self._closed = True  # last, so that an interrupted close is made up for when the client is collected
 
     def begin(self, timeout: TimeoutLike, pace: Pace) -> LocalWork:
         """Begin a call: return its work on this machine, with its timer.

@@ -20,6 +20,7 @@ from dockerproto.http.connection import Connections
 from dockerproto.http.http11 import Upload, WireRequest
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.log import DEBUG, LOG, log_exchange
+from dockerproto.http.patience import acquire
 from dockerproto.http.pong import OF_OTHER_SERVERS, explain_pong, not_an_engine, read_pong
 from dockerproto.request.dialect import Dialect, SupportsDialects, podman_version
 from dockerproto.request.ping import PING, PODMAN, Ping
@@ -93,17 +94,18 @@ class Engine:
 
     async def introduce(self, timer: Timer) -> Ping:
         """Return the response to the first ping; concurrent first calls share one ping."""
+        return self._ping or await self._introduce(timer)
+
+    async def _introduce(self, timer: Timer) -> Ping:
         if timer.timeout.total is None:
             timer = Timer(replace(timer.timeout, total=self._negotiation_limit), self.transport.now)
         lock = self._negotiation.get()
-        try:
-            await lock.acquire(timer.left("idle"))
-        except TimeoutError as error:
-            raise timer.timeout_error("idle") from error
+        acquired = await acquire(lock, timer)
         try:
             self._ping = self._ping or await self.ping(timer, strict=self.version is None)
         finally:
-            lock.release()
+            if acquired:
+                lock.release()
         return self._ping
 
     async def ping(self, timer: Timer, *, strict: bool = True) -> Ping:

@@ -2,6 +2,9 @@
 
 Any error closes the connection; a connection is reused only if its last exchange ended properly. OSError and
 TimeoutError of byte streams are converted to the library's own errors here and nowhere else.
+
+A connection has one owner at a time: the pool while it is idle, else the call or response that uses it. One
+that has lost its owner, because an interrupt came at the moment when it changed hands, closes itself.
 """
 
 from __future__ import annotations
@@ -30,9 +33,9 @@ class Connection:
     """One connection to the engine."""
 
     def __init__(self, stream: ByteStream, target: Target, pool: Pool[Connection]) -> None:
+        self._stream = stream
         self.pool: Final = pool
         """Pool of the scope that opened the connection."""
-        self._stream = stream
         self._target = target
         self._exchange = Exchange()
         self._head: Head | None = None
@@ -105,9 +108,14 @@ class Connection:
         return not self._closed and self._stream.hung_up()
 
     def close(self) -> None:
-        """Close the connection at once."""
+        """Close the connection at once; closing it again has no effect."""
         self._closed = True
         self._stream.close()
+
+    def __del__(self) -> None:
+        stream: ByteStream | None = getattr(self, "_stream", None)
+        if stream is not None:  # else an interrupt came before it had one
+            stream.close()
 
     async def _send_body(self, upload: Upload, timer: Timer) -> None:
         """Send the body; stop if the engine rejects it before its end."""
@@ -169,39 +177,42 @@ class HTTPResponse:
     """A response whose head has arrived; see `dockerproto.http.interfaces.Response`."""
 
     def __init__(self, connection: Connection, head: Head, timer: Timer, owner: Connections) -> None:
-        self.connection: Final = connection
-        """Connection that the response arrives on."""
+        self._connection: Connection | None = connection
         self._owner = owner
         self._timer = timer
-        self._done = False
         self.head: Head = head
         """Status and headers."""
-
-    @property
-    def reused(self) -> bool:
+        self.reused: bool = connection.reused
         """True if an earlier request used the connection, False for a new one."""
-        return self.connection.reused
 
     async def receive(self) -> bytes:
-        """Return the next bytes of the body, b"" at its end, after which it must not be called."""
+        """Return the next bytes of the body, b"" at its end."""
+        if (connection := self._connection) is None:
+            return b""
         try:
-            data = self.connection.received()
+            data = connection.received()
             if data is None:
-                self._owner.check(self.connection)
-                data = await self.connection.receive(self._timer)
+                self._owner.check(connection)
+                data = await connection.receive(self._timer)
         except BaseException:
             self.close()
             raise
         if not data:
-            self._done = True
-            self._owner.give(self.connection)
+            self._connection = None
+            self._owner.give(connection)
         return data
+
+    def detach(self) -> Connection:
+        """Return the connection, which the caller closes from now on."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            raise ClientClosed(0, "the response was read to its end")
+        return connection
 
     def close(self) -> None:
         """Close the connection at once, unless the body was read to its end."""
-        if not self._done:
-            self._done = True
-            self._owner.drop(self.connection)
+        if self._connection is not None:
+            self._connection.close()
 
     async def settle(self) -> None:
         """Do nothing: no task serves this response."""
@@ -221,7 +232,7 @@ class Connections:
         self._transport = transport
         self._target = Target(address, origin)
         self._closed = False
-        self._pools = Scoped(transport, self._make_pool, self._close_pool)
+        self._pools = Scoped(transport, self._make_pool, _close_pool)
 
     async def send(self, request: WireRequest, timer: Timer) -> HTTPResponse:
         """Send a request, and return its response as soon as the head has arrived.
@@ -246,7 +257,7 @@ class Connections:
         return await self._exchange(await self._connect(pool, timer), request, timer)
 
     async def open(self, timer: Timer) -> Connection:
-        """Return an idle or new connection; the caller passes it to `give` or `drop`. Raises as `send`."""
+        """Return an idle or new connection; the caller gives it back or closes it. Raises as `send`."""
         pool = self._pools.get()
         return await self._take(pool) or await self._connect(pool, timer)
 
@@ -258,42 +269,33 @@ class Connections:
     def give(self, connection: Connection) -> None:
         """Keep a connection for reuse after its response has been read, or close it."""
         if not (connection.reusable and connection.pool.give(connection, self._transport.now())):
-            self.drop(connection)
-
-    def drop(self, connection: Connection) -> None:
-        """Close a connection."""
-        connection.pool.connections.discard(connection)
-        connection.close()
+            connection.close()
 
     def close(self) -> None:
         """Close all connections, including those in use."""
         self._closed = True
         for pool in self._pools.values():
-            self._close_pool(pool)
+            _close_pool(pool)
 
     def _make_pool(self) -> Pool[Connection]:
         return Pool[Connection](closed=self._closed)
-
-    def _close_pool(self, pool: Pool[Connection]) -> None:
-        for connection in pool.close():
-            self.drop(connection)
 
     async def _exchange(self, connection: Connection, request: WireRequest, timer: Timer) -> HTTPResponse:
         try:
             head = await connection.request(forwarded(request, self._target.address), timer)
             check_credentials(head, self._target)
         except BaseException:
-            self.drop(connection)
+            connection.close()
             raise
         return HTTPResponse(connection, head, timer, self)
 
     async def _take(self, pool: Pool[Connection]) -> Connection | None:
         for expired in pool.expired(self._transport.now()):
-            self.drop(expired)
+            expired.close()
         while (connection := pool.take()) is not None:
             if not await connection.readable():
                 return connection
-            self.drop(connection)
+            connection.close()
         return None
 
     async def _connect(self, pool: Pool[Connection], timer: Timer) -> Connection:
@@ -304,9 +306,14 @@ class Connections:
             raise self._target.timeout_error(timer) from error
         except OSError as error:
             raise self._target.error(error) from error
-        if pool.closed:
-            stream.close()
-            raise ClientClosed(0, "the client is closed")
         connection = Connection(stream, self._target, pool)
-        pool.connections.add(connection)
+        pool.add(connection)
+        if pool.closed:  # perhaps just now, by another thread, before the pool knew the connection
+            connection.close()
+            raise ClientClosed(0, "the client is closed")
         return connection
+
+
+def _close_pool(pool: Pool[Connection]) -> None:
+    for connection in pool.close():
+        connection.close()

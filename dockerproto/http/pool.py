@@ -1,13 +1,17 @@
 """A pool of connections, as data: the caller does all I/O, and closes what the pool removes.
 
-Threads may share a pool without a lock, as each step is one atomic operation on a list; at worst, the pool
-keeps one idle connection per thread more than its limit.
+Threads may share a pool without a lock, as each step is one atomic operation on a list or a set; at worst,
+the pool keeps one idle connection per thread more than its limit.
+
+The pool owns idle connections only. It knows those in use by weak references, so a connection whose call was
+interrupted before it could close it does not outlive the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
+from weakref import ref
 
 from msgspec import Struct, field
 
@@ -28,13 +32,17 @@ class Pool(Struct, Generic[T]):
     """Time for which an idle connection is kept, in seconds."""
     closed: bool = False
     """True once the pool keeps no more connections."""
-    connections: set[T] = field(default_factory=set["T"])
-    """All open connections, in use and idle."""
+    _known: set[ref[T]] = field(default_factory=set["ref[T]"])
+    """All connections that exist, in use and idle."""
     _idle: list[tuple[float, T]] = field(default_factory=list[tuple[float, T]])
     """Idle connections and since when they are idle, in this order."""
 
+    def add(self, connection: T) -> None:
+        """Note a new connection, which the caller uses and owns."""
+        self._known.add(ref(connection, self._known.discard))
+
     def take(self) -> T | None:
-        """Return the idle connection that was used last, which is in use then; None if all are in use."""
+        """Return the idle connection used last, which the caller then owns; None if all are in use."""
         try:
             return self._idle.pop()[1]
         except IndexError:
@@ -48,7 +56,7 @@ class Pool(Struct, Generic[T]):
         return True
 
     def expired(self, now: float) -> Iterator[T]:
-        """Yield the connections that have been idle too long; the caller closes and removes them."""
+        """Yield the connections that have been idle too long; the caller closes them."""
         while self._idle and self._idle[0][0] < now - self.seconds:
             try:
                 yield self._idle.pop(0)[1]
@@ -56,8 +64,8 @@ class Pool(Struct, Generic[T]):
                 return
 
     def close(self) -> Iterator[T]:
-        """Keep no more connections; yield all, which the caller closes and removes."""
+        """Keep no more connections; yield all, which the caller closes. Repeating it yields those left."""
         self.closed = True
         while (connection := self.take()) is not None:
             yield connection
-        yield from list(self.connections)
+        yield from filter(None, [each() for each in list(self._known)])

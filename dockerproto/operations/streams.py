@@ -117,13 +117,17 @@ class AsyncStream(Generic[T]):
         if self._response is not None:
             self._response.close()
 
-    async def __aenter__(self) -> Self:
+    async def begin(self) -> None:
+        """Send the request, unless that was done before."""
         if self._response is None and not self._ended:
             try:
                 await self._read()
             except DockerError as error:
                 await self._fail(error, [])
                 raise
+
+    async def __aenter__(self) -> Self:
+        await self.begin()
         return self
 
     async def __aexit__(
@@ -152,8 +156,8 @@ class AsyncStream(Generic[T]):
         """Send the request, or read on; any error closes the stream."""
         if self._reading:
             raise ClientClosed(0, "this stream is already being read by another task")
-        self._reading = True
         try:
+            self._reading = True
             await self._step()
         except BaseException:
             await self.close()
@@ -293,7 +297,11 @@ class Stream(Generic[T]):
         run(self._stream.close())
 
     def __enter__(self) -> Self:
-        run(self._stream.__aenter__())
+        try:
+            run(self._stream.begin())
+        except BaseException:
+            self._stream.abort()  # an interrupt may come when the request has just been sent
+            raise
         return self
 
     def __exit__(

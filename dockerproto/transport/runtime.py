@@ -6,8 +6,10 @@ never wait, so `run` can drive the same core without an event loop.
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable
+from traceback import clear_frames
 from typing import Any, Final, Protocol, TypeVar
 
 from dockerproto.errors import UnsupportedTransport
@@ -112,11 +114,35 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     ...     return 42
     >>> run(answer())
     42
+
+    An interrupt, such as KeyboardInterrupt, may come between two instructions, when a connection was made and
+    nothing that closes it knows it yet. Then only the local variables of the coroutine refer to it. They are
+    cleared, so that it is closed even if the exception is kept, as an interactive session keeps the last one.
     """
+    handled = sys.exception()
+    results = list[T]()
     try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    coroutine.close()
-    raise RuntimeError("a blocking transport waited for an event loop")
+        next(_steps(coroutine, results), None)
+    except Exception:
+        raise
+    except BaseException as interrupt:
+        _clear_locals(interrupt, handled)
+        raise
+    if not results:
+        raise RuntimeError("a blocking transport waited for an event loop")
+    return results[0]
+
+
+def _steps(coroutine: Coroutine[Any, Any, T], results: list[T]) -> Generator[Any]:
+    """Yield when a coroutine waits, and store its result: no exception, which may be kept, holds it."""
+    results.append((yield from coroutine.__await__()))
+
+
+def _clear_locals(error: BaseException | None, handled: BaseException | None) -> None:
+    """Clear the local variables of an exception's frames, and of those it was raised in the handling of.
+
+    Exceptions from `handled` on are the caller's.
+    """
+    while error is not None and error is not handled:
+        clear_frames(error.__traceback__)
+        error = error.__context__

@@ -49,11 +49,11 @@ class Scoped(Generic[T]):
         earlier = [each for each in list(self._values) if each != scope]
         if any(each.in_use() for each in earlier):
             raise ClientClosed(0, _IN_USE)
-        value = self._values.setdefault(scope, self._make())
-        for each in earlier:
-            if (old := self._values.pop(each, None)) is not None:
+        for each in earlier:  # first, so that an interrupted call leaves them to the next one
+            if (old := self._values.get(each)) is not None:
                 self._discard(old)
-        return value
+            self._values.pop(each, None)
+        return self._values.setdefault(scope, self._make())
 
 
 _IN_USE = (

@@ -7,6 +7,7 @@ from functools import partial
 import anyio
 import pytest
 
+import dockerproto_httpx
 from dockerproto import (
     NotFound,
     ProtocolViolated,
@@ -14,7 +15,9 @@ from dockerproto import (
     UnsupportedEngine,
     UnsupportedVersion,
 )
+from dockerproto.transport.runtime import run
 from tests.conftest import Connect
+from tests.support.facade import Transport
 from tests.testbed.scripted import Pause, ScriptedEngine, chunked, json_response, response
 
 pytestmark = pytest.mark.anyio
@@ -216,3 +219,30 @@ class TestVersion:
                     await docker.images.list()
                 with pytest.raises(UnsupportedEngine):
                     await docker.images.pull("busybox", tag="")
+
+
+async def test_a_ping_that_another_call_never_sends_is_not_waited_for(
+    scripted: ScriptedEngine, connect: Connect, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock stays taken when its thread is interrupted between taking it and what would release it."""
+    monkeypatch.setattr("dockerproto.http.patience.PATIENCE", 0.05)
+    scripted.script("GET", "/images/json", json_response([]))
+    async with connect(scripted.url, timeout=None) as docker, anyio.create_task_group() as tasks:
+        held = getattr(docker, "blocking", docker).client.engine._negotiation.get()
+
+        async def hold() -> None:
+            run(held.acquire(None)) if transport == "httpx" else await held.acquire(None)
+            await anyio.sleep_forever()
+
+        tasks.start_soon(hold)
+        assert await docker.images.list() == []
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_thread_goes_on_after_its_own_interrupted_ping(scripted: ScriptedEngine) -> None:
+    scripted.script("GET", "/images/json", json_response([]))
+    with dockerproto_httpx.Docker(scripted.url, timeout=None) as docker:
+        lock = docker.client.engine._negotiation.get()  # pyright: ignore[reportPrivateUsage]
+        run(lock.acquire(None))
+        run(lock.acquire(None))
+        assert docker.images.list() == []

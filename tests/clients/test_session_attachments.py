@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from dockerproto import BadRequest, Secret, UploadFailed
-from dockerproto.buildkit.coordinator import BuildSession
 from dockerproto.buildkit.fsutil import BytesMessage
 from dockerproto.buildkit.handler import OK, Code, Status
 from dockerproto.buildkit.messages import CheckAgentRequest
+from dockerproto.buildkit.serving import SessionServer
 from dockerproto.buildkit.ssh import ssh
 from dockerproto.transport.runtime import run
 from dockerproto_local.blocking import BlockingTransport
@@ -221,5 +221,5 @@ def test_what_comes_while_something_is_sent_is_heard() -> None:
 
     attendance: Any = SimpleNamespace(_session=SimpleNamespace(feed=events.append))
     stream: Any = Stream()
-    run(BuildSession._send(attendance, stream, b"abcdef"))  # pyright: ignore[reportPrivateUsage]
+    run(SessionServer._send(attendance, stream, b"abcdef"))  # pyright: ignore[reportPrivateUsage]
     assert events == [b"abcdef", b"heard", b"def"]

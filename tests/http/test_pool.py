@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from dockerproto.http.pool import IDLE_LIMIT, IDLE_SECONDS, Pool
@@ -88,14 +90,29 @@ def test_a_closed_pool_hands_out_all_and_keeps_none() -> None:
     assert list(pool.close()) == []
 
 
+class Item:
+    """A connection."""
+
+
 def test_a_closed_pool_hands_out_the_connections_in_use_too() -> None:
-    pool = Pool[str]()
-    pool.connections |= {"a", "b", "c"}
-    pool.give("a", 0)
+    items = [Item(), Item(), Item()]
+    pool = Pool[Item]()
+    for each in items:
+        pool.add(each)
+    pool.give(items[0], 0)
     closing = pool.close()
-    assert next(closing) == "a"
-    pool.connections.discard("a")
-    assert sorted(closing) == ["b", "c"]
+    assert next(closing) is items[0]
+    assert set(closing) == set(items)
+
+
+def test_a_pool_does_not_keep_the_connections_in_use() -> None:
+    pool = Pool[Item]()
+    used, lost = Item(), Item()
+    pool.add(used)
+    pool.add(lost)
+    del lost
+    gc.collect()
+    assert list(pool.close()) == [used]
 
 
 def test_what_is_given_while_a_pool_is_closed_is_not_kept() -> None:

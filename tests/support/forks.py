@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 LIMIT = 60
-"""Seconds after which a child is killed, so that a child that hangs fails its test."""
+"""Seconds after which a child is killed by default, so that a child that hangs fails its test."""
 
 
 async def in_child(backend: Literal["asyncio", "trio"], function: Callable[[], Awaitable[Any]]) -> Any:
@@ -37,12 +37,12 @@ def call_in_child(function: Callable[[], Any]) -> Any:
     return begin_child(function)()
 
 
-def begin_child(function: Callable[[], Any]) -> Callable[[], Any]:
+def begin_child(function: Callable[[], Any], limit: int = LIMIT) -> Callable[[], Any]:
     """Begin to call a function in a forked child; return a function that waits for its result."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _run(function, writer)
+        _run(function, writer, limit)
     os.close(writer)
 
     def finish() -> Any:
@@ -55,11 +55,11 @@ def begin_child(function: Callable[[], Any]) -> Callable[[], Any]:
     return finish
 
 
-def _run(function: Callable[[], Any], writer: int) -> None:
+def _run(function: Callable[[], Any], writer: int, limit: int) -> None:
     """Write the result, or else the traceback, and exit without any cleanup of the parent's objects."""
     signal.set_wakeup_fd(-1)  # it is the parent's event loop that signals are to wake
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(LIMIT)
+    signal.alarm(limit)
     status = 0
     try:
         output = pickle.dumps(function())

@@ -19,7 +19,8 @@ from dockerproto_local.stream import SocketStream, connect_unix
 T = TypeVar("T")
 
 _POLL_INTERVAL_MS: Final = 1000
-"""Longest single poll: a Ctrl-C that arrives just before a poll does not interrupt it."""
+"""Longest single poll. A Ctrl-C that comes just before a poll does not interrupt it; nor does another thread
+that closes the socket then, and the descriptor may be that of another file by the time it is polled."""
 _WAKEUP_BYTES: Final = 4096
 
 
@@ -64,10 +65,13 @@ class BlockingTransport(LocalTransport):
 
 
 class ThreadLock:
-    """A lock between threads; see `dockerproto.transport.runtime.Lock`."""
+    """A lock between threads; see `dockerproto.transport.runtime.Lock`.
+
+    A thread that holds it already acquires it again: an interrupt has ended its work before the release.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     async def acquire(self, timeout: float | None) -> None:
         """Acquire the lock; raise TimeoutError."""
@@ -118,9 +122,11 @@ class _Stream(SocketStream):
             poll.register(wakeup, select.POLLIN)
         left = math.inf if timeout is None else timeout * 1000
         while not poll.poll(math.ceil(min(left, _POLL_INTERVAL_MS))):
+            self._check_open()
             left -= _POLL_INTERVAL_MS
             if left <= 0:
                 raise TimeoutError("timed out")
+        self._check_open()
         if wakeup >= 0:
             with suppress(OSError):  # it is closed, or empty as the connection was readable
                 self._wakeup[0].recv(_WAKEUP_BYTES, socket.MSG_DONTWAIT)

@@ -112,7 +112,10 @@ class SocketStream(ByteStream):
         """Return True if the peer has closed the connection, even if bytes are unread."""
         poll = select.poll()  # not self._poll: another thread may be waiting in it
         poll.register(self.descriptor, _HUNG_UP)
-        return any(events & _HUNG_UP for _, events in poll.poll(0))
+        hung_up = any(events & _HUNG_UP for _, events in poll.poll(0))
+        return (
+            hung_up and self.socket.fileno() >= 0
+        )  # else another thread closed it: what was polled is unknown
 
     @property
     def inherited(self) -> bool:
@@ -151,10 +154,13 @@ class SocketStream(ByteStream):
             return None
 
     async def _wait(self, timeout: float | None, *, writing: bool = False) -> None:
-        if self.socket.fileno() < 0:
-            raise ConnectionAbortedError("closed here")
+        self._check_open()
         self._moved = 0
         await self.wait(timeout, writing=writing)
+
+    def _check_open(self) -> None:
+        if self.socket.fileno() < 0:
+            raise ConnectionAbortedError("closed here")
 
     @abstractmethod
     async def wait(self, timeout: float | None, *, writing: bool) -> None:

@@ -1,0 +1,162 @@
+"""The serving of a session: moves its bytes, and runs the steps of the engine's calls.
+
+One task moves the bytes and nothing else; the steps run beside it. So the engine's health checks are
+answered, whatever a credentials lookup or a disk is waiting for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from dockerproto.buildkit.handler import AsyncStep, BlockingStep
+from dockerproto.buildkit.http2 import MAX_CALLS
+from dockerproto.buildkit.provisioning import SessionServices
+from dockerproto.buildkit.session import ServedCall, Session
+from dockerproto.errors import ConnectionFailed, DockerError
+from dockerproto.http.connection import Connection
+from dockerproto.transport.local_work import Closable
+from dockerproto.transport.runtime import Runtime, Task
+from dockerproto.transport.streams import ByteStream
+
+
+class SessionServer:
+    """Serves the engine on one connection, until either side closes it."""
+
+    def __init__(self, services: SessionServices, runtime: Runtime, connection: Connection) -> None:
+        self._services = services
+        self._session = Session(services.services)
+        self._runtime = runtime
+        self._connection = connection
+        self._build: Closable | None = None
+        self._closed = False
+        self._steps = dict[ServedCall, Task]()
+        """Running step of each call."""
+        self._outcomes = deque[tuple[ServedCall, Callable[[], None]]]()
+        """Outcomes of steps, to be passed to the session."""
+        self._blocking = runtime.lock()
+        """Lock that lets one step at a time block a worker thread."""
+        self.failure: DockerError | None = None
+        """Error with which the session broke, if it did."""
+
+    @property
+    def cause(self) -> Exception | None:
+        """First failure while the engine was served."""
+        return self._session.failure or self.failure
+
+    def bind(self, build: Closable) -> None:
+        """Close the exchange of the build when the session ends, which may be the case already."""
+        self._build = build
+        if self._closed:
+            build.close()
+
+    def close(self) -> None:
+        """Close both connections at once; first note whether the engine has left."""
+        self.check_connection()
+        self._closed = True
+        self._drop()
+
+    def release(self) -> None:
+        """Release the resources of all calls and services."""
+        self._session.close()
+        self._services.close()
+
+    def check_connection(self) -> None:
+        """Fail if the engine has closed the session, however much of what it sent is unread."""
+        if not self._closed and self._connection.lost:
+            self._fail(_lost())
+
+    async def wait_for_steps(self) -> None:
+        """Wait until no step is running."""
+        for step in list(self._steps.values()):
+            await step.wait()
+
+    async def serve(self) -> None:
+        """Serve the engine until either side closes the connection."""
+        try:
+            await self._pump()
+        except Exception as error:  # noqa: BLE001  # raised by the response of the build
+            if not (self._closed and isinstance(error, OSError)):  # expected after a close on this side
+                self._fail(error)
+        finally:
+            for step in self._steps.values():
+                step.cancel()
+            self.release()
+            self._closed = True
+            self._drop()
+
+    def _fail(self, error: Exception) -> None:
+        failure = ConnectionFailed(0, f"the session of the build broke: {error}")
+        failure.__cause__ = error
+        self.failure = self.failure or failure
+
+    def _drop(self) -> None:
+        self._connection.close()
+        if self._build is not None:
+            self._build.close()
+
+    async def _pump(self) -> None:
+        """Move bytes and steps; each turn ends when the connection is readable or a step is over.
+
+        The steps of calls that the engine aborted run on: while they are many, none is added to them.
+        """
+        stream, data = self._connection.detach()
+        while True:
+            self._session.feed(data)
+            while len(self._steps) < MAX_CALLS and (step := self._session.advance()) is not None:
+                self._start(stream, *step)
+            await self._send(stream, self._session.data_to_send())
+            await stream.ready()
+            data = await _receive(stream) if await stream.readable() else b""
+            await self._collect()
+
+    async def _send(self, stream: ByteStream, data: bytes) -> None:
+        """Send data; while it cannot go out, receive, as the engine may be waiting for that."""
+        while data:
+            data = data[await stream.send(data, None) :]
+            if data:
+                await stream.ready()
+                self._session.feed(await _receive(stream))
+
+    def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
+        """Start a step beside the session; one that may wait for long is not waited for at the end."""
+        running = self._run(stream, call, step)
+        self._steps[call] = self._runtime.start(running, leave=isinstance(step, AsyncStep))
+
+    async def _run(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
+        try:
+            result = await (step.run() if isinstance(step, AsyncStep) else self._block(call, step))
+        except Exception as error:  # noqa: BLE001  # any error ends the call, and is reported to the engine
+            outcome = partial(self._session.fail, call, error)
+        else:
+            outcome = partial(self._session.done, call, step, result)
+        self._outcomes.append((call, outcome))
+        stream.wake()
+
+    async def _block(self, call: ServedCall, step: BlockingStep) -> Any:
+        """Run a blocking step in a worker thread, after those before it."""
+        await self._blocking.acquire(None)
+        try:
+            return await self._runtime.in_thread(partial(call.run, step))
+        finally:
+            self._blocking.release()
+
+    async def _collect(self) -> None:
+        """Pass the outcomes of steps that are over to the session."""
+        while self._outcomes:
+            call, outcome = self._outcomes.popleft()
+            await self._steps.pop(call).wait()
+            outcome()
+
+
+async def _receive(stream: ByteStream) -> bytes:
+    data = await stream.receive(None)
+    if not data:
+        raise _lost()
+    return bytes(data)
+
+
+def _lost() -> ConnectionResetError:
+    return ConnectionResetError("the engine closed the connection")

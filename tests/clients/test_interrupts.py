@@ -1,0 +1,226 @@
+"""Ctrl-C at every opcode of the library, on a blocking client: the client goes on, and nothing is left.
+
+Each point is reached in a run of its own. It is followed by a call on the same client; then the descriptors
+and threads are counted. The engine answers at once, so that thousands of runs take seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+import dockerproto_httpx
+from dockerproto import NotFound
+from tests.support.calling import Speak
+from tests.support.forks import begin_child
+from tests.support.interrupts import Point, find_points, interrupt
+from tests.testbed.processes import wait_until
+from tests.testbed.scripted import (
+    Reply,
+    ScriptedEngine,
+    UntilClosed,
+    chunk,
+    chunked,
+    json_response,
+    stream_head,
+)
+
+Docker: TypeAlias = dockerproto_httpx.Docker
+Operation: TypeAlias = Callable[[Docker, Path], object]
+PROCESSES = 2
+SECONDS = 10
+"""Limit of everything that must take no time."""
+CHILD_SECONDS = 900
+STREAM = (stream_head(), chunk(b'{"stream":"a"}\n'), UntilClosed())
+REPLIES: dict[tuple[str, str], Reply] = {
+    ("GET", "/images/busybox/json"): json_response({"Id": "sha256:0"}),
+    ("GET", "/images/broken/json"): b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nno JSON at all",
+    ("GET", "/images/busybox/get"): chunked(bytes(1024)),
+    ("GET", "/images/endless/get"): (stream_head(), chunk(bytes(1024)), UntilClosed()),
+    ("POST", "/images/create"): chunked(b'{"status":"a"}\n', b'{"status":"b"}\n'),
+    ("POST", "/images/load"): chunked(b'{"stream":"Loaded image: a"}\n'),
+    ("POST", "/auth"): json_response({"Status": "Login Succeeded"}),
+    ("POST", "/session"): (Speak(), UntilClosed()),
+    ("POST", "/build"): chunked(b'{"stream":"done"}\n'),
+}
+
+
+def inspect(docker: Docker, _: Path) -> None:
+    docker.images.inspect("busybox")
+
+
+def pull(docker: Docker, _: Path) -> None:
+    with docker.images.pull("busybox", stream=True) as stream:
+        for _message in stream:
+            pass
+
+
+def build(docker: Docker, _: Path) -> None:
+    remote, secrets = "https://example.com/a.git", {"a": b"b"}
+    with docker.images.build(remote=remote, builder="buildkit", secrets=secrets, stream=True) as stream:
+        for _message in stream:
+            pass
+
+
+OPERATIONS: dict[str, Operation] = {"inspect": inspect, "pull": pull, "build": build}
+"""Operations of which each opcode is interrupted."""
+
+
+def leave_early(docker: Docker, _: Path) -> None:
+    with docker.images.export_image("endless") as download:
+        next(download)
+
+
+def leave_build_early(docker: Docker, _: Path) -> None:
+    remote = "https://example.com/a.git"
+    with docker.images.build(remote=remote, builder="buildkit", stream=True) as stream:
+        next(stream)
+
+
+def leave_with_client(docker: Docker, _: Path) -> None:
+    with dockerproto_httpx.Docker(str(docker.endpoint.address)) as other:
+        download = other.images.export_image("endless")
+        next(download)
+
+
+def be_refused(docker: Docker, _: Path) -> None:
+    with suppress(NotFound):
+        docker.images.inspect("missing")
+
+
+def build_archive(docker: Docker, directory: Path) -> None:
+    with (directory / "archive.tar.gz").open("rb") as file:
+        docker.images.build(fileobj=file, builder="buildkit")
+
+
+def export_to_file(docker: Docker, directory: Path) -> None:
+    with (directory / "export").open("wb") as file:
+        file.writelines(docker.images.export_image("busybox"))
+
+
+VARIANTS: dict[str, Operation] = {
+    "leave early": leave_early,
+    "leave a build early": leave_build_early,
+    "leave with the client": leave_with_client,
+    "be refused": be_refused,
+    "pull at once": lambda docker, _: docker.images.pull("busybox"),
+    "build from an archive": build_archive,
+    "import a file": lambda docker, path: docker.images.import_image(path / "archive.tar.gz"),
+    "export to a file": export_to_file,
+    "login": lambda docker, _: docker.login("r.example", "user", "password"),
+}
+"""Operations of which those opcodes are interrupted that the ones above do not run in the same state."""
+
+
+@pytest.fixture
+def engine(scripted: ScriptedEngine) -> ScriptedEngine:
+    for endpoint, reply in REPLIES.items():
+        scripted.script(*endpoint, reply)
+    return scripted
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A build context."""
+    directory = tmp_path / "context"
+    (directory / "a" / "b").mkdir(parents=True)
+    (directory / "Dockerfile").write_text("FROM scratch\n")
+    (directory / ".dockerignore").write_text("export\n")
+    (directory / "a" / "b" / "file").write_text("content")
+    with tarfile.open(directory / "archive.tar.gz", "w:gz") as archive:
+        archive.add(directory / "Dockerfile", "Dockerfile")
+    return directory
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_an_interrupt_at_any_opcode_leaves_nothing(
+    engine: ScriptedEngine, directory: Path, operation: Operation
+) -> None:
+    check(engine.url, directory, operation, points_of(engine.url, directory, operation))
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_an_interrupt_of_a_variant_leaves_nothing(
+    engine: ScriptedEngine, directory: Path, variant: Operation
+) -> None:
+    known = {point.kind for each in OPERATIONS.values() for point in points_of(engine.url, directory, each)}
+    new = {each.kind: each for each in points_of(engine.url, directory, variant) if each.kind not in known}
+    check(engine.url, directory, variant, list(new.values()))
+
+
+def points_of(url: str, directory: Path, operation: Operation) -> list[Point]:
+    """Return the points of an operation that is the first of its client."""
+    with dockerproto_httpx.Docker(url) as docker:
+        operation(docker, directory)  # what is imported on use is so now
+    with dockerproto_httpx.Docker(url) as docker:
+        return find_points(partial(operation, docker, directory), lambda: (connections(docker), sessions()))
+
+
+def check(url: str, directory: Path, operation: Operation, points: list[Point]) -> None:
+    """Interrupt an operation at each point, in processes of their own, whose descriptors are few."""
+    assert points
+    parts = [
+        begin_child(partial(failures, url, directory, operation, points[number::PROCESSES]), CHILD_SECONDS)
+        for number in range(PROCESSES)
+    ]
+    assert [failure for part in parts for failure in part()] == []
+
+
+def failures(url: str, directory: Path, operation: Operation, points: list[Point]) -> list[str]:
+    """Return what is wrong after an interrupt at each of the points."""
+    unraisable = list[str]()
+    warnings.simplefilter("ignore")  # a coroutine or stream that is interrupted before it starts warns
+    sys.unraisablehook = lambda hook: unraisable.extend(
+        repr(each) for each in (hook.exc_value, hook.object) if hook.exc_type is not KeyboardInterrupt
+    )
+    found = [
+        f"{point}: {failure}"
+        for point in points
+        for failure in failures_at(point, lambda docker: operation(docker, directory), url)
+    ]
+    return found + unraisable
+
+
+def failures_at(point: Point, operation: Callable[[Docker], object], url: str) -> Iterator[str]:
+    """Yield what is wrong after an interrupt at a point."""
+    before = descriptors()
+    docker = dockerproto_httpx.Docker(url)
+    with suppress(KeyboardInterrupt):  # one in a finalizer is not raised
+        interrupt(partial(operation, docker), point)
+    try:
+        docker.images.inspect("busybox", timeout=SECONDS)
+        wait_until(lambda: not sessions(), SECONDS)
+    except Exception as error:  # noqa: BLE001  # any of them is wrong
+        yield f"the next call or the end of a session: {error!r}"
+    if (left := descriptors() - before - connections(docker)[1]) != 0:
+        yield f"{left} descriptors too many"
+    docker.close()
+    if (left := descriptors() - before) != 0:
+        yield f"{left} descriptors too many after the client was closed"
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def connections(docker: Docker) -> tuple[int, int]:
+    """Count the connections of a client, and the idle ones."""
+    engine = docker.client.engine
+    sender: Any = engine._sender  # pyright: ignore[reportPrivateUsage]
+    own: dict[int, Any] = {id(each): each for each in (sender._transport._connections, engine.connections)}
+    pools = [pool for each in own.values() for pool in each._pools.values()]
+    return sum(len(pool._known) for pool in pools), sum(len(pool._idle) for pool in pools)
+
+
+def sessions() -> int:
+    """Count the threads of sessions."""
+    return sum(each.name.startswith("dockerproto") for each in threading.enumerate())
