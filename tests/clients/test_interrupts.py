@@ -7,32 +7,23 @@ and threads are counted. The engine answers at once, so that thousands of runs t
 from __future__ import annotations
 
 import sys
-import tarfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
 import dockerproto_httpx
 from dockerproto import NotFound
-from tests.support.calling import Speak
 from tests.support.forks import begin_child
 from tests.support.interrupts import Point, find_points, interrupt
+from tests.support.leftovers import build_context, connections, descriptors, ready_engine
 from tests.testbed.processes import wait_until
-from tests.testbed.scripted import (
-    Reply,
-    ScriptedEngine,
-    UntilClosed,
-    chunk,
-    chunked,
-    json_response,
-    stream_head,
-)
+from tests.testbed.scripted import ScriptedEngine
 
 Docker: TypeAlias = dockerproto_httpx.Docker
 Operation: TypeAlias = Callable[[Docker, Path], object]
@@ -40,18 +31,8 @@ PROCESSES = 2
 SECONDS = 10
 """Limit of everything that must take no time."""
 CHILD_SECONDS = 900
-STREAM = (stream_head(), chunk(b'{"stream":"a"}\n'), UntilClosed())
-REPLIES: dict[tuple[str, str], Reply] = {
-    ("GET", "/images/busybox/json"): json_response({"Id": "sha256:0"}),
-    ("GET", "/images/broken/json"): b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nno JSON at all",
-    ("GET", "/images/busybox/get"): chunked(bytes(1024)),
-    ("GET", "/images/endless/get"): (stream_head(), chunk(bytes(1024)), UntilClosed()),
-    ("POST", "/images/create"): chunked(b'{"status":"a"}\n', b'{"status":"b"}\n'),
-    ("POST", "/images/load"): chunked(b'{"stream":"Loaded image: a"}\n'),
-    ("POST", "/auth"): json_response({"Status": "Login Succeeded"}),
-    ("POST", "/session"): (Speak(), UntilClosed()),
-    ("POST", "/build"): chunked(b'{"stream":"done"}\n'),
-}
+engine = pytest.fixture(ready_engine)
+directory = pytest.fixture(build_context)
 
 
 def inspect(docker: Docker, _: Path) -> None:
@@ -121,26 +102,6 @@ VARIANTS: dict[str, Operation] = {
 """Operations of which those opcodes are interrupted that the ones above do not run in the same state."""
 
 
-@pytest.fixture
-def engine(scripted: ScriptedEngine) -> ScriptedEngine:
-    for endpoint, reply in REPLIES.items():
-        scripted.script(*endpoint, reply)
-    return scripted
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """A build context."""
-    directory = tmp_path / "context"
-    (directory / "a" / "b").mkdir(parents=True)
-    (directory / "Dockerfile").write_text("FROM scratch\n")
-    (directory / ".dockerignore").write_text("export\n")
-    (directory / "a" / "b" / "file").write_text("content")
-    with tarfile.open(directory / "archive.tar.gz", "w:gz") as archive:
-        archive.add(directory / "Dockerfile", "Dockerfile")
-    return directory
-
-
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_an_interrupt_at_any_opcode_leaves_nothing(
     engine: ScriptedEngine, directory: Path, operation: Operation
@@ -162,7 +123,13 @@ def points_of(url: str, directory: Path, operation: Operation) -> list[Point]:
     with dockerproto_httpx.Docker(url) as docker:
         operation(docker, directory)  # what is imported on use is so now
     with dockerproto_httpx.Docker(url) as docker:
-        return find_points(partial(operation, docker, directory), lambda: (connections(docker), sessions()))
+        return find_points(partial(operation, docker, directory), lambda: state(docker))
+
+
+def state(docker: Docker) -> object:
+    """Return what exists that an interrupt may leave behind."""
+    known, idle = connections(docker.client)
+    return known > idle, idle > 0, sessions() > 0
 
 
 def check(url: str, directory: Path, operation: Operation, points: list[Point]) -> None:
@@ -201,24 +168,11 @@ def failures_at(point: Point, operation: Callable[[Docker], object], url: str) -
         wait_until(lambda: not sessions(), SECONDS)
     except Exception as error:  # noqa: BLE001  # any of them is wrong
         yield f"the next call or the end of a session: {error!r}"
-    if (left := descriptors() - before - connections(docker)[1]) != 0:
+    if (left := descriptors() - before - connections(docker.client)[1]) != 0:
         yield f"{left} descriptors too many"
     docker.close()
     if (left := descriptors() - before) != 0:
         yield f"{left} descriptors too many after the client was closed"
-
-
-def descriptors() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-def connections(docker: Docker) -> tuple[int, int]:
-    """Count the connections of a client, and the idle ones."""
-    engine = docker.client.engine
-    sender: Any = engine._sender  # pyright: ignore[reportPrivateUsage]
-    own: dict[int, Any] = {id(each): each for each in (sender._transport._connections, engine.connections)}
-    pools = [pool for each in own.values() for pool in each._pools.values()]
-    return sum(len(pool._known) for pool in pools), sum(len(pool._idle) for pool in pools)
 
 
 def sessions() -> int:
