@@ -195,10 +195,10 @@ class TestWhatCannotBeHad:
 
 @pytest.fixture
 def machine_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(_: str) -> Path:
-        return Path("/absent")
+    def absent(path: str) -> bytes:
+        raise FileNotFoundError(path)
 
-    monkeypatch.setattr("dockerproto_local.local_host.Path", absent)
+    monkeypatch.setattr("dockerproto_local.local_host.read_regular", absent)
 
 
 def test_a_directory_is_the_same_each_time(tmp_path: Path, machine_without_a_name: None) -> None:
@@ -215,6 +215,9 @@ def test_what_comes_while_something_is_sent_is_heard() -> None:
         async def send(self, data: bytes, timeout: float | None) -> int:
             events.append(data)
             return min(3, len(data))
+
+        async def ready(self) -> None:
+            """Return at once."""
 
         async def receive(self, timeout: float | None) -> bytes:
             return b"heard"
