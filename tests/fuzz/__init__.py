@@ -1,0 +1,1 @@
+"""Fuzzing with resource oracles: ``python -m tests.fuzz``, see `tests.fuzz.__main__`."""

@@ -1,0 +1,53 @@
+"""Budgets of a case: operations, which are counted and not timed, and memory, for each byte fed."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from msgspec import Struct
+
+
+class Excess(AssertionError):
+    """A case costs more than its budget."""
+
+
+class Cost(Struct):
+    """The cost of a block of code."""
+
+    operations: int = 0
+    """Functions called, those of C included."""
+    peak: int = 0
+    """Most bytes allocated at once."""
+
+
+@contextmanager
+def measured() -> Generator[Cost]:
+    """Measure the block; nothing else may use the profiler or tracemalloc meanwhile."""
+    cost = Cost()
+    counted = 0
+
+    def count(_: FrameType, event: str, __: Any) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    profiler = sys.getprofile()
+    tracemalloc.start()
+    sys.setprofile(count)
+    try:
+        yield cost
+    finally:
+        sys.setprofile(profiler)
+        cost.operations, cost.peak = counted, tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+
+def check(cost: int, size: int, *, each: float, base: int, of: str) -> None:
+    """Raise Excess if a cost is more than `base` and `each` for each byte."""
+    budget = base + each * size
+    if cost > budget:
+        raise Excess(f"{cost} {of} for {size} bytes; the budget is {budget:.0f}")

@@ -1,0 +1,72 @@
+"""Texts for every pattern and parser that sees foreign text: what a pattern repeats, in any combination."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from time import thread_time_ns
+from typing import Final
+
+from tests.fuzz.oracles import Excess
+from tests.support.patterns import Use, uses, worst_texts
+from tests.test_linear_parsers import MESSAGE, PARSERS, PUMPS
+
+SIZE: Final = 2**9
+FACTOR: Final = 8
+_BOUND: Final = 4
+_FLOOR_NS: Final = 30_000
+"""CPU time below which a measurement says nothing."""
+_GUARDED: Final = frozenset({"buildkit.follow_paths: _TOKEN"})
+"""Patterns that are applied to a part of the text only; their parser is a target itself."""
+
+
+@cache
+def patterns() -> tuple[Use, ...]:
+    """Return all uses of patterns."""
+    distinct = {(use.pattern.pattern, use.pattern.flags, use.method): use for use in uses()}
+    return tuple(use for use in distinct.values() if use.where not in _GUARDED)
+
+
+def play(random: Random) -> None:
+    """Apply a pattern or a parser to a text, and to one that is eight times as long."""
+    if random.random() < 0.3:
+        name = random.choice(MESSAGE)
+        apply, make = PARSERS[name], _pumped(random)
+    else:
+        use = random.choice(patterns())
+        name, apply, make = f"{use.where} {use.method}", use.apply, _worst(random, use)
+    short, long = make(SIZE), make(SIZE * FACTOR)
+    budget = _BOUND * FACTOR
+    if not any(_cost(apply, long) <= budget * max(_cost(apply, short), _FLOOR_NS) for _ in range(5)):
+        raise Excess(f"{name} does not take linear time for {short[:60]!r}...")
+
+
+def _cost(apply: Callable[[str], object], text: str) -> int:
+    start = thread_time_ns()
+    apply(text)
+    return thread_time_ns() - start
+
+
+def _pumped(random: Random) -> Callable[[int], str]:
+    first, end = (random.choice(("", "x", *PUMPS)) for _ in range(2))
+    unit = "".join(random.choices(PUMPS, k=random.randint(1, 3)))
+    return lambda size: first + unit * (size // len(unit)) + end
+
+
+def _worst(random: Random, use: Use) -> Callable[[int], str]:
+    """Return a maker of one of the worst texts, perhaps with something else around it."""
+    number = random.randrange(1 + sum(1 for _ in worst_texts(use.pattern, 1)))
+    first = random.choice(("", "", "x", *PUMPS))
+
+    def make(size: int) -> str:
+        texts = (text for at, text in enumerate(worst_texts(use.pattern, size)) if at == number)
+        return first + next(texts, "a" * size)
+
+    return make
+
+
+def quadratic() -> Use:
+    """Return a use of a pattern that takes quadratic time, for a test of this target."""
+    return Use("quadratic", re.compile(r"[:@]\S+: not found$"), "search")
