@@ -36,7 +36,7 @@ _LONG: Final = 4096
 _BLOCK: Final = 512
 _TAIL: Final = 8 * _BLOCK
 _json: Final = msgspec.json.Decoder()
-_Line: TypeAlias = bytes | memoryview
+_Line: TypeAlias = bytes | bytearray | memoryview
 
 
 class Decoder(Protocol[T_co]):
@@ -94,6 +94,7 @@ class Messages:
     def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
         self._limit = limit
         self._pending: list[_Line] = []
+        """Beginning of a message; short chunks are joined, as an object takes more than it contains."""
         self._size = 0
 
     def feed(self, data: bytes, /) -> Iterable[Message]:
@@ -105,9 +106,18 @@ class Messages:
             lines[0] = b"".join((*self._pending, lines[0]))
             self._pending.clear()
             self._size = 0
-        self._pending.append(rest)
-        self._size += len(rest)
+        if rest:
+            self._keep(rest)
         return self._decode_fast(lines) or self._decode(lines)
+
+    def _keep(self, rest: _Line) -> None:
+        self._size += len(rest)
+        if len(rest) >= _LONG:
+            self._pending.append(rest)
+        elif self._pending and isinstance(last := self._pending[-1], bytearray):
+            last += rest
+        else:
+            self._pending.append(bytearray(rest))
 
     def _decode_fast(self, lines: list[_Line]) -> list[Message]:
         """Return the messages if each line is one and none is an error, otherwise an empty list.
