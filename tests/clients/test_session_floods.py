@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from dockerproto import ConnectionFailed
-from dockerproto.buildkit import coordinator, http2
+from dockerproto.buildkit import http2, serving
 from dockerproto.buildkit.handler import OK, Status
 from dockerproto.buildkit.messages import CredentialsRequest
 from dockerproto_local import stream
@@ -107,7 +107,7 @@ class Lookups:
 async def test_lookups_of_aborted_calls_do_not_pile_up(
     scripted: ScriptedEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coordinator, "MAX_CALLS", 3)
+    monkeypatch.setattr(serving, "MAX_CALLS", 3)
     lookups = Lookups()
     statuses: list[Status] = []
 
