@@ -41,6 +41,7 @@ _CONTAINERD: Final = Engines(
     "Docker with the containerd image store", (Docker26Containerd, Docker28Containerd)
 )
 _NEWER_DOCKER: Final = Engines("Docker 26.1 and 28.5", (Docker26, Docker28, *_CONTAINERD.kinds))
+_DOCKER_TO_26: Final = Engines("Docker before 28.5", (Dockerd, Docker26, Docker26Containerd))
 _PODMAN: Final = Engines("Podman", (Podman, Podman54, Podman58, Podman61))
 _PODMAN_4: Final = Engines("Podman 4.3", (Podman,))
 _PODMAN_TO_5: Final = Engines("Podman before 6.1", (Podman, Podman54, Podman58))
@@ -209,6 +210,12 @@ class Difference(Enum):
         (_CONTAINERD, _PODMAN),
         "A load reports the names of images only; `quiet=False` changes nothing.",
     )
+    NO_PLATFORM_OF_ARCHIVES = (
+        Topic.ARCHIVES,
+        (_DOCKER_TO_26, _PODMAN),
+        "The engine cannot choose a platform there: `platform` raises `UnsupportedVersion`.",
+        "`platform` of `import_image`, `export_image` and `history`",
+    )
     IMPORT_SAYS_ID_TWICE = (
         Topic.ARCHIVES,
         (_PODMAN,),
@@ -257,6 +264,15 @@ class Difference(Enum):
         (
             "A pull of an image with only another `platform` succeeds, and its `result` has it as "
             "`mismatched_platform`."
+        ),
+    )
+    RATE_LIMITS_ARE_RETRIED = (
+        Topic.REGISTRIES,
+        (_NEWER_PODMAN,),
+        (
+            "The engine retries by itself when a registry responds that there are too many requests: a pull "
+            "failed after 94 seconds on Podman 5.8, and after more than 120 seconds on 5.4 and 6.1. A "
+            "`timeout` ends it earlier. Other engines raise `TooManyRequests` at once."
         ),
     )
     ONE_TAG_AT_A_TIME = (

@@ -42,7 +42,7 @@ class Dockerd(PrivateEngine):
         return self._inside(
             *("dockerd", "--host", self.url),
             *("--config-file", str(self._run / "daemon.json")),
-            *("--data-root", str(self._data)),
+            *("--data-root", str(self._storage)),
             *("--exec-root", str(self._exec_root)),
             *("--pidfile", str(self._run / "dockerd.pid")),
             *("--bridge=none", "--iptables=false", "--ip6tables=false"),

@@ -92,7 +92,16 @@ class PrivateEngine(ABC):
         """Return the command as it runs in the engine's tree, if it has one."""
         if self.tree is None:
             return command
-        return self.tree.command(*command, directories=f"{self._run}:{self._data}")
+        return self.tree.command(*command, directories=f"{self._run}:{self._data}={self._storage}")
+
+    @property
+    def _storage(self) -> Path:
+        """Directory of what is large, as the engine sees it.
+
+        In a tree its path is short, as BuildKit of Docker 28.5 makes sockets far below it, and theirs are
+        limited to 107 bytes.
+        """
+        return self._data if self.tree is None else self._run / "data"
 
     def _members(self) -> list[Process]:
         """List the processes of this engine: daemons, shims, containers, and what descends from them."""

@@ -5,8 +5,8 @@ A tree is made once, by debootstrap, and kept in the cache: `$DOCKERPROTO_CACHE`
 here changes is made anew, beside the old one.
 
 A chroot would not do: builds remount `/`, which has to be a mount point. So each program has a mount
-namespace, in which the tree is the root. The directories that it is given have the same paths inside and
-outside. All mounts end with the last process of the namespace.
+namespace, in which the tree is the root, with directories of this machine. All mounts end with the last
+process of the namespace.
 """
 
 import os
@@ -57,8 +57,9 @@ mount -t tmpfs tmpfs "$tree/run"
 mount -t tmpfs tmpfs "$tree/tmp"
 IFS=:
 for directory in $directories; do
-    mkdir -p "$tree$directory"
-    mount --bind "$directory" "$tree$directory"
+    inside=$tree${directory#*=}
+    mkdir -p "$inside"
+    mount --bind "${directory%=*}" "$inside"
 done
 cd "$tree"
 pivot_root . mnt
@@ -92,7 +93,10 @@ class Tree:
         return hindrance(*_PROGRAMS, *(() if self.place.exists() else ("debootstrap",)))
 
     def command(self, *words: str, directories: str) -> tuple[str, ...]:
-        """Return the command that runs a program in the tree; it sees these directories, ":" between them."""
+        """Return the command that runs a program in the tree.
+
+        It sees these directories, with ":" between them; `outside=inside` gives one another path there.
+        """
         arguments = (str(self.make()), str(self.cgroups), directories)
         return ("unshare", "--mount", "sh", "-c", _ENTER, "sh", *arguments, *words)
 
