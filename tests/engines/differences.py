@@ -268,11 +268,11 @@ class Difference(Enum):
     )
     RATE_LIMITS_ARE_RETRIED = (
         Topic.REGISTRIES,
-        (_NEWER_PODMAN,),
+        (_PODMAN,),
         (
             "The engine retries by itself when a registry responds that there are too many requests: a pull "
-            "failed after 94 seconds on Podman 5.8, and after more than 120 seconds on 5.4 and 6.1. A "
-            "`timeout` ends it earlier. Other engines raise `TooManyRequests` at once."
+            "failed after 94 seconds on Podman 5.8, and after more than 120 seconds on 4.3, 5.4 and 6.1. A "
+            "`timeout` ends it earlier. Docker raises `TooManyRequests` at once."
         ),
     )
     ONE_TAG_AT_A_TIME = (

@@ -13,8 +13,9 @@ import pytest
 
 import dockerproto_asyncio
 import dockerproto_httpx
-from dockerproto import ClientClosed
+from dockerproto import ClientClosed, UnsupportedEngine
 from tests.conftest import Connect
+from tests.engines.differences import Difference
 from tests.support.forks import begin_child, on_loop
 from tests.testbed.base_image import context, import_layer
 from tests.testbed.private import PrivateEngine
@@ -118,6 +119,7 @@ def test_multiprocessing(
     anyio.run(PRELOADED["asyncio"].close, backend="asyncio")
 
 
+@pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine)
 @pytest.mark.usefixtures("buildkit")
 async def test_a_build_of_the_parent(
     engine: PrivateEngine, connect: Connect, anyio_backend: Any, images: dict[str, str]

@@ -18,7 +18,7 @@ import anyio
 import pytest
 
 import dockerproto_httpx
-from dockerproto import InvalidReference
+from dockerproto import InvalidReference, Timeout
 from tests.conftest import Connect
 from tests.engines.differences import Difference
 from tests.support.facade import Transport
@@ -34,11 +34,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 builds_stop = pytest.mark.differs(Difference.BUILDS_GO_ON, raises=NotInTimeError)
 
 
-def begin(docker: Any, command: str) -> Any:
+def begin(docker: Any, command: str, **options: Any) -> Any:
     """Return the stream of a build that takes longer than any test."""
     dockerfile = f"FROM busybox\nRUN echo begun; {command}\n"
     return docker.images.build(
-        fileobj=context(dockerfile), network_mode="none", nocache=True, forcerm=True, stream=True
+        fileobj=context(dockerfile), network_mode="none", nocache=True, forcerm=True, stream=True, **options
     )
 
 
@@ -107,12 +107,11 @@ class TestLeavingEarlyStopsTheEngine:
 
     @builds_stop
     async def test_by_a_timeout(self, engine: PrivateEngine, connect: Connect, command: str) -> None:
-        data = context(f"FROM busybox\nRUN {command}\n")
         async with connect(engine.url) as docker:
+            stream = begin(docker, command, timeout=Timeout(idle=5))
+            await read_until_begun(stream)
             with pytest.raises(TimeoutError):
-                await docker.images.build(
-                    fileobj=data, network_mode="none", nocache=True, forcerm=True, timeout=1
-                )
+                await stream.rest()
         await until(lambda: not engine.processes(command), 2)
 
     async def test_a_hundred_exports(self, engine: PrivateEngine, connect: Connect) -> None:

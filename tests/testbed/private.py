@@ -19,6 +19,9 @@ from .process_table import Process, family, process_table
 from .processes import Child, NotInTimeError, environment, hindrance, short_directory, wait_until
 from .trees import Tree
 
+_CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")
+"""File of control groups of version 2, if those of this machine are that."""
+
 
 class PrivateEngine(ABC):
     """An engine that runs inside the `with`.
@@ -64,6 +67,11 @@ class PrivateEngine(ABC):
     def available(cls) -> str | None:
         """Return None if such an engine can be started here, else the reason."""
         return hindrance(*cls.programs) if cls.tree is None else cls.tree.available()
+
+    @property
+    def can_limit(self) -> bool:
+        """Return whether this machine's control groups can limit the memory and the CPU of containers."""
+        return self.tree is None or self.tree.cgroups == 1 or _CONTROLLERS.exists()
 
     @property
     def pid(self) -> int:
