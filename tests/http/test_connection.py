@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from dockerproto import ConnectionFailed, Timeout, UnixSocket
+from dockerproto import ClientClosed, ConnectionFailed, Timeout, UnixSocket
 from dockerproto.endpoint.addresses import Address
 from dockerproto.http.connecting import Target
 from dockerproto.http.connection import Connection, Connections
@@ -156,3 +156,31 @@ def test_an_engine_that_rejects_an_upload_gets_no_more_of_it(transport: FakeTran
         rejecting = FakeStream()
         rejecting.room, rejecting.early = room, REJECTION
         assert (post(rejecting), rejecting.taken) == (400, room)
+
+
+def test_a_connection_that_is_lost_closes_itself(transport: FakeTransport, connections: Connections) -> None:
+    timer = Timer(Timeout(), transport.now)
+    response = run(connections.send(PING, timer))
+    assert not transport.streams[0].closed
+    del response
+    assert transport.streams[0].closed
+    Connection.__new__(
+        Connection
+    )  # an interrupt came before it had a stream: nothing is raised when it is freed
+
+
+def test_a_response_gives_its_connection_away_once(
+    transport: FakeTransport, connections: Connections
+) -> None:
+    timer = Timer(Timeout(), transport.now)
+    response = run(connections.send(PING, timer))
+    assert [run(response.receive()) for _ in range(2)] == [b"", b""]
+    response.close()
+    with pytest.raises(ClientClosed, match="read to its end"):
+        response.detach()
+    assert not transport.streams[0].closed
+    exchange(connections, transport, PING)
+    assert len(transport.streams) == 1
+    detached = run(connections.send(PING, timer)).detach()
+    assert not transport.streams[0].closed
+    detached.close()

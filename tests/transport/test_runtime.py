@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import weakref
 from collections.abc import Generator
 
 import pytest
@@ -71,3 +72,47 @@ def test_no_event_loop_is_there() -> None:
         return True
 
     assert run(running())
+
+
+class Resource:
+    """Something that is closed when nothing refers to it."""
+
+
+def test_an_interrupt_that_is_kept_keeps_no_local_variable() -> None:
+    made = list[weakref.ref[Resource]]()
+
+    def fail(resource: Resource) -> None:
+        made.append(weakref.ref(resource))
+        raise ValueError
+
+    async def work() -> None:
+        resource = Resource()
+        try:
+            fail(resource)
+        except ValueError:
+            raise KeyboardInterrupt from None
+
+    with pytest.raises(KeyboardInterrupt) as kept:
+        run(work())
+    assert isinstance(kept.value.__context__, ValueError)
+    assert made[0]() is None
+
+
+def test_what_the_caller_was_handling_is_left_alone() -> None:
+    async def work() -> None:
+        raise KeyboardInterrupt
+
+    def fail() -> None:
+        resource = Resource()
+        raise ValueError(id(resource))
+
+    with pytest.raises(KeyboardInterrupt) as kept:
+        try:
+            fail()
+        except ValueError:
+            run(work())
+    context = kept.value.__context__
+    assert context is not None
+    assert context.__traceback__ is not None
+    assert context.__traceback__.tb_next is not None
+    assert "resource" in context.__traceback__.tb_next.tb_frame.f_locals
