@@ -40,7 +40,12 @@ JSON: list[tuple[Any, Any]] = [
     ),
     (
         PullResult("a:1", True, (PulledTag("1", "sha256:ab"),)),
-        {"reference": "a:1", "downloaded": True, "tags": [{"tag": "1", "digest": "sha256:ab"}]},
+        {
+            "reference": "a:1",
+            "downloaded": True,
+            "tags": [{"tag": "1", "digest": "sha256:ab"}],
+            "mismatched_platform": None,
+        },
     ),
     (
         PushResult("r/a", (PushedTag("1", "sha256:ab", 5),)),
