@@ -22,6 +22,7 @@ from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.log import DEBUG, LOG, log_exchange
 from dockerproto.http.patience import acquire
 from dockerproto.http.pong import OF_OTHER_SERVERS, explain_pong, not_an_engine, read_pong
+from dockerproto.redacted import RedactedText, prefixed
 from dockerproto.request.dialect import Dialect, SupportsDialects, podman_version
 from dockerproto.request.ping import PING, PODMAN, Ping
 from dockerproto.request.request import Request
@@ -62,8 +63,8 @@ class Engine:
         self._engine = Target(endpoint.address, endpoint.origin)
         self._prefix = endpoint.address.prefix
         self._host = ("Host", endpoint.address.host)
-        self._custom_headers = headers
-        self._usual_headers = merge_headers((self._host,), headers)
+        self._custom_headers = tuple((name, RedactedText(value)) for name, value in headers)
+        self._usual_headers = merge_headers((self._host,), self._custom_headers)
         self._negotiation_limit = negotiation_limit
         self._negotiation = Scoped(transport, transport.lock)
         self._dialect = None if version is None else Dialect(version)
@@ -172,7 +173,8 @@ class Engine:
         """Return a request as it goes over the wire; raise as `exchange` does."""
         own = request.all_headers()
         headers = merge_headers((self._host, *own), self._custom_headers) if own else self._usual_headers
-        return WireRequest(request.method, self._prefix + self._target(request, dialect), headers, upload)
+        target = prefixed(self._prefix, self._target(request, dialect))
+        return WireRequest(request.method, target, headers, upload)
 
     def close(self) -> None:
         """Close all connections; closing again has no effect."""
@@ -194,5 +196,4 @@ class Engine:
                 self._dialect = Dialect(dialect.version, podman)
         elif dialect.podman and head.status == _NOT_FOUND:
             response.close()
-            path, _, _ = message.target.partition("?")
-            raise UnsupportedEngine(_NOT_FOUND, f"Podman does not serve {message.method} {path}")
+            raise UnsupportedEngine(_NOT_FOUND, f"Podman does not serve {message.method} {message.path}")

@@ -12,7 +12,7 @@ from dockerproto.buildkit.messages import CredentialsResponse, GetSecretResponse
 from dockerproto.configuration import Configuration
 from dockerproto.endpoint.addresses import Endpoint, UnixSocket
 from dockerproto.http.http11 import WireRequest
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, RedactedBuffer, RedactedBytes, RedactedText
 from dockerproto.request.build import ClassicBuild
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
@@ -41,6 +41,15 @@ def test_secrets_are_in_no_representation(value: Redacted) -> None:
     assert repr(value).startswith(f"{type(value).__name__}(")
     for shown in (repr(value), str(value), f"{value!r:s}", pretty_repr(value)):
         assert SECRET not in shown
+
+
+def test_a_part_of_a_secret_is_redacted_too() -> None:
+    """A tool may show the beginning of a long text."""
+    text, data = RedactedText(SECRET * 50), RedactedBytes(SECRET.encode() * 50)
+    for value in (text, data, text[:80], data[:80], RedactedBuffer(data)):
+        assert repr(value) == pretty_repr(value) == "<redacted>"
+        assert SECRET not in pretty_repr(value, max_string=20)
+    assert (text[0], data[0]) == ("h", ord("h"))
 
 
 def test_what_is_no_secret_is_shown() -> None:

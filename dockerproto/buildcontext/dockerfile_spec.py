@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import field
+
+from dockerproto.redacted import Redacted
 
 DOCKERFILE: Final = "Dockerfile"
 """Default path of the Dockerfile in a build context."""
@@ -16,8 +18,10 @@ MAX_REGISTRIES: Final = 100
 """Limit on the registries of one Dockerfile, as each lookup may start a credential helper."""
 
 
-class DockerfileSpec(Struct, frozen=True):
+class DockerfileSpec(Redacted, frozen=True):
     """The path of a Dockerfile in its build context, and the build arguments given for it."""
+
+    _hidden = ("arguments",)
 
     path: str = DOCKERFILE
     """Path in the build context."""

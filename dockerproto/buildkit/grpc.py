@@ -35,6 +35,7 @@ from msgspec import Struct, field
 from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Status
 from dockerproto.buildkit.http2 import HEADERS_LIMIT, MESSAGE_LIMIT, HTTP2Connection
 from dockerproto.errors import ProtocolViolated
+from dockerproto.redacted import RedactedBuffer
 
 _SEND_BUFFER: Final = 64 * 2**10
 """Bytes of a call that may be buffered before `GRPC.room` is False."""
@@ -122,7 +123,7 @@ class _CallState(Struct):
     incoming: MessageReader = field(default_factory=MessageReader)
     unconsumed: int = 0
     """Received bytes that are not acknowledged yet; they occupy the stream's window."""
-    outgoing: bytearray = field(default_factory=bytearray)
+    outgoing: bytearray = field(default_factory=RedactedBuffer)
     needs_head: bool = True
     """True if the response headers must be sent before anything else."""
     header_size: int = 0

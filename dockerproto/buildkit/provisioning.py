@@ -22,6 +22,7 @@ from dockerproto.credentials.credentials import Credentials
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.errors import TimedOut, UploadFailed
+from dockerproto.redacted import RedactedBytes, hides_frames
 from dockerproto.request.attachments import (
     AGENT_VARIABLE,
     SECRET_LIMIT,
@@ -208,13 +209,18 @@ async def _copy(chunks: AsyncIterator[bytes], limit: int, spool: BinaryIO, work:
 
 async def _read_secret(name: str, secret: Secret, work: LocalWork, host: Host) -> bytes | None:
     if secret.variable is not None:
-        value = host.variable(secret.variable)
-        return None if value is None else check_secret(name, value.encode(errors="surrogateescape"))
+        return _read_variable(name, secret.variable, host)
     if secret.path is not None:
         with _read_errors(f"secret {name!r}"):
-            content = await work.in_thread(partial(host.read, secret.path, SECRET_LIMIT + 1, work.time_left))
-        return check_secret(name, content)
-    return secret.value
+            read = partial(host.read, secret.path, SECRET_LIMIT + 1, work.time_left)
+            return check_secret(name, await work.in_thread(read))
+    return None if secret.value is None else RedactedBytes(secret.value)
+
+
+@hides_frames
+def _read_variable(name: str, variable: str, host: Host) -> bytes | None:
+    value = host.variable(variable)
+    return None if value is None else check_secret(name, value.encode(errors="surrogateescape"))
 
 
 async def _check_agent(name: str, path: str | None, transport: Transport, work: LocalWork) -> str:

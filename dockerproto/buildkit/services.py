@@ -21,6 +21,8 @@ from dockerproto.buildkit.messages import (
     HealthCheckResponse,
 )
 from dockerproto.credentials.credentials import ANONYMOUS, Credentials
+from dockerproto.protobuf.codec import ProtoMessage
+from dockerproto.redacted import RedactedBytes, hides_frames
 from dockerproto.references import HUB
 
 _SERVING: Final = HealthCheckResponse(1).encode()
@@ -39,7 +41,7 @@ def secrets(values: Mapping[str, bytes]) -> Services:
         name = GetSecretRequest.decode(message).id
         if name not in values:
             raise RpcError(Code.NOT_FOUND, f"secret {name}: not found")
-        return GetSecretResponse(values[name]).encode()
+        return _reply(GetSecretResponse(values[name]))
 
     return {"/moby.buildkit.secrets.v1.Secrets/GetSecret": lambda _: Unary(get_secret)}
 
@@ -60,20 +62,25 @@ def auth(find: Callable[[str], Awaitable[Credentials | None]], key: bytes) -> Se
         return await find(HUB if host == _HUB_HOST else host) or ANONYMOUS
 
     async def credentials(message: bytes) -> bytes:
-        return _credentials_response(await look_up(CredentialsRequest.decode(message).host)).encode()
+        return _reply(_credentials_response(await look_up(CredentialsRequest.decode(message).host)))
 
     async def authority(message: bytes) -> bytes:
         _bearer(await look_up(GetTokenAuthorityRequest.decode(message).host))
         return GetTokenAuthorityResponse(key).encode()
 
     async def token(message: bytes) -> bytes:
-        return FetchTokenResponse(_bearer(await look_up(FetchTokenRequest.decode(message).host))).encode()
+        return _reply(FetchTokenResponse(_bearer(await look_up(FetchTokenRequest.decode(message).host))))
 
     return {
         "/moby.filesync.v1.Auth/Credentials": lambda _: AsyncUnary(credentials),
         "/moby.filesync.v1.Auth/GetTokenAuthority": lambda _: AsyncUnary(authority),
         "/moby.filesync.v1.Auth/FetchToken": lambda _: AsyncUnary(token),
     }
+
+
+@hides_frames
+def _reply(message: ProtoMessage) -> RedactedBytes:
+    return RedactedBytes(message.encode())
 
 
 def _bearer(known: Credentials) -> str:

@@ -107,12 +107,12 @@ class SessionServer:
             self._session.feed(data)
             while len(self._steps) < MAX_CALLS and (step := self._session.advance()) is not None:
                 self._start(stream, *step)
-            await self._send(stream, self._session.data_to_send())
+            await self._send(stream, memoryview(self._session.data_to_send()))
             await stream.ready()
             data = await _receive(stream) if await stream.readable() else b""
             await self._collect()
 
-    async def _send(self, stream: ByteStream, data: bytes) -> None:
+    async def _send(self, stream: ByteStream, data: memoryview) -> None:
         """Send data; while it cannot go out, receive, as the engine may be waiting for that."""
         while data:
             data = data[await stream.send(data, None) :]

@@ -13,7 +13,7 @@ from msgspec import field
 from msgspec.structs import asdict
 
 from dockerproto.config.gojson import Decoded, GoObject, Path, clean, decode, fold, parse_json
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, hides_frames
 
 CONFIG_FILE: Final = "config.json"
 
@@ -103,6 +103,7 @@ class ConfigFile(ConfigKeys, frozen=True, kw_only=True):
         return document
 
 
+@hides_frames
 def parse_config_file(content: bytes, where: str = CONFIG_FILE) -> ConfigFile:
     """Parse config.json as the Docker CLI does; nothing raises: invalid parts are listed in `problems`.
 

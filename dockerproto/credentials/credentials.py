@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, RedactedBytes, hides_frames
 from dockerproto.references import HUB, parse_registry
 
 HUB_SERVER: Final = "https://index.docker.io/v1/"
@@ -46,6 +46,11 @@ class Credentials(Redacted, frozen=True, kw_only=True):
             return self
         return replace(self, serveraddress=server_of(registry))
 
+    def occur_in(self, text: str) -> bool:
+        """Return True if a text contains the password or the token."""
+        return any(each and each in text for each in (self.password, self.identitytoken))
+
+    @hides_frames
     def header(self) -> str:
         """Return the value of ``X-Registry-Auth``.
 
@@ -54,9 +59,10 @@ class Credentials(Redacted, frozen=True, kw_only=True):
         """
         return _header(_known(self))
 
+    @hides_frames
     def document(self) -> bytes:
         """Return them as JSON."""
-        return msgspec.json.encode(_known(self))
+        return RedactedBytes(msgspec.json.encode(_known(self)))
 
 
 _NAMES: Final = Credentials.__struct_fields__
@@ -77,6 +83,7 @@ def server_of(registry: str) -> str:
     return HUB_SERVER if registry == HUB else registry
 
 
+@hides_frames
 def registry_config(auths: Mapping[str, Credentials]) -> str:
     """Return the value of ``X-Registry-Config`` for credentials by registry; "" for no credentials.
 
@@ -87,6 +94,7 @@ def registry_config(auths: Mapping[str, Credentials]) -> str:
     return _header(known) if known else ""
 
 
+@hides_frames
 def read_auths(auths: AuthsLike) -> dict[str, Credentials]:
     """Parse credentials by registry; a key may be the registry's name or address.
 
@@ -100,6 +108,7 @@ def read_auths(auths: AuthsLike) -> dict[str, Credentials]:
     return {registry: read_auth(auth).for_registry(registry) for registry, auth in named}
 
 
+@hides_frames
 def read_auth(auth: AuthLike) -> Credentials:
     """Parse credentials in any common form.
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from dockerproto.config.gojson import decode, parse_json
 from dockerproto.credentials.credentials import ANONYMOUS, TOKEN_USER, Credentials, server_of
 from dockerproto.errors import CredentialsError
+from dockerproto.redacted import RedactedBytes, RedactedText, hides_frames
 
 _NOT_FOUND: Final = "credentials not found in native keychain"
 _LONGEST_MESSAGE: Final = 300
@@ -56,6 +57,7 @@ class CredentialHelper(Struct, frozen=True):
         """
         return server_of(self.registry).encode()
 
+    @hides_frames
     def store_input(self, credentials: Credentials) -> bytes:
         """Return the input of the action ``store``: the credentials."""
         token = credentials.identitytoken
@@ -64,7 +66,7 @@ class CredentialHelper(Struct, frozen=True):
             Secret=token or credentials.password,
             ServerURL=server_of(self.registry),
         )
-        return msgspec.json.encode(entry)
+        return RedactedBytes(msgspec.json.encode(entry))
 
     def parse_output(self, status: int, output: bytes) -> Credentials | None:
         """Parse the output of ``get``: credentials, or None if the helper has none.
@@ -97,8 +99,7 @@ class CredentialHelper(Struct, frozen=True):
         """
         if status:
             text = _text(output)
-            secrets = filter(None, (credentials.password, credentials.identitytoken))
-            raise self._failed(status, "" if any(secret in text for secret in secrets) else text)
+            raise self._failed(status, RedactedText() if credentials.occur_in(text) else text)
 
     def error(self, problem: str) -> CredentialsError:
         """Return the exception for a helper that is missing or fails."""
@@ -110,6 +111,7 @@ class CredentialHelper(Struct, frozen=True):
         return self.error(f"it failed with status {status}{reason}")
 
 
+@hides_frames
 def _parse_entry(output: bytes) -> _Entry | None:
     try:
         decoded = decode(parse_json(output, whole=False), _Entry)
@@ -118,5 +120,6 @@ def _parse_entry(output: bytes) -> _Entry | None:
     return None if decoded.problems else decoded.value
 
 
-def _text(output: bytes) -> str:
-    return output.decode(errors="replace").strip()[:_LONGEST_MESSAGE]
+def _text(output: bytes) -> RedactedText:
+    """Return the text of an error, which may quote credentials."""
+    return RedactedText(output.decode(errors="replace").strip())[:_LONGEST_MESSAGE]

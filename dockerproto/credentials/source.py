@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
 from dockerproto.errors import CredentialsError, DockerError, TooManyRequests, Unauthorized
+from dockerproto.redacted import hides_frames
 from dockerproto.references import parse_registry
 from dockerproto.transport.local_work import LocalWork
 
@@ -117,10 +118,7 @@ class CredentialsLookup:
         if login is not None or self._source is None:
             return Finding(login)
         get = _getter(_within(self._source, work))
-        found: AuthLike | Finding | None = await _call(work, get, registry)
-        if isinstance(found, Finding):
-            return found
-        return Finding(None if found is None else read_auth(found).for_registry(registry))
+        return _finding(await _call(work, get, registry), registry)
 
     def remember(self, registry: str, credentials: Credentials) -> None:
         """Keep credentials while the client lives."""
@@ -144,6 +142,13 @@ class CredentialsLookup:
             TimedOut: That took too long; they may be stored all the same.
         """
         await _call(work, _within(self.storing(), work).store, registry, credentials)
+
+
+@hides_frames
+def _finding(found: AuthLike | Finding | None, registry: str) -> Finding:
+    if isinstance(found, Finding):
+        return found
+    return Finding(None if found is None else read_auth(found).for_registry(registry))
 
 
 async def _call(work: LocalWork, function: Callable[..., Any], *arguments: object) -> Any:
@@ -199,8 +204,7 @@ def check_blocking(source: CredentialsLike | None) -> None:
 def _getter(source: CredentialsLike) -> Callable[[str], Any]:
     """Return the function that looks up credentials in a source; raise TypeError if it is not one."""
     if isinstance(source, Mapping):
-        mapping = cast("Mapping[str, AuthLike]", source)
-        return partial(_by_registry, mapping)
+        return _Mapped(cast("Mapping[str, AuthLike]", source)).get
     if isinstance(source, TolerantSource):
         return source.get_with_failure
     if isinstance(source, CredentialsSource):
@@ -211,5 +215,11 @@ def _getter(source: CredentialsLike) -> Callable[[str], Any]:
     raise TypeError(f"credentials must be a mapping, a function or an object with get(), not {kind}")
 
 
-def _by_registry(auths: Mapping[str, AuthLike], registry: str) -> AuthLike | None:
-    return next((auth for name, auth in auths.items() if parse_registry(name) == registry), None)
+class _Mapped:
+    """A mapping by registry, as a source whose repr() does not show it."""
+
+    def __init__(self, auths: Mapping[str, AuthLike]) -> None:
+        self._auths = auths
+
+    def get(self, registry: str) -> AuthLike | None:
+        return next((self._auths[name] for name in self._auths if parse_registry(name) == registry), None)

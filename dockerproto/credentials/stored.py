@@ -20,6 +20,7 @@ from dockerproto.config.gojson import fold
 from dockerproto.credentials.credentials import ANONYMOUS, TOKEN_USER, Credentials, read_auth, server_of
 from dockerproto.credentials.helper import CredentialHelper
 from dockerproto.errors import CredentialsError
+from dockerproto.redacted import RedactedBytes, hides_frames
 from dockerproto.references import HUB
 
 _AUTHS: Final = "auths"
@@ -75,6 +76,7 @@ def credentials_of(config: ConfigFile, registry: str) -> Credentials | None:
     raise CredentialsError(0, f"{config.where}: the entry of {registry} in {_AUTHS}: {problem}")
 
 
+@hides_frames
 def with_credentials(
     config: ConfigFile, registry: str, credentials: Credentials, *, elsewhere: bool = False
 ) -> bytes:
@@ -95,7 +97,8 @@ def with_credentials(
     outdated = _key(config, registry)
     auths: dict[str, Any] = document.get(name) or {}
     auths = {key if each == outdated else each: value for each, value in auths.items()}
-    return dumps({**document, name: {**auths, key: entry}}, indent="\t", ensure_ascii=False).encode()
+    text = dumps({**document, name: {**auths, key: entry}}, indent="\t", ensure_ascii=False)
+    return RedactedBytes(text.encode())
 
 
 def _check(config: ConfigFile, *path: str) -> None:
@@ -110,6 +113,7 @@ def _format_entry(credentials: Credentials) -> dict[str, str]:
     return {name: value for name, value in entry.items() if value}
 
 
+@hides_frames
 def _parse_entry(entry: AuthEntry, registry: str) -> Credentials | None:
     pair = Credentials(username=entry.username, password=entry.password)
     if text := "".join(entry.auth.split()):

@@ -252,8 +252,8 @@ class Connections:
             except ConnectionFailed:
                 if not (request.repeatable and idle.untouched):
                     raise
-                path, _, _ = request.target.partition("?")
-                LOG.debug("%s %s: sent again, as the kept connection was closed", request.method, path)
+                message = "%s %s: sent again, as the kept connection was closed"
+                LOG.debug(message, request.method, request.path)
         return await self._exchange(await self._connect(pool, timer), request, timer)
 
     async def open(self, timer: Timer) -> Connection:

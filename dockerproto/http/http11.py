@@ -19,7 +19,7 @@ from msgspec import Struct
 from dockerproto.agent import AGENT
 from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
 from dockerproto.http.chunked import PlainChunks
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, RedactedBytes, hide_frames
 from dockerproto.transport.chunks import Buffer, Chunk
 
 HEAD_LIMIT: Final = 64 * 2**10
@@ -67,6 +67,11 @@ class WireRequest(Redacted, frozen=True):
     """All headers except those for framing; some contain secrets."""
     upload: Upload | None = None
     """Body of the request, None if it has none."""
+
+    @property
+    def path(self) -> str:
+        """Target without the query, which may contain secrets."""
+        return self.target.partition("?")[0]
 
     @property
     def repeatable(self) -> bool:
@@ -126,8 +131,13 @@ class Exchange:
             if request.upload is None:
                 self.finish()
         except (h11.LocalProtocolError, UnicodeEncodeError) as error:
-            raise DockerError(0, f"invalid HTTP request: {error}") from None
-        return head
+            failure = DockerError(0, f"invalid HTTP request: {error}")
+        except BaseException as error:
+            hide_frames(error)  # those of h11 have plain headers
+            raise
+        else:
+            return RedactedBytes(head)
+        raise failure  # not above: it would have that error, and the frames of h11, as its context
 
     def chunk(self, data: Chunk) -> list[Chunk]:
         """Return the bytes to send for a chunk of the body; the chunk itself is not copied."""
@@ -200,6 +210,7 @@ class Exchange:
         try:
             return self._http.next_event()
         except h11.RemoteProtocolError as error:
+            hide_frames(error)
             if self._eof:
                 message = "the engine closed the connection before its response was complete"
                 raise ConnectionFailed(0, message) from error

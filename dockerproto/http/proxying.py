@@ -16,6 +16,7 @@ from dockerproto.endpoint.addresses import Address, Proxied, Proxy
 from dockerproto.errors import ConnectionFailed
 from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import HEAD_LIMIT, INTERIM_LIMIT, Head, WireRequest
+from dockerproto.redacted import RedactedBytes, RedactedText, hides_frames, prefixed
 from dockerproto.transport.chunks import Buffer
 
 _AUTHENTICATION_REQUIRED: Final = 407
@@ -26,7 +27,7 @@ def forwarded(request: WireRequest, address: Address) -> WireRequest:
     if not isinstance(address, Proxied) or address.tunnel:
         return request  # to the engine itself
     headers = [*request.headers, *_authorization(address.proxy)]
-    return replace(request, target=f"http://{address.host}{request.target}", headers=headers)
+    return replace(request, target=prefixed(f"http://{address.host}", request.target), headers=headers)
 
 
 def check_credentials(head: Head, target: Target) -> None:
@@ -45,12 +46,13 @@ class Tunnel:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         self._interim = 0
 
+    @hides_frames
     def request(self) -> bytes:
         """Return the request to send."""
         host = self._address.host
         headers = [("Host", host), AGENT, *_authorization(self._address.proxy)]
         head = self._http.send(h11.Request(method="CONNECT", target=host, headers=headers))
-        return (head or b"") + (self._http.send(h11.EndOfMessage()) or b"")
+        return RedactedBytes((head or b"") + (self._http.send(h11.EndOfMessage()) or b""))
 
     def feed(self, data: Buffer) -> bool:
         """Feed bytes of the response, none at its end; return True once the tunnel is open.
@@ -88,4 +90,4 @@ def _explain(proxy: Proxy, status: int) -> str:
 
 
 def _authorization(proxy: Proxy) -> list[tuple[str, str]]:
-    return [] if proxy.authorization is None else [("Proxy-Authorization", proxy.authorization)]
+    return [] if proxy.authorization is None else [("Proxy-Authorization", RedactedText(proxy.authorization))]

@@ -24,6 +24,7 @@ from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
 from dockerproto.operations.advice import advise
 from dockerproto.operations.streams import AsyncDownload, AsyncProgress, Download, Progress
+from dockerproto.redacted import RedactedBytes, hide_frames
 from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
 from dockerproto.transport.runtime import run
@@ -67,7 +68,8 @@ class Whole(Struct, Generic[T], frozen=True):
         items: list[T] = []
         try:
             decoder = decoder_for(response.head.status, self.decoders, client.configuration.message_limit)
-            while data := await response.receive():
+            convert = RedactedBytes if self.request.secret_response else bytes
+            while data := convert(await response.receive()):
                 items.extend(decoder.feed(data))
             items.extend(decoder.feed(b""))
         except BaseException as error:
@@ -184,7 +186,14 @@ def asynchronous(
 
     @wraps(build)
     def method(self: AsyncNamespace, /, *args: P.args, **kwargs: P.kwargs) -> Async_co:
-        return build(*args, **kwargs).on_async(self.client, f"{self.name}.{build.__name__}")
+        try:
+            operation = build(*args, **kwargs)
+        except BaseException as error:
+            hide_frames(error)
+            raise
+        finally:
+            del args, kwargs  # which may contain credentials, and tracebacks may show variables
+        return operation.on_async(self.client, f"{self.name}.{build.__name__}")
 
     return _with_self(method)
 
@@ -196,7 +205,14 @@ def blocking(
 
     @wraps(build)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Blocking_co:
-        return build(*args, **kwargs).on_blocking(self.client, f"{self.name}.{build.__name__}")
+        try:
+            operation = build(*args, **kwargs)
+        except BaseException as error:
+            hide_frames(error)
+            raise
+        finally:
+            del args, kwargs  # which may contain credentials, and tracebacks may show variables
+        return operation.on_blocking(self.client, f"{self.name}.{build.__name__}")
 
     return _with_self(method)
 

@@ -12,6 +12,7 @@ from dockerproto.credentials.credentials import Credentials, read_auth
 from dockerproto.messages.models import EngineVersion
 from dockerproto.operations.operation import Call, Operation, named
 from dockerproto.operations.replies import json_object
+from dockerproto.redacted import hides_frames
 from dockerproto.references import parse_registry
 from dockerproto.request.request import Request
 from dockerproto.timeouts import DEFAULT, TimeoutLike
@@ -43,15 +44,22 @@ class Login(Operation[Coroutine[Any, Any, str], str], frozen=True):
         work = client.begin(self.timeout, "reading")
         if self.store:
             client.credentials.storing()
-        response = await verify(self.credentials, self.timeout).on_async(client)
-        token = response.get("IdentityToken")
-        credentials = self.credentials
-        if isinstance(token, str) and token:  # some registries give a token in place of the password
-            credentials = replace(credentials, password="", identitytoken=token)
+        credentials, status = _verified(
+            self.credentials, await verify(self.credentials, self.timeout).on_async(client)
+        )
         client.credentials.remember(self.registry, credentials)
         if self.store:
             await client.credentials.store(self.registry, credentials, work)
-        return str(response.get("Status", ""))
+        return status
+
+
+@hides_frames
+def _verified(credentials: Credentials, response: dict[str, Any]) -> tuple[Credentials, str]:
+    """Return the credentials to use after a login, and the engine's message."""
+    token = response.get("IdentityToken")
+    if isinstance(token, str) and token:  # some registries give a token in place of the password
+        credentials = replace(credentials, password="", identitytoken=token)
+    return credentials, str(response.get("Status", ""))
 
 
 def login(
@@ -95,6 +103,7 @@ def verify(credentials: Credentials, timeout: TimeoutLike) -> Call[dict[str, Any
             path="/auth",
             headers=(("Content-Type", "application/json"),),
             body=credentials.document(),
+            secret_response=True,
             timeout=timeout,
         )
     )

@@ -12,7 +12,7 @@ from typing import Final, Self, TypeAlias
 from msgspec import Struct, field
 
 from dockerproto.errors import BadRequest
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, RedactedBytes, hides_frames
 
 SECRET_LIMIT: Final = 500 * 2**10
 """Limit of a secret in bytes, the same as the Docker CLI's."""
@@ -111,11 +111,12 @@ def read_secrets(secrets: Mapping[str, SecretLike] | None) -> dict[str, Secret]:
     return {name: _secret(name, secret) for name, secret in (secrets or {}).items()}
 
 
-def check_secret(name: str, value: bytes) -> bytes:
+@hides_frames
+def check_secret(name: str, value: bytes) -> RedactedBytes:
     """Return a secret; raise ValueError if it is too long."""
     if len(value) > SECRET_LIMIT:
         raise ValueError(f"secret {name!r} is longer than {SECRET_LIMIT} bytes")
-    return value
+    return RedactedBytes(value)
 
 
 def read_ssh(ssh: Mapping[str, str | os.PathLike[str] | None] | None) -> dict[str, str | None]:

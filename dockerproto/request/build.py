@@ -17,7 +17,7 @@ from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
 from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.credentials.credentials import Credentials, registry_config
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, RedactedText, hides_frames
 from dockerproto.request.attachments import BuildAttachments
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
@@ -80,7 +80,7 @@ class ClassicBuild(Build, frozen=True, kw_only=True):
     def request(self, auths: Mapping[str, Credentials] | None = None) -> Request:
         """Return the request, without its body; by default with no more credentials than the program's."""
         auths = self.auths if auths is None else auths
-        config = (("X-Registry-Config", registry_config(auths)),) if auths else ()
+        config = (("X-Registry-Config", RedactedText(registry_config(auths))),) if auths else ()
         return Request(
             method=self.method,
             path=self.path,
@@ -137,6 +137,7 @@ AnyBuild: TypeAlias = ClassicBuild | BuildKitBuild | EitherBuild
 """A build, as operations describe it."""
 
 
+@hides_frames
 def _build_args(arguments: Mapping[str, str | None]) -> Parameter:
     defined = {name: value for name, value in arguments.items() if value is not None}
     # Podman reads null as an empty value.

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dockerproto.arguments import json_text, strings, strings_by_name
 from dockerproto.errors import UnsupportedEngine
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, RedactedText
 from dockerproto.versions import OLDEST, Version, require
 
 _PLATFORM: Final = re.compile(
@@ -104,7 +104,8 @@ class Parameter(Redacted, frozen=True):
         else:
             require(self.since, f"parameter {self.name!r}", version)
         values = (value,) if isinstance(value, str | int) else value or ()
-        return [(name, "1" if each is True else str(each)) for each in values]
+        convert = RedactedText if self.secret else str
+        return [(name, "1" if each is True else convert(each)) for each in values]
 
     def _podman_value(self, podman: Version) -> Value:
         if isinstance(self.for_podman, NotOnPodman):

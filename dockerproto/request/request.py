@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from msgspec.structs import replace
 
 from dockerproto.credentials.credentials import AuthLike, Credentials, read_auth
-from dockerproto.redacted import Redacted
+from dockerproto.redacted import Redacted, RedactedText
 from dockerproto.request.parameters import NO_VARIABLES, Environment, Parameter
 from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, Pace, TimeoutLike
@@ -51,6 +51,8 @@ class Request(Redacted, frozen=True, kw_only=True):
     """Body to upload, in chunks of the transport's choice."""
     on_upload: Callable[[int], None] | None = None
     """Function that is called with the number of bytes of the body sent so far, after each chunk."""
+    secret_response: bool = False
+    """True if the response may contain secrets."""
     since: Version = OLDEST
     """API version that introduced the operation."""
     deprecated: Version | None = None
@@ -93,11 +95,12 @@ class Request(Redacted, frozen=True, kw_only=True):
         pairs = [
             pair for each in query for pair in each.pairs(version, podman=podman, environment=environment)
         ]
-        return f"{path}?{urlencode(pairs, errors='surrogateescape')}" if pairs else path
+        target = f"{path}?{urlencode(pairs, errors='surrogateescape')}" if pairs else path
+        return RedactedText(target) if any(each.secret for each in query) else target
 
     def all_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with that of the credentials."""
-        auth = () if self.auth is None else (("X-Registry-Auth", self.auth.header()),)
+        auth = () if self.auth is None else (("X-Registry-Auth", RedactedText(self.auth.header())),)
         return [*self.headers, *auth]
 
     def for_registry(self, registry: str, auth: AuthLike | None, purpose: str) -> Self:

@@ -224,5 +224,5 @@ def test_what_comes_while_something_is_sent_is_heard() -> None:
 
     attendance: Any = SimpleNamespace(_session=SimpleNamespace(feed=events.append))
     stream: Any = Stream()
-    run(SessionServer._send(attendance, stream, b"abcdef"))  # pyright: ignore[reportPrivateUsage]
+    run(SessionServer._send(attendance, stream, memoryview(b"abcdef")))  # pyright: ignore[reportPrivateUsage]
     assert events == [b"abcdef", b"heard", b"def"]

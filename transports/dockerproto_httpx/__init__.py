@@ -27,10 +27,11 @@ from dockerproto.images import Images
 from dockerproto.messages.decoding import MESSAGE_LIMIT
 from dockerproto.operations.operation import Namespace, blocking
 from dockerproto.operations.system import login, version
+from dockerproto.redacted import hides_frames
 from dockerproto.request.ping import Ping
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
 from dockerproto.transport.runtime import run
-from dockerproto_httpx.transport import DUMMY_URL, TARGET, TIMER, Body, Content, EngineTransport
+from dockerproto_httpx.transport import DUMMY_URL, REQUEST, TARGET, TIMER, Body, Content, EngineTransport
 from dockerproto_local import configure
 from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.configuration import AUTO
@@ -128,18 +129,27 @@ class _Sender:
 
     async def send(self, request: WireRequest, timer: Timer) -> _Response:
         self.check_process()
+        with _convert_errors(self.target):
+            if self._base is None:
+                extensions = {TIMER: timer, REQUEST: request}
+                own = httpx.Request(request.method, DUMMY_URL, extensions=extensions)
+                return _Response(self._transport.handle_request(own), timer, self)
+            return _Response(self._send(self._base, request, timer), timer, self)
+
+    @hides_frames
+    def _send(self, base: str, request: WireRequest, timer: Timer) -> httpx.Response:
+        """Send a request through another transport than an `EngineTransport`."""
         headers = [*request.headers]
         if request.upload is not None:
             headers.append(("Transfer-Encoding", "chunked"))
-        with _convert_errors(self.target):
-            outgoing = httpx.Request(
-                request.method,
-                DUMMY_URL if self._base is None else self._base + request.target,
-                headers=headers,
-                stream=Content(request.upload),
-                extensions={"timeout": _limits(timer), TIMER: timer, TARGET: request.target},
-            )
-            return _Response(self._transport.handle_request(outgoing), timer, self)
+        outgoing = httpx.Request(
+            request.method,
+            base + request.target,
+            headers=headers,
+            stream=Content(request.upload),
+            extensions={"timeout": _limits(timer), TIMER: timer, TARGET: request.target},
+        )
+        return self._transport.handle_request(outgoing)
 
     def close(self) -> None:
         self._transport.close()

@@ -16,6 +16,7 @@ import httpx
 from dockerproto.endpoint.addresses import Address
 from dockerproto.http.connection import Connections, HTTPResponse
 from dockerproto.http.http11 import Upload, WireRequest
+from dockerproto.redacted import RedactedText, hides_frames
 from dockerproto.timeouts import Timeout, Timer
 from dockerproto.transport.chunks import Buffer, FileRange
 from dockerproto.transport.runtime import run
@@ -26,6 +27,8 @@ TIMER: Final = "dockerproto.timer"
 """Request extension that holds the timer of the operation."""
 TARGET: Final = "dockerproto.target"
 """Request extension that holds the target of the request, instead of its URL."""
+REQUEST: Final = "dockerproto.request"
+"""Request extension that holds the request itself, as this library sends it."""
 DUMMY_URL: Final = "http://docker"
 """URL of a request whose target is an extension."""
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
@@ -50,7 +53,8 @@ class EngineTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, whose body is read on demand."""
         timer = request.extensions.get(TIMER) or Timer(_timeout(request), time.monotonic)
-        response = run(self._connections.send(_wire_request(request), timer))
+        wire_request = request.extensions.get(REQUEST) or _wire_request(request)
+        response = run(self._connections.send(wire_request, timer))
         return httpx.Response(
             response.head.status, headers=list(response.head.headers.items()), stream=Body(response)
         )
@@ -106,8 +110,11 @@ class _Upload:
         """Do nothing: httpx closes its own streams."""
 
 
+@hides_frames
 def _wire_request(request: httpx.Request) -> WireRequest:
-    pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    pairs = (
+        (name.decode("latin-1"), RedactedText(value.decode("latin-1"))) for name, value in request.headers.raw
+    )
     headers = [each for each in pairs if each[0].lower() not in _FRAMING]
     target = request.extensions.get(TARGET) or request.url.raw_path.decode("ascii")
     return WireRequest(request.method, target, headers, _upload(request))

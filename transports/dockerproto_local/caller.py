@@ -6,7 +6,7 @@ import inspect
 from typing import Final
 
 _OURS: Final = frozenset(
-    {"dockerproto_asyncio", "dockerproto_httpx", "dockerproto_local", "dockerproto_trio"}
+    {"dockerproto", "dockerproto_asyncio", "dockerproto_httpx", "dockerproto_local", "dockerproto_trio"}
 )
 
 

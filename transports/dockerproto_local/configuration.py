@@ -18,6 +18,7 @@ from dockerproto.credentials.source import CredentialsLike
 from dockerproto.endpoint.addresses import TCP, TLS, Address, Endpoint
 from dockerproto.errors import InvalidHeader
 from dockerproto.messages.decoding import MESSAGE_LIMIT
+from dockerproto.redacted import hides_frames
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, client_limits
 from dockerproto.versions import Version, pinned_version
 from dockerproto_local.config_directory import ConfigDirectory
@@ -37,6 +38,7 @@ class LocalConfiguration(Configuration, frozen=True, kw_only=True):
     """Context of the ssl module to connect with; None without TLS."""
 
 
+@hides_frames
 def configure(
     url: str | None = None,
     *,

@@ -15,11 +15,13 @@ from dockerproto.endpoint.resolution import (
     select_context,
     stored_endpoint,
 )
+from dockerproto.redacted import hides_frames
 from dockerproto_local.config_directory import ConfigDirectory
 
 PODMAN_SOCKET: Final = "/run/podman/podman.sock"
 
 
+@hides_frames
 def find_endpoint(
     url: str | None, environment: Mapping[str, str], *, context: str | None = None, tls: TLS | None = None
 ) -> Endpoint:

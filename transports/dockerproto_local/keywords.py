@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from dockerproto.redacted import hides_frames
+
 P = ParamSpec("P")
 T = TypeVar("T")
 C = TypeVar("C")
@@ -67,13 +69,19 @@ def explain_unknown(init: Callable[P, None]) -> Callable[P, None]:
     """Let an ``__init__`` raise a TypeError for an unknown keyword that names the right one, if it can."""
     known = inspect.signature(init).parameters
 
+    initialize = hides_frames(init)
+
     @wraps(init)
     def checked(*args: P.args, **kwargs: P.kwargs) -> None:
         for name in kwargs:
             if name not in known:
                 message = f"Docker() got an unexpected keyword argument {name!r}"
+                del args, kwargs
                 raise TypeError(message + _hint(name, known))
-        init(*args, **kwargs)
+        try:
+            initialize(*args, **kwargs)
+        finally:
+            del args, kwargs  # which may contain credentials, and tracebacks may show variables
 
     return checked
 

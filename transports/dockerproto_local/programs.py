@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Final, cast
 
+from dockerproto.redacted import RedactedBytes
+
 OUTPUT_LIMIT: Final = 2**20
 """Limit on the output in bytes; longer credentials would be useless, as engines accept 1 MiB of headers."""
 _CHUNK: Final = 64 * 2**10
@@ -72,7 +74,7 @@ class _Dialogue:
         while self._step():
             pass
         try:
-            return self._process.wait(self._left()), bytes(self._output)
+            return self._process.wait(self._left()), RedactedBytes(self._output)
         except subprocess.TimeoutExpired:  # it has closed its output
             raise TimeoutError from None
 
@@ -99,7 +101,7 @@ class _Dialogue:
             self._stdin.close()
 
     def _read(self) -> bool:
-        chunk = os.read(self._stdout.fileno(), _CHUNK)
+        chunk = RedactedBytes(os.read(self._stdout.fileno(), _CHUNK))
         self._output += chunk
         if len(self._output) > OUTPUT_LIMIT:
             raise TooMuchOutput
