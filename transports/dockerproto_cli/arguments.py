@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -205,6 +206,8 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
 """Summary, function and arguments of each command."""
 
 _PROGRAM: Final = "dockerproto"
+_PLAIN: Final[dict[str, Any]] = {"color": False} if sys.version_info >= (3, 14) else {}
+"""Options of parsers: Python 3.14 colours the usage for standard output, and prints it to standard error."""
 _GLOBAL: Final = ("host", "context", "json")
 _COMMON: Final[tuple[Argument, ...]] = (
     _value("-H", "--host", metavar="URL", help="engine, such as unix:///run/docker.sock"),
@@ -233,7 +236,7 @@ def _parse_command(name: str, rest: Sequence[str], arguments: argparse.Namespace
     """Parse the arguments of a command; options may stand between operands, as with the Docker CLI."""
     summary, run, accepted = COMMANDS[name]
     command = argparse.ArgumentParser(
-        prog=f"{_PROGRAM} {name}", description=f"{summary.capitalize()}.", allow_abbrev=False
+        prog=f"{_PROGRAM} {name}", description=f"{summary.capitalize()}.", allow_abbrev=False, **_PLAIN
     )
     for names, options in (*accepted, *_COMMON):
         command.add_argument(*names, **options)
@@ -267,6 +270,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="\n".join(("commands:", *summaries)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        **_PLAIN,
     )
     top.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
     for names, options in _COMMON:
