@@ -1,5 +1,6 @@
 # The commands of a contributor. Python packages are installed into .venv; tests/testbed/install.sh names the Debian
 # packages that some targets need, and installs them. To use another Python: make PYTHON=python3.12 ...
+# SEED=7 runs the tests in another order and on other generated examples, the same for the same number.
 
 PYTHON ?= python3
 GATE ?= --cov-fail-under=0
@@ -12,10 +13,18 @@ ENGINES := docker-20.10 docker-26.1 docker-26.1-containerd docker-28.5 docker-28
 # make test runs everything on the oldest engine, and what depends on the engine on this one too, the form that
 # new installations have.
 NEWEST := docker-28.5-containerd
+PYTHONS := 3.11 3.12 3.13 3.14
+
+PYTEST := $(BIN)/python -m pytest
+SUMMARY := .venv/summary
 
 export PYTHON
+ifdef SEED
+PYTEST += --seed=$(SEED) --hypothesis-seed=$(SEED)
+export PYTHONHASHSEED := $(SEED)
+endif
 
-.PHONY: help demo unit test test-engines coverage bench check docs clean
+.PHONY: help demo unit test test-engines test-pythons coverage bench check docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +34,8 @@ help:
 	@echo "make test-engines"
 	@echo "             run the tests that depend on the engine, on each of:"
 	@echo $(ENGINES) | fold -s -w 100 | sed 's/^/             /'
+	@echo "make test-pythons"
+	@echo "             run the tests that depend on the Python, on each of: $(PYTHONS)"
 	@echo "make coverage"
 	@echo "             run all tests; fail unless those without generated examples reach every line and branch"
 	@echo "make bench   compare this library with others, and write docs/benchmarks.md"
@@ -37,25 +48,33 @@ demo: $(STAMP)
 	$(BIN)/python docs/examples/demo.py
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q -m "not engine"
+	$(PYTEST) -q -m "not engine"
 
 test: $(STAMP)
 	tests/testbed/install.sh
-	$(BIN)/python -m pytest --cov $(GATE)
-	$(BIN)/python -m pytest -q -m on_engine --engine=$(NEWEST)
+	@rm -f $(SUMMARY)
+	$(PYTEST) --cov $(GATE) --summary=$(SUMMARY)
+	$(PYTEST) -q -m on_engine --engine=$(NEWEST) --summary=$(SUMMARY)
+	@echo "ran: $$(paste -s -d '|' $(SUMMARY) | sed 's/|/; /g')"
 
 coverage: $(STAMP)
 	tests/testbed/install.sh
-	$(BIN)/python -m pytest -m "not random" --cov
-	$(BIN)/python -m pytest -q -m random
+	$(PYTEST) -m "not random" --cov
+	$(PYTEST) -q -m random
 
 test-engines: $(STAMP)
 	tests/testbed/install.sh engine podman trees registry ssh busybox
+	@rm -f $(SUMMARY)
 	failed=; for engine in $(ENGINES); do \
 	    echo "== $$engine"; \
-	    $(BIN)/python -m pytest -q -m on_engine --engine=$$engine || failed="$$failed $$engine"; \
+	    $(PYTEST) -q -m on_engine --engine=$$engine --summary=$(SUMMARY) || failed="$$failed $$engine"; \
 	done; \
+	cat $(SUMMARY); \
 	[ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
+
+test-pythons: $(STAMP)
+	tests/testbed/install.sh engine trees ssh busybox
+	$(BIN)/python -m tests.testbed.pythons $(PYTHONS)
 
 bench: $(STAMP)
 	tests/testbed/install.sh engine compiler

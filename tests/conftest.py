@@ -19,6 +19,7 @@ import pytest
 
 import dockerproto_httpx
 from tests.support.facade import Transport, client
+from tests.support.runs import shuffled, summary
 from tests.support.stored import PASSWORD, USER, Machine
 from tests.testbed import registry
 from tests.testbed.base_image import busybox_layer, import_layer
@@ -42,6 +43,8 @@ hypothesis.settings.load_profile("default")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=list(ENGINES), default=DEFAULT, help="the engine to test with")
+    parser.addoption("--seed", type=int, help="run the tests in a random order, the same for the same number")
+    parser.addoption("--summary", type=Path, help="file to append a line to that says what ran where")
 
 
 def pytest_configure() -> None:
@@ -50,24 +53,32 @@ def pytest_configure() -> None:
 
 
 _needs_engine: list[pytest.Item] = []
+_ON_ENGINE = pytest.StashKey[bool]()
+"""True if a test of this run uses the engine that --engine selects."""
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     _needs_engine.extend(item for item in items if item.get_closest_marker("engine"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which tests `-m "not engine"` left out; pytest itself lists the skipped ones."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what ran where, and what `-m "not engine"` left out; pytest itself lists the skipped tests."""
     if _needs_engine:
         files = {item.path for item in _needs_engine}
         terminalreporter.write_line(
             f"not run: {len(_needs_engine)} tests in {len(files)} files that need an engine, a registry, "
             "ssh or the Docker CLI; `make test` runs them, as root"
         )
+    line = summary(terminalreporter, engine_name(config) if config.stash.get(_ON_ENGINE, False) else None)
+    terminalreporter.write_line(line)
+    if file := config.option.summary:
+        with file.open("a") as lines:
+            lines.write(f"{line}\n")
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Exempt all that exists before the tests from garbage collection, of which the tests do much."""
+    session.config.stash[_ON_ENGINE] = any(item.get_closest_marker("on_engine") for item in session.items)
     gc.collect()
     gc.freeze()
 
@@ -78,7 +89,7 @@ def engine_name(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark random tests, and those of the selected engine; expect what fails by its differences to fail."""
+    """Mark and shuffle the tests; expect those to fail that its differences make fail on this engine."""
     for item in items:
         if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("random")
@@ -88,6 +99,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             (difference,) = mark.args
             if engine_name(config) in difference.engines:
                 item.add_marker(pytest.mark.xfail(reason=difference.reason, strict=True, **mark.kwargs))
+    if config.option.seed is not None:
+        items[:] = shuffled(items, config.option.seed)
 
 
 @pytest.fixture(params=["asyncio", "trio", "httpx"])

@@ -21,7 +21,7 @@ from tests.testbed.base_image import context, import_layer
 from tests.testbed.private import PrivateEngine
 from tests.testbed.unix_http import ask
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.pythons]
 
 ROUNDS = 200
 NAMES = [f"fork{number}" for number in range(8)]

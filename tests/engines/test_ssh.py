@@ -19,7 +19,7 @@ from tests.testbed.processes import NotInTimeError
 from tests.testbed.scripted import wait_until
 from tests.testbed.sshd import Sshd
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.pythons]
 
 
 @pytest.fixture(scope="module")

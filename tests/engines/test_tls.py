@@ -24,7 +24,7 @@ from tests.testbed.dockerd import Dockerd
 from tests.testbed.processes import free_port
 from tests.testbed.scripted import wait_until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+pytestmark = [pytest.mark.anyio, pytest.mark.engine, pytest.mark.pythons]
 
 
 class Secured:

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -63,7 +64,7 @@ class Sshd:
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {self._directory / 'host'}\n"
             f"AuthorizedKeysFile {self._directory / 'authorized_keys'}\nStrictModes no\nUsePAM no\n"
             f"PasswordAuthentication no\nPermitRootLogin yes\nPidFile none\n"
-            f"SetEnv PATH={environment()['PATH']}\n",
+            f"SetEnv PATH={environment()['PATH']}\n{_without_penalties()}",
         )
         Path("/run/sshd").mkdir(exist_ok=True)  # where the server locks itself in, on Debian
         self._child = Child((_binary("sshd"), "-D", "-e", "-f", str(path)), self._directory / "sshd.log")
@@ -96,6 +97,13 @@ def available() -> str | None:
         if shutil.which(name, path=environment()["PATH"]) is None
     ]
     return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def _without_penalties() -> str:
+    """Return the setting that lets clients fail as often as they like, if this sshd has it: from 9.8 on."""
+    version = subprocess.run((_binary("ssh"), "-V"), check=True, capture_output=True, text=True).stderr
+    numbers = [int(number) for number in re.findall(r"\d+", version)[:2]]
+    return "PerSourcePenalties no\n" if numbers >= [9, 8] else ""
 
 
 def _binary(name: str) -> str:

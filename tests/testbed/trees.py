@@ -6,7 +6,7 @@ here changes is made anew, beside the old one.
 
 A chroot would not do: builds remount `/`, which has to be a mount point. So each program has a mount
 namespace, in which the tree is the root, with directories of this machine. All mounts end with the last
-process of the namespace.
+process of the namespace. A program that runs in the tree can start others there.
 """
 
 import os
@@ -45,26 +45,31 @@ chroot "$tree" apt-get clean
 """
 _ENTER = """
 set -eu
-tree=$1 cgroups=$2 directories=$3
-shift 3
+tree=$1 suite=$2 cgroups=$3 directories=$4
+shift 4
 mount --make-rprivate /
-mount --bind "$tree" "$tree"
-mount -t proc proc "$tree/proc"
-mount --rbind /sys "$tree/sys"
-[ "$cgroups" = 1 ] || mount -t cgroup2 cgroup2 "$tree/sys/fs/cgroup"
-mount --rbind /dev "$tree/dev"
-mount -t tmpfs tmpfs "$tree/run"
-mount -t tmpfs tmpfs "$tree/tmp"
+if [ -n "$tree" ]; then
+    mount --bind "$tree" "$tree"
+    mount -t proc proc "$tree/proc"
+    mount --rbind /sys "$tree/sys"
+    [ "$cgroups" = 1 ] || mount -t cgroup2 cgroup2 "$tree/sys/fs/cgroup"
+    mount --rbind /dev "$tree/dev"
+    mount -t tmpfs tmpfs "$tree/run"
+    mount -t tmpfs tmpfs "$tree/tmp"
+fi
 IFS=:
 for directory in $directories; do
     inside=$tree${directory#*=}
     mkdir -p "$inside"
     mount --bind "${directory%=*}" "$inside"
 done
-cd "$tree"
-pivot_root . mnt
-cd /
-umount -l /mnt
+if [ -n "$tree" ]; then
+    cd "$tree"
+    pivot_root . mnt
+    cd /
+    umount -l /mnt
+    export DOCKERPROTO_TREE="$suite"
+fi
 exec "$@"
 """
 
@@ -88,8 +93,14 @@ class Tree:
         directory = Path(cache) if cache else Path.home() / ".cache" / "dockerproto"
         return directory.resolve() / f"{self.suite}-{recipe:08x}"
 
+    @property
+    def _entered(self) -> bool:
+        return os.environ.get("DOCKERPROTO_TREE") == self.suite
+
     def available(self) -> str | None:
         """Return None if programs of the tree can be started here, else the reason."""
+        if self._entered:
+            return hindrance("unshare", "mount")
         return hindrance(*_PROGRAMS, *(() if self.place.exists() else ("debootstrap",)))
 
     def command(self, *words: str, directories: str) -> tuple[str, ...]:
@@ -97,7 +108,8 @@ class Tree:
 
         It sees these directories, with ":" between them; `outside=inside` gives one another path there.
         """
-        arguments = (str(self.make()), str(self.cgroups), directories)
+        tree = "" if self._entered else str(self.make())
+        arguments = (tree, self.suite, str(self.cgroups), directories)
         return ("unshare", "--mount", "sh", "-c", _ENTER, "sh", *arguments, *words)
 
     def make(self) -> Path:
@@ -136,10 +148,12 @@ def _mirror() -> str:
     return re.split(r"\s", sites, maxsplit=1)[0]
 
 
+_ENGINES = ("docker.io", "git", "podman")
 _LIBRARIES = ("python3-venv", "python3-h11", "python3-h2", "python3-httpx", "python3-msgspec")
-TRIXIE: Final = Tree("trixie", ("docker.io", "git", "podman", *_LIBRARIES))
+_TESTS = ("docker-cli", "openssh-client", "openssh-server", "busybox-static")  # for tests that run in a tree
+TRIXIE: Final = Tree("trixie", (*_ENGINES, *_LIBRARIES, *_TESTS))
 """Debian 13: Docker 26.1, Podman 5.4, Python 3.13. BuildKit clones contexts with git."""
-FORKY: Final = Tree("forky", ("docker.io", "git", "podman", *_LIBRARIES))
+FORKY: Final = Tree("forky", (*_ENGINES, *_LIBRARIES, *_TESTS))
 """Debian 14 to be, which moves on: Docker 28.5, Podman 5.8, Python 3.14 on 2026-11-29."""
 SID: Final = Tree("sid", ("podman/experimental", "runc"), more="experimental", cgroups=2)
 """Debian's unstable packages with experimental's Podman 6.1, which requires control groups of version 2."""
