@@ -20,7 +20,7 @@ from dockerproto.transport.chunks import File
 TimeLeft: TypeAlias = Callable[[], float | None]
 """Function that returns the seconds left to the call, None for no limit; once none are left, it raises.
 
-What may take long calls it between its steps, and lets its exception pass: see `LocalWork.time_left`.
+What may take long calls it between its steps, and lets its exception pass: see ``LocalWork.time_left``.
 """
 
 
