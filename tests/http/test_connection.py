@@ -164,9 +164,7 @@ def test_a_connection_that_is_lost_closes_itself(transport: FakeTransport, conne
     assert not transport.streams[0].closed
     del response
     assert transport.streams[0].closed
-    Connection.__new__(
-        Connection
-    )  # an interrupt came before it had a stream: nothing is raised when it is freed
+    Connection.__new__(Connection)  # an interrupt came before it had a stream
 
 
 def test_a_response_gives_its_connection_away_once(
