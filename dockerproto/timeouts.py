@@ -100,6 +100,7 @@ def call_timeout(timeout: TimeoutLike, limits: Limits, pace: Pace) -> Timeout:
 
 
 Phase: TypeAlias = Literal["connect", "response", "idle"]
+"""Part of an exchange that has a limit of its own."""
 
 
 class Timer:
