@@ -77,10 +77,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Exempt all that exists before the tests from garbage collection, of which the tests do much."""
+    """Note whether the selected engine is used."""
     session.config.stash[_ON_ENGINE] = any(item.get_closest_marker("on_engine") for item in session.items)
-    gc.collect()
-    gc.freeze()
 
 
 def engine_name(config: pytest.Config) -> str:
@@ -122,6 +120,7 @@ def connect(transport: Transport) -> Iterator[Connect]:
     gc.freeze()  # so that only what the test itself creates is collected, which takes no time
     yield connect
     gc.collect()  # a leak warns in the test that caused it
+    gc.unfreeze()  # as Hypothesis looks for referrers, and finds none that are frozen
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import io
 import json
 import os
 from pathlib import Path
@@ -24,14 +22,13 @@ NAME = f"{OTHER}/a"
 def opened(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of files that are opened."""
     names: list[str] = []
-    real: Any = io.open
+    real: Any = os.open
 
     def counted(file: Any, *args: Any, **options: Any) -> Any:
         names.append(str(file))
         return real(file, *args, **options)
 
-    monkeypatch.setattr(io, "open", counted)
-    monkeypatch.setattr(builtins, "open", counted)
+    monkeypatch.setattr(os, "open", counted)
     return names
 
 

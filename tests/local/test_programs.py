@@ -91,7 +91,7 @@ def test_a_process_left_behind_keeps_nobody_waiting(unique: str) -> None:
 
 def test_a_process_left_behind_that_prints_without_end(unique: str) -> None:
     with pytest.raises(TooMuchOutput):
-        sh(f"yes {unique} & sleep 0.1")
+        sh(f"yes {unique} & sleep 60")  # it is over as soon as too much was printed
     wait_until(lambda: not running(unique))  # nobody reads it any more
 
 
