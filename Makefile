@@ -54,7 +54,7 @@ test: $(STAMP)
 	tests/testbed/install.sh
 	@rm -f $(SUMMARY)
 	$(PYTEST) --cov $(GATE) --summary=$(SUMMARY)
-	$(PYTEST) -q -m on_engine --engine=$(NEWEST) --summary=$(SUMMARY)
+	$(PYTEST) -m on_engine --engine=$(NEWEST) --summary=$(SUMMARY)
 	@echo "ran: $$(paste -s -d '|' $(SUMMARY) | sed 's/|/; /g')"
 
 coverage: $(STAMP)

@@ -28,7 +28,7 @@ from tests.testbed.scripted import ScriptedEngine
 Docker: TypeAlias = dockerproto_httpx.Docker
 Operation: TypeAlias = Callable[[Docker, Path], object]
 PROCESSES = 2
-SECONDS = 10
+SECONDS = 60
 """Limit of everything that must take no time."""
 CHILD_SECONDS = 900
 engine = pytest.fixture(ready_engine)
