@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
@@ -23,6 +24,8 @@ from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.file_ranges import WINDOW, LocalFile, read_range
 from dockerproto_local.local_host import LocalHost
 from tests.conftest import Connect
+from tests.support.interrupts import find_points, interrupt
+from tests.support.leftovers import descriptors
 from tests.testbed.scripted import ScriptedEngine, chunked
 
 LOAD = ("POST", "/images/load")
@@ -127,6 +130,31 @@ async def test_a_disk_that_fails_is_an_error(
     async with connect(engine.url) as docker:
         with pytest.raises(UploadFailed, match=r"cannot read the file to upload: .*Input/output error"):
             await docker.images.import_image(path)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_while_a_file_is_opened_leaves_no_descriptor(path: Path) -> None:
+    points = find_points(partial(LocalFile, path), lambda: None)
+    before = descriptors()
+    for point in points:
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(partial(LocalFile, path), point)
+        assert descriptors() == before, point
+
+
+def test_a_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = descriptors()
+    for path, error in ((tmp_path, IsADirectoryError), (tmp_path / "missing", FileNotFoundError)):
+        with pytest.raises(error) as raised:
+            LocalFile(path)
+        assert (raised.value.filename, descriptors()) == (path, before)
+
+    def interrupted(_: object, __: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        LocalFile(tmp_path)
 
 
 def test_a_part_is_read_whole_or_not_at_all(path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from dockerproto.errors import UploadFailed
 from dockerproto.transport.chunks import FileRange
 from dockerproto.transport.host import TimeLeft, no_limit
+from dockerproto_local.small_files import FLAGS
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -45,7 +46,18 @@ class LocalFile(FileIO):
     """
 
     def __init__(self, path: str | os.PathLike[str], time_left: TimeLeft = no_limit) -> None:
-        super().__init__(path, opener=_open)
+        opened = list[int]()
+        try:
+            # One instruction opens the file and keeps its number, so that no interrupt comes in between.
+            opened.extend(map(os.open, (path,), (FLAGS,)))
+            super().__init__(opened[0])
+        except BaseException as error:
+            if opened and self.closed:
+                os.close(opened[0])
+            if isinstance(error, OSError):
+                error.filename = path
+            raise
+        self.name = path
         self._is_regular = stat.S_ISREG(os.fstat(self.fileno()).st_mode)
         self._time_left = time_left
         self._poll = select.poll()
@@ -88,10 +100,6 @@ class LocalFile(FileIO):
             seconds = _POLL_SECONDS if left is None else min(left, _POLL_SECONDS)
             if self._poll.poll(math.ceil(seconds * 1000)):
                 return
-
-
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _load(file: int, offset: int, size: int) -> None:
