@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import posixpath
 import re
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
 
+from dockerproto.buildcontext.bitsets import bit_set, next_members
 from dockerproto.buildcontext.glob import parse_glob
-from dockerproto.buildcontext.nfa import NFA, Item, State
+from dockerproto.buildcontext.limits import display_path
+from dockerproto.buildcontext.literals import Literals
+from dockerproto.buildcontext.nfa import NFA, State
+from dockerproto.buildcontext.position_sets import Layout
 from dockerproto.errors import InvalidPattern
 
 _SPACE: Final = (
@@ -25,7 +31,8 @@ _SPACE: Final = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 """White space as Go defines it, which is less than Python does."""
-_CACHED_VERDICTS: Final = 10_000
+MAX_LENGTH: Final = 4096
+"""Limit on the length of a pattern in characters, as no system accepts a longer path."""
 
 
 class PatternLine(Struct, frozen=True):
@@ -71,24 +78,50 @@ def _clean(path: str) -> str:
     return re.sub("^//", "/", posixpath.normpath(path))
 
 
-class _Pattern(Struct, frozen=True):
-    text: str
-    """Pattern without its exclamation mark."""
-    negated: bool
-    """True if the pattern had an exclamation mark."""
-    items: tuple[Item, ...]
-    """Parsed pattern."""
+class _Compiler:
+    """Compiles a list of patterns one by one; a position of its layout stands for each."""
 
+    def __init__(self) -> None:
+        self.layout: Final = Layout()
+        self.literals: Final = Literals()
+        self.excluding: Final = array("I")
+        """Positions of patterns without exclamation mark."""
+        self.unmatching: Final = array("I")
+        """Positions of exceptions."""
+        self.searched: Final = array("I")
+        """First positions of exceptions."""
+        self.exceptions: Final = list[str]()
+        """Texts of exceptions."""
 
-def _parse_pattern(line: PatternLine) -> _Pattern:
-    cleaned = _clean(_trim(line.text))
-    text = cleaned.removeprefix("!")
-    try:
-        return _Pattern(text, text != cleaned, parse_glob(text))
-    except ValueError as error:
-        where = f"{line.file}, line {line.number}: " if line.file else ""
-        message = f"{where}invalid pattern {cleaned!r}: {error}"
-        raise InvalidPattern(0, message, pattern=cleaned, file=line.file, line=line.number) from None
+    def add(self, line: PatternLine) -> None:
+        """Add a pattern. Raises InvalidPattern if it is malformed, or if the list is too long."""
+        cleaned = _clean(_trim(line.text))
+        text = cleaned.removeprefix("!")
+        try:
+            self._add(text, negated=text != cleaned)
+        except ValueError as error:
+            where = f"{line.file}, line {line.number}: " if line.file else ""
+            message = f"{where}invalid pattern {display_path(cleaned)}: {error}"
+            raise InvalidPattern(0, message, pattern=cleaned, file=line.file, line=line.number) from None
+
+    def _add(self, text: str, *, negated: bool) -> None:
+        if len(text) > MAX_LENGTH:
+            raise ValueError(f"{len(text)} characters, expected at most {MAX_LENGTH}")
+        items = parse_glob(text)
+        start = self.layout.length
+        if items is None:
+            position = self.layout.reserve(1)
+            self.literals.add(text, position, negated=negated)
+        else:
+            position = self.layout.add(items)
+        (self.unmatching if negated else self.excluding).append(position)
+        if negated:
+            self.searched.append(start)
+            self.exceptions.append(text)
+
+    def bits(self, positions: Iterable[int]) -> int:
+        """Return positions as the bits of an integer."""
+        return bit_set(positions, self.layout.length)
 
 
 class Patterns:
@@ -113,28 +146,29 @@ class Patterns:
     ) -> None:
         self.classic: Final = classic
         """True if excluded directories are searched by the rule of the classic builder."""
-        parsed = (line if isinstance(line, PatternLine) else PatternLine(line) for line in lines)
-        self._patterns = tuple(_parse_pattern(line) for line in parsed if _trim(line.text))
-        self._nfa = NFA(each.items for each in self._patterns)
-        self._negations = sum(each.negated << index for index, each in enumerate(self._patterns))
-        self._exceptions = (*(each.text for each in self._patterns if each.negated), *exceptions)
-        self._verdicts = dict[tuple[int, int], tuple[bool, int]]()
-        self.root: Final = PathMatch(self, self._nfa.start, self._nfa.start, 0, matched=False)
+        compiler = _Compiler()
+        for line in lines:
+            if _trim(text := line if isinstance(line, str) else line.text):
+                compiler.add(PatternLine(text) if isinstance(line, str) else line)
+        self._nfa = NFA(compiler.layout)
+        self.literals: Final = compiler.literals
+        """The patterns without wildcards; the states are of the others."""
+        self._excluding = compiler.bits(compiler.excluding)
+        self._unmatching = compiler.bits(compiler.unmatching)
+        # All positions of the exceptions: 2**(last + 1) - 2**first for each.
+        self._exception_positions = (self._unmatching << 1) - compiler.bits(compiler.searched)
+        self._exceptions = sorted(f"{text}/" for text in (*compiler.exceptions, *exceptions))
+        self.root: Final = PathMatch(self, "", self._nfa.start, self._nfa.start, 0, matched=False)
         """Match of the root, which no pattern matches."""
 
     def match(self, path: str) -> bool:
         """Return True if the patterns match a path or one of its directories."""
         state, accepted = self._nfa.start, 0
-        for char in path:
+        for at, char in enumerate(path):
             if char == "/":
-                accepted |= state.accepted
+                accepted |= state.accepted | self.literals.accepted(path[:at])
             state = state[char]
-        accepted |= state.accepted
-        matched = False
-        for index, pattern in enumerate(self._patterns):
-            if pattern.negated is matched and accepted >> index & 1:
-                matched = not pattern.negated
-        return matched
+        return self._excludes(accepted | state.accepted | self.literals.accepted(path))
 
     def includes(self, path: str) -> bool:
         """Return True if a walk of the tree reaches a path and includes it."""
@@ -152,47 +186,59 @@ class Patterns:
         it search ``a``, and ``!**/*.py`` no directory.
         """
         inside = f"{path}/"
-        return any(f"{text}/".startswith(inside) for text in self._exceptions)
+        at = bisect_left(self._exceptions, inside)
+        return self._exceptions[at : at + 1] != [] and self._exceptions[at].startswith(inside)
 
     def verdict(self, accepted: int, inherited: int) -> tuple[bool, int]:
         """Return whether a path is matched, and the patterns that apply to everything below it.
 
         Args:
-            accepted: Patterns that match the path itself, one bit each.
-            inherited: Patterns that apply to everything in its directory, one bit each.
+            accepted: Patterns that match the path itself: the bits of their positions.
+            inherited: Patterns that apply to everything in its directory.
         """
-        verdict = self._verdicts.get((accepted, inherited))
-        if verdict is None:
-            if len(self._verdicts) >= _CACHED_VERDICTS:
-                self._verdicts.clear()
-            verdict = self._verdicts[accepted, inherited] = self._decide(accepted, inherited)
-        return verdict
+        either = accepted | inherited
+        excluding, unmatching = either & self._excluding, either & self._unmatching
+        # As upstream: a pattern that would not change the result is skipped, so it does not apply below. One
+        # changes the result if the pattern before it is of the other kind, as that one decided until then.
+        changing = excluding & next_members(either, unmatching << 1 | 1)
+        changing |= unmatching & next_members(either, excluding << 1)
+        return self._excludes(either), inherited | (accepted & changing)
 
-    def may_unmatch(self, state: State, applying: int) -> bool:
-        """Return True if an exception may unmatch a path at this state, which `applying` patterns match."""
-        later = self._negations & -(1 << (applying & ~self._negations).bit_length())
-        return bool(later and later & self._nfa.alive(state))
+    def may_unmatch(self, state: State, path: str, applying: int) -> bool:
+        """Return True if an exception may unmatch a path in a directory, which `applying` patterns match.
 
-    def _decide(self, accepted: int, inherited: int) -> tuple[bool, int]:
-        matched, applying = False, 0
-        for index, pattern in enumerate(self._patterns):
-            bit = 1 << index
-            # As upstream: a pattern that would not change the result is skipped, so it does not apply below.
-            if inherited & bit or (accepted & bit and pattern.negated is matched):
-                applying |= bit
-                matched = not pattern.negated
-        return matched, applying
+        Args:
+            state: The state after the path of the directory and a slash.
+            path: The path of the directory.
+            applying: Patterns that apply to everything in the directory.
+        """
+        first = (applying & self._excluding).bit_length()
+        return bool((state.bits & self._exception_positions) >> first) or self.literals.has_exception_below(
+            path, first
+        )
+
+    def _excludes(self, patterns: int) -> bool:
+        """Return True if the last of some patterns is not an exception."""
+        return (patterns & self._excluding).bit_length() > (patterns & self._unmatching).bit_length()
 
 
 class PathMatch:
     """The match of one path of a tree: a `dockerproto.buildcontext.entry.PathFilter` for excluded paths."""
 
-    __slots__ = ("_applying", "_below", "_patterns", "_state", "matched")
+    __slots__ = ("_applying", "_below", "_path", "_patterns", "_state", "matched")
 
     def __init__(
-        self, patterns: Patterns, state: State, inside: State | None, applying: int, *, matched: bool
+        self,
+        patterns: Patterns,
+        path: str,
+        state: State,
+        inside: State | None,
+        applying: int,
+        *,
+        matched: bool,
     ) -> None:
         self._patterns = patterns
+        self._path = path
         self._state = state
         self._below: State | None = inside
         self._applying = applying
@@ -201,11 +247,16 @@ class PathMatch:
 
     def enter(self, name: str) -> PathMatch:
         """Return the match of a name in this directory."""
+        patterns, applying, matched = self._patterns, self._applying, self.matched
+        path = f"{self._path}/{name}" if self._path else name
         state = self._enter_directory()
-        for char in name:
-            state = state[char]
-        matched, applying = self._patterns.verdict(state.accepted, self._applying)
-        return PathMatch(self._patterns, state, None, applying, matched=matched)
+        if state.bits:
+            for char in name:
+                state = state[char]
+        accepted = state.accepted | patterns.literals.accepted(path)
+        if accepted:
+            matched, applying = patterns.verdict(accepted, applying)
+        return PathMatch(patterns, path, state, None, applying, matched=matched)
 
     @property
     def included(self) -> bool:
@@ -218,9 +269,9 @@ class PathMatch:
 
     def may_unmatch(self) -> bool:
         """Return True if an exception may unmatch something in this directory, at any depth."""
-        return self._patterns.may_unmatch(self._enter_directory(), self._applying)
+        return self._patterns.may_unmatch(self._enter_directory(), self._path, self._applying)
 
     def _enter_directory(self) -> State:
         if self._below is None:
-            self._below = self._state["/"]
+            self._below = self._state["/"] if self._state.bits else self._state
         return self._below

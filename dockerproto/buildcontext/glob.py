@@ -14,10 +14,13 @@ The rules are those of https://pkg.go.dev/github.com/moby/patternmatcher, path/f
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
-from dockerproto.buildcontext.nfa import ANY, LAST, Chars, Item, ItemKind, Ranges
+from dockerproto.buildcontext.items import ANY, LAST, Chars, Item, ItemKind, Ranges
 
+_WILD: Final = re.compile(r"[*?\\\[\]]")
+"""A character that is not always literal."""
 _TOKEN: Final = re.compile(
     r"(?P<deep>\*\*/?)|(?P<star>\*)|(?P<one>\?)|(?P<escape>\\.)|(?P<bracket>[][])|(?P<plain>.)", re.DOTALL
 )
@@ -36,6 +39,10 @@ _VALID: Final = re.compile(
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _SPECIAL: Final = frozenset(".+()|{}$")
 """Characters that are special in a regular expression, and literal in a pattern."""
+_PLAIN: Final = re.compile(r"[^(.^$\[\\]+")
+"""Characters of an expression that are literal."""
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(0[0-7]{0,2}|[1-7][0-7]{1,2}))")
+"""An escape for a character by its code."""
 _PLACEHOLDERS: Final = {"star": "[^/]*", "one": "[^/]"}
 
 _SLASH: Final = Chars(((0x2F, 0x2F),))
@@ -80,22 +87,24 @@ _IDEMPOTENT: Final = (ItemKind.MANY, ItemKind.MAYBE)
 """Kinds of items whose repetition changes nothing."""
 
 
-def parse_glob(pattern: str) -> tuple[Item, ...]:
+def parse_glob(pattern: str) -> tuple[Item, ...] | None:
     """Return the items of a pattern, which is cleaned and without its exclamation mark.
+
+    Return None for a literal pattern, without wildcards; it matches only itself.
 
     Raises:
         ValueError: The pattern is malformed; the message says why.
     """
     if not pattern:
         raise ValueError("missing pattern after the exclamation mark")
+    if not _WILD.search(pattern):
+        return None
     if not _VALID.match(pattern):
         raise ValueError("unclosed bracket, incomplete range, or trailing backslash")
     tokens = [(match.lastgroup or "", match.group()) for match in _TOKEN.finditer(pattern)]
     kinds = [kind for kind, _ in tokens]
     if {*kinds} <= {"plain", "deep"}:
         match [index for index, kind in enumerate(kinds) if kind == "deep"]:
-            case []:
-                return _literal(pattern)
             case [0]:
                 return _suffix(pattern.removeprefix("**"))
             case [last] if last == len(kinds) - 1:
@@ -114,6 +123,7 @@ def _literal(text: str) -> tuple[Item, ...]:
     return tuple(_char(ord(char)) for char in text)
 
 
+@lru_cache(maxsize=1024)
 def _char(code: int) -> Item:
     return Item(ItemKind.ONE, Chars(((code, code),)))
 
@@ -143,7 +153,7 @@ class _ExpressionParser:
         while self._at < len(self._text):
             new = self._parse_next()
             repeated = tuple(items[-len(new) :]) == new
-            if not (repeated and new[0].kind in _IDEMPOTENT):
+            if new and not (repeated and new[0].kind in _IDEMPOTENT):
                 items += new
         if items[-1:] == [Item(ItemKind.END)]:
             return tuple(items[:-1])
@@ -151,6 +161,10 @@ class _ExpressionParser:
         return (*items, Item(ItemKind.MANY, ANY))
 
     def _parse_next(self) -> tuple[Item, ...]:
+        plain = _PLAIN.match(self._text, self._at)
+        if plain is not None:
+            self._at = plain.end()
+            return _literal(plain[0])
         for text, items in _FIXED.items():
             if self._accept(text):
                 return items
@@ -162,9 +176,7 @@ class _ExpressionParser:
             quoted = self._text[self._at : end] if end >= 0 else self._text[self._at :]
             self._at += len(quoted) + (len("\\E") if end >= 0 else 0)
             return _literal(quoted)
-        if self._peek() == "\\":
-            return (self._parse_escape_item(),)
-        return (_char(ord(self._consume())),)
+        return (self._parse_escape_item(),)  # other special characters are escaped, see `_SPECIAL`
 
     def _parse_escape_item(self) -> Item:
         assertion = _ASSERTIONS.get(self._text[self._at + 1])
@@ -229,9 +241,7 @@ class _ExpressionParser:
 
     def _parse_escape(self) -> int:
         """Parse an escape for one character, and return its code."""
-        match = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(0[0-7]{0,2}|[1-7][0-7]{1,2}))").match(
-            self._text, self._at
-        )
+        match = _ESCAPE.match(self._text, self._at)
         if match is not None:
             self._at = match.end()
             return int(match[1], 16) if match[1] else int(match[2], 8)

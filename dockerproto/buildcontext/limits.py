@@ -89,7 +89,7 @@ def check_path(path: str) -> None:
     Directories can be nested deeper, if they are opened name by name, but then their paths take quadratic
     memory.
     """
-    if len(path) > DEFAULT_LIMITS.path:
+    if len(path_bytes(path)) > DEFAULT_LIMITS.path:
         limit = f"the path has more than {DEFAULT_LIMITS.path} bytes"
         raise UploadFailed(0, f"cannot send {display_path(path)}: {limit}; exclude it in .dockerignore")
 

@@ -14,7 +14,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from dockerproto.buildcontext.nfa import ANY, NFA, Chars, Item, ItemKind
+from dockerproto.buildcontext.items import ANY, Chars, Item, ItemKind
+from dockerproto.buildcontext.nfa import NFA
+from dockerproto.buildcontext.position_sets import Layout
 from dockerproto.errors import ProtocolViolated
 from dockerproto.transport.host import FileSystem, Node
 
@@ -118,7 +120,9 @@ def name_matcher(pattern: str) -> Callable[[str], bool]:
     if len(pattern) > _MAX_PATTERN:
         length = f"{len(pattern)} characters, more than {_MAX_PATTERN}"
         raise ProtocolViolated(0, f"the engine sent a name pattern of {length}")
-    start = NFA([tuple(map(_parse_item, _tokens(pattern)))]).start
+    layout = Layout()
+    layout.add(tuple(map(_parse_item, _tokens(pattern))))
+    start = NFA(layout).start
 
     def matches(name: str) -> bool:
         state = start

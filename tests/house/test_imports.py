@@ -11,7 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LATER = [
+    "dockerproto.buildcontext.bitsets",
+    "dockerproto.buildcontext.items",
+    "dockerproto.buildcontext.literals",
     "dockerproto.buildcontext.nfa",
+    "dockerproto.buildcontext.position_sets",
     "dockerproto.buildkit.coordinator",
     "dockerproto.buildcontext.dockerfile",
     "dockerproto.buildcontext.substitution",

@@ -7,14 +7,12 @@ import gzip
 import io
 import lzma
 import os
-import sys
 import tarfile
 import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -25,6 +23,7 @@ from dockerproto.buildcontext.tar_input import XZ_MEMORY
 from dockerproto.buildkit.selection import select
 from dockerproto_local.tarfiles import TarFiles
 from tests.support.filesync import ALL, directory, file, symlink
+from tests.support.lines_run import lines_run
 from tests.support.tars import BLOCK, END, header, padded, pax, pax_record, raw_member
 
 DEEP = "d/" * 200_000
@@ -342,24 +341,6 @@ def peak(data: bytes) -> int:
         tracemalloc.stop()
 
 
-def lines(data: bytes) -> int:
-    """Return the number of lines of Python that reading a tar runs."""
-    count = 0
-
-    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        TarFiles(data)
-    finally:
-        sys.settrace(before)
-    return count
-
-
 GROWING: dict[str, Callable[[int], bytes]] = {
     "depth": lambda n: pax(("path", "directory/" * n + "a")) + FILE,
     "members": lambda n: b"".join(raw_member(b"%d" % each) for each in range(n)),
@@ -391,7 +372,7 @@ def test_memory_and_work_are_linear(grow: Callable[[int], bytes]) -> None:
     short, long = grow(100), grow(100 * FACTOR)
     TarFiles(long)  # modules and caches
     assert peak(long) <= BOUND * FACTOR * peak(short)
-    assert lines(long) <= BOUND * FACTOR * lines(short)
+    assert lines_run(lambda: TarFiles(long)) <= BOUND * FACTOR * lines_run(lambda: TarFiles(short))
 
 
 def test_the_module_tarfile_reads_the_same(tmp_path: Path) -> None:
