@@ -71,7 +71,7 @@ class Layout:
     """The positions of a list of patterns, numbered through. The last position of a pattern stands for it."""
 
     def __init__(self) -> None:
-        self.length = 0
+        self.length: int = 0
         """Number of positions."""
         self.starts: Final = array("I")
         """First positions of the patterns."""

@@ -97,7 +97,7 @@ class TarInput:
         self._archive = archive if content is None else None
         self._file: Readable = archive if content is None else content
         self._limit = limit
-        self.position = 0
+        self.position: int = 0
         """Number of bytes read and skipped."""
 
     @property

@@ -62,7 +62,7 @@ class HTTP2Connection(h2.connection.H2Connection):
         super().__init__(config)
         # Initial values are announced in the preface; assigning to h2's settings object would change only
         # what this side assumes.
-        self.local_settings = Settings(client=calls, initial_values=_SETTINGS)
+        self.local_settings: Settings = Settings(client=calls, initial_values=_SETTINGS)
         self.decoder.max_header_list_size = HEADERS_LIMIT
         self.initiate_connection()
         self.increment_flow_control_window(_CONNECTION_WINDOW)

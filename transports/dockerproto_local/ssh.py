@@ -31,6 +31,7 @@ class ErrorOutput:
     """
 
     def __init__(self) -> None:
+        self.theirs: socket.socket
         self._ours, self.theirs = socket.socketpair()
         self.closed: bool = False
         """True after `close`."""
