@@ -5,8 +5,8 @@ r"""A transport that replays responses: an engine for tests, without an engine.
 >>> no_images = head + b"Content-Length: 2\r\n\r\n[]"
 >>> replay = Replay([image, no_images])
 >>> docker = replay.docker()
->>> run(docker.images.inspect("busybox"))
-{'Id': 'sha256'}
+>>> run(docker.images.inspect("busybox"))["Id"]
+'sha256'
 >>> Images(docker.client).list(all=True)
 []
 >>> print(replay.sent.decode())  # doctest: +ELLIPSIS

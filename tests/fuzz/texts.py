@@ -18,8 +18,8 @@ FACTOR: Final = 16
 _BOUND: Final = 4
 """A linear cost grows by the factor, a quadratic one by its square: the bound is the geometric mean."""
 _TRIALS: Final = 5
-_FLOOR_NS: Final = 30_000
-"""CPU time below which a measurement says nothing."""
+_FLOOR_NS: Final = 1000 * SIZE
+"""A microsecond a character: a short text may be recognized faster, and a long one may not be."""
 _GUARDED: Final = frozenset({"buildkit.follow_paths: _TOKEN"})
 """Patterns that are applied to a part of the text only; their parser is a target itself."""
 

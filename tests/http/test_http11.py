@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -309,6 +310,16 @@ def test_invalid_requests(message: WireRequest) -> None:
         Exchange().start(message)
     assert type(caught.value) is DockerError
     assert caught.value.status == 0
+
+
+def test_an_interrupt_does_not_show_the_frames_of_h11(monkeypatch: pytest.MonkeyPatch) -> None:
+    def send(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(h11.Connection, "send", send)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        Exchange().start(GET)
+    assert "send" not in [frame.name for frame in caught.traceback]
 
 
 def test_an_exchange_after_another() -> None:

@@ -114,3 +114,23 @@ def test_threads_that_enter_a_scope_at_once_get_one_value(runner: Runner) -> Non
     runner.place = Place("second")
     assert values.get() is faster[1]
     assert (values.values(), discarded) == ([faster[1]], [first])
+
+
+def test_what_another_thread_has_discarded_is_not_discarded_again(runner: Runner) -> None:
+    """A thread that is faster enters the scope while the earlier ones are looked at."""
+    discarded = list[object]()
+    faster = list[object]()
+
+    class Left(Place):
+        def in_use(self) -> bool:
+            if not faster:
+                faster.append(None)
+                faster.append(values.get())
+            return False
+
+    values = Scoped(runner, object, discarded.append)
+    runner.place = Left("first")
+    first = values.get()
+    runner.place = Place("second")
+    assert values.get() is faster[1]
+    assert (values.values(), discarded) == ([faster[1]], [first])
