@@ -36,6 +36,7 @@ from dockerproto import (
 )
 from dockerproto.messages.decoding import ERROR_LIMIT
 from dockerproto_httpx import EngineTransport
+from dockerproto_httpx.transport import Content
 from tests.conftest import Connect
 from tests.support.facade import Transport
 from tests.support.forks import call_in_child
@@ -319,6 +320,27 @@ class TestOtherTransports:
             wait_until(lambda: scripted.connections_open == 0)
             with pytest.raises(TimedOut):
                 docker.images.pull("busybox", timeout=Timeout(idle=0.1))
+
+    def test_a_wrapper_passes_an_upload_on_without_a_copy(
+        self, scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        class Wrapper(httpx.BaseTransport):
+            def handle_request(self, request: httpx.Request) -> httpx.Response:
+                return inner.handle_request(request)
+
+            def close(self) -> None:
+                inner.close()
+
+        def copy(_: Content) -> None:
+            raise AssertionError("the upload is copied")
+
+        monkeypatch.setattr(Content, "__iter__", copy)
+        scripted.script(*LOAD, chunked(b'{"stream":"done"}\n'))
+        (tmp_path / "image.tar").write_bytes(bytes(600_000))
+        inner = EngineTransport(UnixSocket(str(scripted.socket)))
+        with dockerproto_httpx.Docker(scripted.url, transport=Wrapper()) as docker:
+            assert docker.images.import_image(tmp_path / "image.tar") == [{"stream": "done"}]
+        assert scripted.requests[-1].length == 600_000
 
     def test_an_endless_error_is_cut(self, scripted: ScriptedEngine) -> None:
         endless: list[Step] = [stream_head(500), chunk(b"x" * 100_000), UntilClosed()]

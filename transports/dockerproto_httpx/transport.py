@@ -122,6 +122,8 @@ def _wire_request(request: httpx.Request) -> WireRequest:
 
 def _upload(request: httpx.Request) -> Upload | None:
     body = cast("httpx.SyncByteStream", request.stream)  # the only kind in a blocking client
+    if isinstance(body, Content):  # of a transport that wraps this one
+        return body.upload
     has_body = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
     return _Upload(iter(body)) if has_body else None
 
