@@ -24,7 +24,7 @@ from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
 from dockerproto.operations.advice import advise
 from dockerproto.operations.streams import AsyncDownload, AsyncProgress, Download, Progress
-from dockerproto.redacted import RedactedBytes, hide_frames
+from dockerproto.redacted import RedactedBytes, hides_frames
 from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
 from dockerproto.transport.runtime import run
@@ -183,14 +183,12 @@ def asynchronous(
     build: Callable[P, Operation[Async_co, Any]],
 ) -> Callable[Concatenate[AsyncNamespace, P], Async_co]:
     """Return a method of async clients for a function that builds an operation."""
+    hidden = hides_frames(build)
 
     @wraps(build)
     def method(self: AsyncNamespace, /, *args: P.args, **kwargs: P.kwargs) -> Async_co:
         try:
-            operation = build(*args, **kwargs)
-        except BaseException as error:
-            hide_frames(error)
-            raise
+            operation = hidden(*args, **kwargs)
         finally:
             del args, kwargs  # which may contain credentials, and tracebacks may show variables
         return operation.on_async(self.client, f"{self.name}.{build.__name__}")
@@ -202,14 +200,12 @@ def blocking(
     build: Callable[P, Operation[Any, Blocking_co]],
 ) -> Callable[Concatenate[Namespace, P], Blocking_co]:
     """Return a method of blocking clients for a function that builds an operation."""
+    hidden = hides_frames(build)
 
     @wraps(build)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Blocking_co:
         try:
-            operation = build(*args, **kwargs)
-        except BaseException as error:
-            hide_frames(error)
-            raise
+            operation = hidden(*args, **kwargs)
         finally:
             del args, kwargs  # which may contain credentials, and tracebacks may show variables
         return operation.on_blocking(self.client, f"{self.name}.{build.__name__}")
