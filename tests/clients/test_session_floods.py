@@ -54,14 +54,20 @@ def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http2, "MAX_UNREAD_REPLIES", 2**12)
 
 
+def flood(scripted: ScriptedEngine, name: str) -> Flooding:
+    """Let an engine flood the session of a build."""
+    flooding = Flooding(FLOODS[name])
+    scripted.script("POST", "/session", (Speak(flooding), UntilClosed()))
+    scripted.script("POST", "/build", (stream_head(), UntilClosed()))
+    return flooding
+
+
 @pytest.mark.usefixtures("small_buffers")
 @pytest.mark.parametrize("name", ["pings", "settings", "data of a closed call", "headers of a closed call"])
 async def test_replies_that_nobody_reads_break_the_build(
     scripted: ScriptedEngine, connect: Connect, name: str
 ) -> None:
-    flooding = Flooding(FLOODS[name])
-    scripted.script("POST", "/session", (Speak(flooding), UntilClosed()))
-    scripted.script("POST", "/build", (stream_head(), UntilClosed()))
+    flooding = flood(scripted, name)
     async with connect(scripted.url) as docker:
         with pytest.raises(ConnectionFailed, match=UNREAD):
             await building(docker)
@@ -74,9 +80,7 @@ async def test_replies_that_nobody_reads_break_the_build(
 async def test_a_flood_that_needs_no_reply_can_be_left(
     scripted: ScriptedEngine, connect: Connect, name: str
 ) -> None:
-    flooding = Flooding(FLOODS[name])
-    scripted.script("POST", "/session", (Speak(flooding), UntilClosed()))
-    scripted.script("POST", "/build", (stream_head(), UntilClosed()))
+    flooding = flood(scripted, name)
     async with connect(scripted.url) as docker:
         async with building(docker, stream=True):
             await until(flooding.under_way.is_set)

@@ -1,31 +1,21 @@
 """A registry on a loopback port that responds to everything with 429: too many requests."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from .http_server import LoopbackServer
 
 _BODY = json.dumps(
     {"errors": [{"code": "TOOMANYREQUESTS", "message": "You have reached your pull rate limit."}]}
 ).encode()
 
 
-class LimitedRegistry:
-    """A registry that limits requests inside the `with`; `host` is "127.0.0.1:PORT"."""
+class LimitedRegistry(LoopbackServer):
+    """A registry that limits requests inside the `with`."""
 
-    host: str
-
-    def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """Return the class that limits."""
+        return _Handler
 
 
 class _Handler(BaseHTTPRequestHandler):

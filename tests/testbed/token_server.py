@@ -7,13 +7,11 @@ at the same address. Anybody may pull what is below `public/`; one user may do e
 import base64
 import json
 import secrets
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
@@ -22,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
+
+from .http_server import LoopbackServer
 
 _NAME = "bench"
 _SECONDS = 300
@@ -37,7 +37,7 @@ class Asked:
     given: bool
 
 
-class TokenServer:
+class TokenServer(LoopbackServer):
     """A server that gives tokens inside the `with`.
 
     `asked` lists what it was asked, `identity` is a token that stands for the user and the password.
@@ -58,22 +58,15 @@ class TokenServer:
         self.identity = secrets.token_hex()
         self.asked: list[Asked] = []
 
-    def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """Return the class that gives tokens."""
+        return _handler(self)
 
     @property
     def config(self) -> Mapping[str, str]:
         """Return what a registry has to be told, to trust in the tokens."""
         return {
-            "realm": f"http://127.0.0.1:{self._server.server_port}/token",
+            "realm": f"http://{self.host}/token",
             "service": _NAME,
             "issuer": _NAME,
             "rootcertbundle": str(self._bundle),
