@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, TypedDict, Unpack
 
 from msgspec.structs import replace
 
 from dockerproto.arguments import strings
+from dockerproto.caller import warn_caller
 from dockerproto.messages.empty_fields import (
     BUILDS_PRUNED,
     HISTORY_ENTRY,
@@ -135,7 +135,7 @@ def inspect(
 
 def get(name: str) -> Call[ImageInspect]:
     """Call `inspect`; deprecated, as in aiodocker."""
-    warnings.warn("images.get() is deprecated, use images.inspect()", DeprecationWarning, stacklevel=3)
+    warn_caller("images.get() is deprecated, use images.inspect()", DeprecationWarning)
     return inspect(name)
 
 

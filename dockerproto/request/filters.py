@@ -5,11 +5,12 @@ That form is a JSON object of lists of strings; booleans are ``"true"`` and ``"f
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sized
 from typing import TypeAlias
 
 import msgspec
+
+from dockerproto.caller import warn_caller
 
 FilterValue: TypeAlias = str | bool | int
 """One value of a filter."""
@@ -73,8 +74,7 @@ def _text(name: str, value: FilterValue) -> str:
 
 
 def _deprecated(text: str) -> str | None:
-    # Levels: here, encode_filters, the operation, its projection, the caller.
-    warnings.warn("filters as a JSON string are deprecated; pass a mapping", DeprecationWarning, stacklevel=5)
+    warn_caller("filters as a JSON string are deprecated; pass a mapping", DeprecationWarning)
     try:
         msgspec.json.decode(text or "{}", type=dict[str, object])
     except msgspec.DecodeError as error:

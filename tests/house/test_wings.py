@@ -28,7 +28,7 @@ FLOORS: list[set[str]] = [
     {"messages"},
     {"endpoint", "buildcontext"},
     {"protobuf", "config"},
-    {"agent", "arguments", "errors", "redacted", "references", "sources", "timeouts", "versions"},
+    {"agent", "arguments", "caller", "errors", "redacted", "references", "sources", "timeouts", "versions"},
 ]
 """Wings, from the top floor down; the modules of the ground floor may import each other."""
 FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import pwd
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from dockerproto.caller import warn_caller
 from dockerproto.config.config_file import CONFIG_FILE, ConfigFile, invalid_config_file, parse_config_file
 from dockerproto.endpoint.contexts import TLS_FILES, meta_path, tls_path
 from dockerproto.errors import ContextError
-from dockerproto_local.caller import stack_level
 from dockerproto_local.small_files import read_regular
 
 _Version: TypeAlias = tuple[int, ...]
@@ -65,7 +64,7 @@ class ConfigDirectory:
         """Warn the program that a part of config.json is not used; repeating it has no effect."""
         if problem and problem not in self._warned:
             self._warned.add(problem)
-            warnings.warn(f"{self.path}/{CONFIG_FILE} was ignored: {problem}", stacklevel=stack_level())
+            warn_caller(f"{self.path}/{CONFIG_FILE} was ignored: {problem}")
 
     def context(self, name: str) -> tuple[bytes | None, list[str] | None]:
         """Return a context's meta.json and which `TLS_FILES` it has, each None if it does not exist.

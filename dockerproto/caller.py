@@ -1,8 +1,9 @@
-"""The place in the program that has called the library, for warnings."""
+"""Warnings about the line of the program that has called the library."""
 
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Final
 
 _OURS: Final = frozenset(
@@ -10,9 +11,9 @@ _OURS: Final = frozenset(
 )
 
 
-def stack_level() -> int:
-    """Return the ``stacklevel`` for a warning of the calling function about a line of the program."""
+def warn_caller(message: str, category: type[DeprecationWarning | UserWarning] = UserWarning) -> None:
+    """Warn about the nearest calling line that is not the library's."""
     frame, level = inspect.currentframe(), 0
     while frame is not None and frame.f_globals["__name__"].partition(".")[0] in _OURS:
         frame, level = frame.f_back, level + 1
-    return level
+    warnings.warn(message, category, stacklevel=level + 1)
