@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -121,6 +122,8 @@ async def failures(
     backend: Backend, url: str, directory: Path, operation: Operation, cancel: Callable[..., Awaitable[bool]]
 ) -> list[str]:
     """Return what is wrong after a cancellation at each of the waits of an operation."""
+    if backend == "asyncio":
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
     await run(backend, url, lambda docker: operation(docker, directory))  # what is imported on use is so now
     found = list[str]()
     for wait in count(1):
@@ -141,6 +144,7 @@ async def run(backend: Backend, url: str, function: Callable[[Any], Awaitable[An
     before, wrong = (descriptors(), tasks(backend)), list[str]()
     docker = client(backend, url)
     result = await function(docker)
+    await abandoned_threads_end(backend)
     try:
         await docker.images.inspect("busybox", timeout=SECONDS)
     except Exception as error:  # noqa: BLE001  # any of them is wrong
@@ -158,7 +162,18 @@ async def comes(value: Callable[[], object], expected: object) -> bool:
     with anyio.move_on_after(SECONDS):
         while value() != expected:  # noqa: ASYNC110  # nothing tells when it changes
             await anyio.sleep(0.001)
-    return value() == expected
+        return True
+    return False
+
+
+async def abandoned_threads_end(backend: Backend) -> None:
+    """Wait until worker threads whose results nobody awaits have ended: until then they may open files."""
+    if backend == "trio":
+        limiter = trio.to_thread.current_default_thread_limiter()
+        while limiter.borrowed_tokens:  # noqa: ASYNC110  # nothing tells when it changes
+            await anyio.sleep(0.001)
+    else:
+        await asyncio.to_thread(bool)  # behind all others, as there is one worker thread
 
 
 def tasks(backend: Backend) -> int:
