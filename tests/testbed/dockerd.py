@@ -23,7 +23,7 @@ class Dockerd(PrivateEngine):
     plainest_driver = "vfs"
 
     def __init__(self, directory: Path, *options: str) -> None:
-        """Take the directory for what is large, and more options of dockerd."""
+        """Take the directory for the log, and more options of dockerd."""
         super().__init__(directory)
         self._options = options
 
@@ -42,7 +42,7 @@ class Dockerd(PrivateEngine):
         return self._inside(
             *("dockerd", "--host", self.url),
             *("--config-file", str(self._run / "daemon.json")),
-            *("--data-root", str(self._storage)),
+            *("--data-root", str(self._data)),
             *("--exec-root", str(self._exec_root)),
             *("--pidfile", str(self._run / "dockerd.pid")),
             *("--bridge=none", "--iptables=false", "--ip6tables=false"),

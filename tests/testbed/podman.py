@@ -27,7 +27,7 @@ class Podman(PrivateEngine):
         self._child.start(lambda: answers(self.socket), timeout=60)
 
     def _settings(self) -> dict[str, str]:
-        storage = f'driver = "vfs"\ngraphroot = "{self._storage}/storage"\nrunroot = "{self._run}/storage"\n'
+        storage = f'driver = "vfs"\ngraphroot = "{self._data}/storage"\nrunroot = "{self._run}/storage"\n'
         # Podman raises the limits for containers, which a root without CAP_SYS_RESOURCE may not.
         containers = 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n' + self.limits
         engine = 'cgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\n'
@@ -45,9 +45,9 @@ class Podman(PrivateEngine):
             f"CONTAINERS_STORAGE_CONF={self._run}/storage.conf",
             f"CONTAINERS_CONF={self._run}/containers.conf",
             f"CONTAINERS_REGISTRIES_CONF={self._run}/registries.conf",
-            f"TMPDIR={self._storage}/tmp",
+            f"TMPDIR={self._data}/tmp",
             *("podman", "--tmpdir", f"{self._run}/tmp", "system", "service", "--time=0", self.url),
         )
 
     def _serves(self, process: Process) -> bool:
-        return str(self._run) in process.command or str(self._data) in process.command
+        return str(self._run) in process.command

@@ -39,13 +39,12 @@ class PrivateEngine(ABC):
 
     def __init__(self, directory: Path) -> None:
         self.log = directory / "engine.log"
-        self._directory = directory
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         self._run = short_directory()
-        self._data = (self._directory / self._run.name).resolve()
+        self._data = self._run / "data"
         self.socket = self._run / "engine.sock"
         self.url = f"unix://{self.socket}"
         try:
@@ -83,10 +82,9 @@ class PrivateEngine(ABC):
     def _swept(self) -> bool:
         """Remove what is left; False if something of it came back, as what cleans up after a container."""
         _kill(self._members())
-        for directory in (self._run, self._data):
-            _unmount_below(directory)
-            shutil.rmtree(directory, ignore_errors=True)
-        return not (self._run.exists() or self._data.exists() or self._members())
+        _unmount_below(self._run)
+        shutil.rmtree(self._run, ignore_errors=True)
+        return not (self._run.exists() or self._members())
 
     def processes(self, needle: str) -> list[int]:
         """Return the ids of the processes in this engine whose command line contains `needle`."""
@@ -100,16 +98,7 @@ class PrivateEngine(ABC):
         """Return the command as it runs in the engine's tree, if it has one."""
         if self.tree is None:
             return command
-        return self.tree.command(*command, directories=f"{self._run}:{self._data}={self._storage}")
-
-    @property
-    def _storage(self) -> Path:
-        """Directory of what is large, as the engine sees it.
-
-        In a tree its path is short, as BuildKit of Docker 28.5 makes sockets far below it, and theirs are
-        limited to 107 bytes.
-        """
-        return self._data if self.tree is None else self._run / "data"
+        return self.tree.command(*command, directories=str(self._run))
 
     def _members(self) -> list[Process]:
         """List the processes of this engine: daemons, shims, containers, and what descends from them."""
@@ -125,7 +114,7 @@ class PrivateEngine(ABC):
 
         This finds also one whose parents are gone.
         """
-        return self._data.name in process.root_mount
+        return self._run.name in process.root_mount
 
 
 def _kill(processes: Iterable[Process]) -> None:

@@ -111,7 +111,10 @@ def free_port() -> int:
 
 
 def short_directory() -> Path:
-    """Make a directory for sockets: their paths are limited to 107 bytes, a test's directory is not."""
+    """Make a directory for sockets: their paths are limited to 107 bytes, a test's directory is not.
+
+    BuildKit makes sockets far below it.
+    """
     return Path(tempfile.mkdtemp(prefix="dockerproto-", dir="/tmp"))
 
 

@@ -59,9 +59,8 @@ if [ -n "$tree" ]; then
 fi
 IFS=:
 for directory in $directories; do
-    inside=$tree${directory#*=}
-    mkdir -p "$inside"
-    mount --bind "${directory%=*}" "$inside"
+    mkdir -p "$tree$directory"
+    mount --bind "$directory" "$tree$directory"
 done
 if [ -n "$tree" ]; then
     cd "$tree"
@@ -106,7 +105,7 @@ class Tree:
     def command(self, *words: str, directories: str) -> tuple[str, ...]:
         """Return the command that runs a program in the tree.
 
-        It sees these directories, with ":" between them; `outside=inside` gives one another path there.
+        It sees these directories, with ":" between them.
         """
         tree = "" if self._entered else str(self.make())
         arguments = (tree, self.suite, str(self.cgroups), directories)
