@@ -10,10 +10,13 @@ PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx d
 DEMO_NEEDS := any-engine registry busybox
 ENGINES := docker-20.10 docker-26.1 docker-26.1-containerd docker-28.5 docker-28.5-containerd \
     podman-4.3 podman-5.8 podman-6.1
+NEW_ENGINE := docker-28.5-containerd
 PYTHONS := 3.11 3.12 3.13 3.14
 
-PYTEST := $(BIN)/python -m pytest
 SUMMARY := .venv/summary
+# Several processes run the tests, a file each at a time; WORKERS=0 runs them in one.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 export PYTHON
 ifdef SEED
@@ -45,23 +48,26 @@ demo: $(STAMP)
 	$(BIN)/python docs/examples/demo.py
 
 unit: $(STAMP)
-	$(PYTEST) -q -m "not engine"
+	$(PYTEST) -m "not engine"
 
 test: $(STAMP)
 	tests/testbed/install.sh
-	$(PYTEST) --cov $(GATE)
+	@rm -f $(SUMMARY)
+	$(PYTEST) --summary=$(SUMMARY) --cov $(GATE)
+	$(PYTEST) --summary=$(SUMMARY) -m on_engine --engine=$(NEW_ENGINE)
+	@echo "ran: $$(paste -s -d';' $(SUMMARY) | sed 's/;/; /g')"
 
 coverage: $(STAMP)
 	tests/testbed/install.sh
 	$(PYTEST) -m "not random" --cov
-	$(PYTEST) -q -m random
+	$(PYTEST) -m random
 
 test-engines: $(STAMP)
 	tests/testbed/install.sh engine podman trees registry ssh busybox
 	@rm -f $(SUMMARY)
 	failed=; for engine in $(ENGINES); do \
 	    echo "== $$engine"; \
-	    $(PYTEST) -q -m on_engine --engine=$$engine --summary=$(SUMMARY) || failed="$$failed $$engine"; \
+	    $(PYTEST) -m on_engine --engine=$$engine --summary=$(SUMMARY) || failed="$$failed $$engine"; \
 	done; \
 	cat $(SUMMARY); \
 	[ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }

@@ -19,7 +19,7 @@ import pytest
 
 import dockerproto_httpx
 from tests.support.facade import Transport, client
-from tests.support.runs import shuffled, summary
+from tests.support.runs import FileProgress, Selection, shuffled, summary
 from tests.support.stored import PASSWORD, USER, Machine
 from tests.testbed import registry
 from tests.testbed.base_image import busybox_layer, import_layer
@@ -47,38 +47,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--summary", type=Path, help="file to append a line to that says what ran where")
 
 
-def pytest_configure() -> None:
+_SELECTION = pytest.StashKey[Selection]()
+
+
+@pytest.hookimpl(trylast=True)  # once there is a reporter
+def pytest_configure(config: pytest.Config) -> None:
     """Let Ctrl-C stop the tests and the programs that they start, even in a background job."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-_needs_engine: list[pytest.Item] = []
-_ON_ENGINE = pytest.StashKey[bool]()
-"""True if a test of this run uses the engine that --engine selects."""
-
-
-def pytest_deselected(items: list[pytest.Item]) -> None:
-    _needs_engine.extend(item for item in items if item.get_closest_marker("engine"))
+    config.stash[_SELECTION] = selection = Selection(config)
+    config.pluginmanager.register(selection)
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if config.getoption("numprocesses", None) and reporter and config.option.verbose <= 0:
+        config.pluginmanager.register(FileProgress(reporter))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what ran where, and what `-m "not engine"` left out; pytest itself lists the skipped tests."""
-    if _needs_engine:
-        files = {item.path for item in _needs_engine}
-        terminalreporter.write_line(
-            f"not run: {len(_needs_engine)} tests in {len(files)} files that need an engine, a registry, "
-            "ssh or the Docker CLI; `make test` runs them, as root"
-        )
-    line = summary(terminalreporter, engine_name(config) if config.stash.get(_ON_ENGINE, False) else None)
+    selection = config.stash[_SELECTION]
+    if selection.without_engine:
+        terminalreporter.write_line(selection.without_engine)
+    line = summary(terminalreporter, engine_name(config) if selection.on_engine else None)
     terminalreporter.write_line(line)
     if file := config.option.summary:
         with file.open("a") as lines:
             lines.write(f"{line}\n")
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note whether the selected engine is used."""
-    session.config.stash[_ON_ENGINE] = any(item.get_closest_marker("on_engine") for item in session.items)
 
 
 def engine_name(config: pytest.Config) -> str:

@@ -100,7 +100,7 @@ ARCHIVES = [
 ]
 
 
-@pytest.mark.parametrize("data", ARCHIVES)
+@pytest.mark.parametrize("data", ARCHIVES, ids=range(len(ARCHIVES)))
 def test_archives(data: bytes) -> None:
     check_archive(data[:512])
 

@@ -67,7 +67,6 @@ def test_the_shape_on_the_wire(filters: Any, encoded: str | None) -> None:
         ({"label!": ("a", "b")}, "label"),
         ({"reference": {"a", "b"}}, "reference"),
     ],
-    ids=str,
 )
 def test_filters_that_have_several_values(filters: Any, name: str | None) -> None:
     assert repeated_filter(encode_filters(filters) or "") == name
