@@ -25,7 +25,8 @@ ENGINES: Final[dict[str, type[Dockerd]]] = {"3.13": Docker26, "3.14": Docker28}
 _BUILD_BACKEND: Final = ("hatchling", "editables")
 _DOWNLOAD: Final = ("-m", "pip", "download", "-qq", "--only-binary=:all:")
 _INSTALL: Final = ("-m", "pip", "--isolated", "install", "--quiet", "--no-index", "--no-deps")
-_TEST: Final = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not engine or pythons")
+_PYTEST: Final = ("-m", "pytest", "--numprocesses=auto", "--dist=loadfile", "-p", "no:cacheprovider")
+_TESTS: Final = ("-m", "not engine or pythons")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Python:
 
     def test(self, *options: str) -> None:
         """Run the tests."""
-        self._run(self._python, *_TEST, f"--engine={self.engine.name}", *options)
+        self._run(self._python, *_PYTEST, *_TESTS, f"--engine={self.engine.name}", *options)
 
     @property
     def _python(self) -> str:
