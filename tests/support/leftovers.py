@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def build_context(tmp_path: Path) -> Path:
 
 def descriptors() -> int:
     """Count the descriptors that this process has open."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # thousands of times
 
 
 def connections(client: Client) -> tuple[int, int]:
