@@ -93,6 +93,7 @@ docs: $(STAMP)
 	$(BIN)/sphinx-build -nW --keep-going -b doctest docs docs/_build/doctest
 
 $(STAMP): pyproject.toml
+	@tests/testbed/install.sh python
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "Python must be 3.11 or newer, not $$($(PYTHON) --version 2>&1) ('$(PYTHON)')."; \
 	    echo "Choose another one: make PYTHON=python3.12 ..."; \

@@ -3,6 +3,7 @@
 #
 #   install.sh [PART...]     without parts: venv engine trees registry ssh busybox
 #
+#   python      python3, unless PYTHON names another
 #   venv        for `python3 -m venv` and pip
 #   engine      dockerd: the tests start private Docker Engines
 #   any-engine  the same, unless an engine answers at DOCKER_HOST or /var/run/docker.sock
@@ -50,6 +51,7 @@ END
 # Print the packages that are missing for a part.
 lacking() {
     case $1 in
+    python) has "$PYTHON" || [ "$PYTHON" != python3 ] || echo python3 ;;
     venv)
         "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
         # Debian's pip needs it; other systems keep their certificates elsewhere.
@@ -72,7 +74,7 @@ lacking() {
         has curl || echo curl
         ;;
     busybox) static_busybox || echo busybox-static ;;
-    *) fail "unknown part '$1'; the parts are venv engine any-engine podman trees registry ssh compiler busybox" ;;
+    *) fail "unknown part '$1'; the parts are python venv engine any-engine podman trees registry ssh compiler busybox" ;;
     esac
 }
 
