@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import cProfile
 import tracemalloc
 from collections.abc import Generator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any
 
 from msgspec import Struct
 
@@ -28,22 +26,16 @@ class Cost(Struct):
 @contextmanager
 def measured() -> Generator[Cost]:
     """Measure the block; nothing else may use the profiler or tracemalloc meanwhile."""
-    cost = Cost()
-    counted = 0
-
-    def count(_: FrameType, event: str, __: Any) -> None:
-        nonlocal counted
-        counted += event in ("call", "c_call")
-
-    profiler = sys.getprofile()
+    cost, profiler = Cost(), cProfile.Profile()
     tracemalloc.start()
-    sys.setprofile(count)
+    profiler.enable()  # which counts ten times as fast as a function in Python
     try:
         yield cost
     finally:
-        sys.setprofile(profiler)
-        cost.operations, cost.peak = counted, tracemalloc.get_traced_memory()[1]
+        profiler.disable()
+        cost.peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+        cost.operations = sum(each.callcount for each in profiler.getstats())
 
 
 def check(cost: int, size: int, *, each: float, base: int, of: str) -> None:
