@@ -214,11 +214,9 @@ async def test_a_helper_that_fails(
 
 
 async def test_a_helper_that_hangs(scripted: ScriptedEngine, connect: Connect, machine: Machine) -> None:
-    """It is a shell script, which has printed the password long before the limit."""
+    """It has printed the password long before the limit."""
     machine.write({"credsStore": "keys"})
-    helper = machine.directory / "docker-credential-keys"
-    helper.write_text(f"#!/bin/sh\necho '{PASSWORD}'\nexec /bin/sleep 600\n")
-    helper.chmod(0o755)
+    machine.shell_helper("keys", f"echo '{PASSWORD}'; exec /bin/sleep 600")
     scripted.script("POST", "/auth", json_response({"Status": "", "IdentityToken": IDENTITY}))
     async with connect(scripted.url, **OPTIONS) as docker:
         await docker.ping()

@@ -44,9 +44,16 @@ class Machine:
 
     def helper(self, name: str, does: str = "", **answer: str) -> None:
         """Put a helper on the PATH, that prints an answer or does what a program says."""
-        program = self.directory / f"docker-credential-{name}"
         does = f"{does}\nprint({json.dumps(answer)!r})" if answer else does
         text = HELPER.format(python=sys.executable, log=str(self.log), secret=PASSWORD, does=does)
+        self._write_helper(name, text)
+
+    def shell_helper(self, name: str, script: str) -> None:
+        """Put a helper on the PATH that is a shell script, which starts in 2 ms, where Python takes 50."""
+        self._write_helper(name, f"#!/bin/sh\n{script}\n")
+
+    def _write_helper(self, name: str, text: str) -> None:
+        program = self.directory / f"docker-credential-{name}"
         program.write_text(text)
         program.chmod(0o755)
 
