@@ -127,7 +127,7 @@ class Endless:
         yield TAR
 
     def check_cancelled(self) -> None:
-        """Raise AssertionError unless the coroutine was cancelled, if the machine was fast enough to begin it."""
+        """Raise AssertionError if the coroutine began, which a slow machine prevents, and was not cancelled."""
         assert self.cancelled == self.begun.is_set()
 
     async def end(self) -> None:
