@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -135,6 +136,14 @@ def scripted(tmp_path: Path) -> Iterator[ScriptedEngine]:
     """Return an engine that plays a script."""
     with ScriptedEngine(tmp_path) as engine:
         yield engine
+
+
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """Return a TCP port of the loopback interface that nobody listens on, and that no other test can take."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @pytest.fixture

@@ -34,7 +34,6 @@ from dockerproto.endpoint.contexts import meta_path
 from tests.conftest import Connect
 from tests.support.facade import Transport
 from tests.support.stored import PASSWORD, USER
-from tests.testbed.processes import free_port
 from tests.testbed.scripted import (
     Reply,
     ScriptedEngine,
@@ -89,9 +88,10 @@ class TestEngine:
             with pytest.raises(ProtocolViolated, match="must be a JSON object"):
                 await docker.version()
 
-    async def test_no_engine_is_a_clear_error(self, connect: Connect, tmp_path: Path) -> None:
-        port = free_port()
-        for url in (f"unix://{tmp_path}/none.sock", f"tcp://127.0.0.1:{port}"):
+    async def test_no_engine_is_a_clear_error(
+        self, connect: Connect, tmp_path: Path, refusing_port: int
+    ) -> None:
+        for url in (f"unix://{tmp_path}/none.sock", f"tcp://127.0.0.1:{refusing_port}"):
             async with connect(url) as docker:
                 with pytest.raises(
                     ConnectionFailed, match=rf"cannot connect to {url} \(from url=\): "

@@ -38,7 +38,6 @@ from dockerproto.endpoint.contexts import meta_path
 from dockerproto.http.connecting import Target
 from tests.conftest import Connect
 from tests.support.facade import Transport
-from tests.testbed.processes import free_port
 from tests.testbed.scripted import (
     Close,
     ScriptedEngine,
@@ -205,8 +204,8 @@ async def test_a_socket_of_other_users(
         await fails(docker, f"cannot connect to unix:///x ({origin}): permission denied; {IN_THE_GROUP}")
 
 
-async def test_a_port_without_an_engine(connect: Connect) -> None:
-    url = f"tcp://127.0.0.1:{free_port()}"
+async def test_a_port_without_an_engine(connect: Connect, refusing_port: int) -> None:
+    url = f"tcp://127.0.0.1:{refusing_port}"
     async with connect(url) as docker:
         await fails(docker, f"cannot connect to {url} (from url=): connection refused; {ENGINE_IS_RUNNING}")
 

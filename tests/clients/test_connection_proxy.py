@@ -14,7 +14,6 @@ import trustme
 
 from dockerproto import TCP, ConnectionFailed, InvalidHost, Timeout
 from tests.conftest import Connect
-from tests.testbed.processes import free_port
 from tests.testbed.proxy import Proxy
 from tests.testbed.scripted import ScriptedEngine, json_response, response
 
@@ -237,8 +236,8 @@ async def test_a_proxy_that_rejects_forwarded_requests(
 
 
 @pytest.mark.parametrize("url", [ENGINE, "https://engine.test"])
-async def test_a_proxy_that_is_absent(connect: Connect, url: str) -> None:
-    proxy = f"http://127.0.0.1:{free_port()}"
+async def test_a_proxy_that_is_absent(connect: Connect, refusing_port: int, url: str) -> None:
+    proxy = f"http://127.0.0.1:{refusing_port}"
     async with connect(url, proxy=proxy) as docker:
         with pytest.raises(ConnectionFailed, match=f"through the proxy {proxy} .*: connection refused"):
             await docker.ping()

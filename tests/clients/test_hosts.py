@@ -13,7 +13,6 @@ import pytest
 
 from dockerproto import ConnectionFailed, InvalidHost
 from tests.conftest import Connect
-from tests.testbed.processes import free_port
 from tests.testbed.scripted import ScriptedEngine, json_response
 
 pytestmark = pytest.mark.anyio
@@ -107,12 +106,12 @@ async def test_any_host_of_ssh(
             await docker.ping()
 
 
-async def test_the_reason_of_a_failed_connection(connect: Connect) -> None:
-    port = free_port()
+async def test_the_reason_of_a_failed_connection(connect: Connect, refusing_port: int) -> None:
     for name in ("127.0.0.1", "localhost"):
-        async with connect(f"tcp://{name}:{port}") as docker:
+        async with connect(f"tcp://{name}:{refusing_port}") as docker:
             with pytest.raises(
-                ConnectionFailed, match=f"cannot connect to tcp://{name}:{port} .*: connection refused"
+                ConnectionFailed,
+                match=f"cannot connect to tcp://{name}:{refusing_port} .*: connection refused",
             ):
                 await docker.ping()
 

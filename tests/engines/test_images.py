@@ -25,7 +25,6 @@ from tests.engines.differences import Difference
 from tests.testbed.base_image import busybox_layer, context
 from tests.testbed.podman import Podman
 from tests.testbed.private import PrivateEngine
-from tests.testbed.processes import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -141,12 +140,14 @@ class TestBuild:
         with pytest.raises(error):
             await build(docker, dockerfile)
 
-    async def test_a_remote_context_that_is_not_there(self, docker: Any, engine: PrivateEngine) -> None:
+    async def test_a_remote_context_that_is_not_there(
+        self, docker: Any, engine: PrivateEngine, refusing_port: int
+    ) -> None:
         expected: tuple[type[DockerError], str] = (ServerError, "connection refused")
         if Difference.REMOTE_IGNORED.on(engine):
             expected = (UnsupportedEngine, "^Podman does not fetch contexts$")
         with pytest.raises(expected[0], match=expected[1]):
-            await docker.images.build(remote=f"http://127.0.0.1:{free_port()}/context.tar")
+            await docker.images.build(remote=f"http://127.0.0.1:{refusing_port}/context.tar")
 
     async def test_squash_needs_an_experimental_engine(self, docker: Any, engine: PrivateEngine) -> None:
         if Difference.SQUASH_ALWAYS.on(engine):
@@ -354,10 +355,10 @@ class TestArchives:
         with pytest.raises(BadRequest):
             await docker.images.import_filesystem(b"no tar" * 1000)
 
-    async def test_a_file_system_of_a_url(self, docker: Any) -> None:
+    async def test_a_file_system_of_a_url(self, docker: Any, refusing_port: int) -> None:
         with pytest.raises(ServerError, match="connection refused"):
             async for _ in docker.images.import_filesystem(
-                f"http://127.0.0.1:{free_port()}/root.tar", stream=True
+                f"http://127.0.0.1:{refusing_port}/root.tar", stream=True
             ):
                 pass
 

@@ -15,7 +15,6 @@ from tests.engines.differences import Difference
 from tests.support.stored import ENTRY, ME, PASSWORD, USER, Machine
 from tests.testbed.base_image import context
 from tests.testbed.private import PrivateEngine
-from tests.testbed.processes import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -70,10 +69,10 @@ async def test_of_a_login(connect: Connect, engine: PrivateEngine, repository: s
             await docker.images.push(repository, auth=ANONYMOUS)
 
 
-async def test_a_login_at_no_registry(connect: Connect, engine: PrivateEngine) -> None:
+async def test_a_login_at_no_registry(connect: Connect, engine: PrivateEngine, refusing_port: int) -> None:
     async with connect(engine.url) as docker:
         with pytest.raises(DockerError):
-            await docker.login(f"127.0.0.1:{free_port()}", USER, PASSWORD)
+            await docker.login(f"127.0.0.1:{refusing_port}", USER, PASSWORD)
         with pytest.raises(ValueError, match="invalid registry address") as raised:
             await docker.login(f"{USER}:{PASSWORD}@r.example", USER, PASSWORD)
         assert PASSWORD not in str(raised.value)

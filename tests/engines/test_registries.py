@@ -21,7 +21,6 @@ from tests.engines.differences import Difference
 from tests.support.facade import Transport
 from tests.support.stored import PASSWORD, USER
 from tests.testbed.private import PrivateEngine
-from tests.testbed.processes import free_port
 from tests.testbed.registry import Registry
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
@@ -153,9 +152,9 @@ class TestRegistries:
         assert (await docker.images.pull(repository)).result.mismatched_platform is None
         await docker.images.delete(repository)
 
-    async def test_a_registry_that_is_not_there(self, docker: Any) -> None:
+    async def test_a_registry_that_is_not_there(self, docker: Any, refusing_port: int) -> None:
         with pytest.raises(ServerError, match="connection refused"):
-            await docker.images.pull(f"127.0.0.1:{free_port()}/x")
+            await docker.images.pull(f"127.0.0.1:{refusing_port}/x")
 
     async def test_search_of_a_registry_that_cannot(
         self, docker: Any, engine: PrivateEngine, open_registry: Registry
