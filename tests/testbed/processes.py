@@ -6,16 +6,20 @@ does not come up, the error shows the end of its log.
 
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _CAP_SYS_ADMIN = 1 << 21  # the right to mount
 _SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+_PORTS = range(15_000, 32_000)
+"""Ports for servers of tests; connections get those from 32,768 on."""
 
 
 class NotInTimeError(AssertionError):
@@ -103,11 +107,15 @@ def environment() -> Mapping[str, str]:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback interface that nobody uses at this moment.
+
+    The kernel does not give it to a connection, of which tests in other processes open many.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def short_directory() -> Path:
