@@ -122,7 +122,7 @@ class TestLeavingEarlyStopsTheEngine:
                     assert len(await download.read(512)) == 512
             assert await docker.images.exists("busybox")
             await until(lambda: sockets() <= before + 1)  # the one that is kept
-        await until(lambda: sockets() == before)
+        await until(lambda: sockets() <= before)
 
     async def test_twenty_builds(self, engine: PrivateEngine, connect: Connect, command: str) -> None:
         before = sockets()
@@ -134,7 +134,7 @@ class TestLeavingEarlyStopsTheEngine:
                 await until(lambda: not engine.processes(command), 2)
             assert await docker.images.exists("busybox")
             await until(lambda: sockets() <= before + 1)  # the one that is kept
-        await until(lambda: sockets() == before)
+        await until(lambda: sockets() <= before)
 
 
 class TestNamesStayInImages:

@@ -122,4 +122,4 @@ async def test_twenty_builds_leave_nothing(engine: PrivateEngine, connect: Conne
         await until(lambda: not engine.processes(command))
         assert await docker.images.exists("busybox")
         await until(lambda: sockets() <= before + 2)
-    await until(lambda: sockets() == before)
+    await until(lambda: sockets() <= before)
