@@ -16,6 +16,7 @@ from msgspec import field
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.errors import ProtocolViolated
 from dockerproto.protobuf.codec import Int32, Int64, ProtoMessage, UInt32
+from dockerproto.protobuf.wire import encode_varint
 
 
 class PacketType(IntEnum):
@@ -55,6 +56,20 @@ class Packet(ProtoMessage, frozen=True):
     stat: Annotated[Stat | None, 2] = None
     ID: Annotated[UInt32, 3] = 0
     data: Annotated[bytes, 4] = b""
+
+
+_DATA_HEAD: Final = Packet(type=PacketType.DATA).encode()
+_ID_TAG, _DATA_TAG = (packet.encode()[:1] for packet in (Packet(ID=1), Packet(data=b"1")))
+
+
+def encode_data(identifier: int, data: bytes) -> bytes:
+    """Encode a packet with a chunk of a file, as `Packet.encode`: each file has two or more of them.
+
+    >>> encode_data(5, b"chunk") == Packet(type=PacketType.DATA, ID=5, data=b"chunk").encode()
+    True
+    """
+    head = _DATA_HEAD + _ID_TAG + encode_varint(identifier) if identifier else _DATA_HEAD
+    return b"".join((head, _DATA_TAG, encode_varint(len(data)), data)) if data else head
 
 
 class BytesMessage(ProtoMessage, frozen=True):

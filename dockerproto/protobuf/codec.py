@@ -92,7 +92,7 @@ class _Budget(Struct):
             raise malformed(f"has more than {MAX_PARTS} parts")
 
 
-# A decoder adds a value to the list of field values; an encoder appends a field to the output.
+# A decoder adds a value to the list of field values; an encoder appends a field with a value to the output.
 _Decode: TypeAlias = Callable[[list[Any], Any, _Budget], None]
 _Encode: TypeAlias = Callable[[Any, bytearray], None]
 
@@ -135,7 +135,7 @@ class _MessageTable(Struct, frozen=True):
 def _encode(message: ProtoMessage) -> bytes:
     table, out = _table(type(message)), bytearray()
     for encode, value in zip(table.encoders, table.values(message), strict=True):
-        if value is not None:
+        if value:  # zero values, empty ones and missing messages are omitted
             encode(value, out)
     return bytes(out)
 
@@ -223,12 +223,11 @@ def _single(index: int, number: int, codec: _ValueCodec) -> _FieldCodec:
         values[index] = load(raw, budget)
 
     def encode(value: Any, out: bytearray) -> None:
-        if value:
-            raw = dump(value)
-            out += head
-            if delimited:
-                out += encode_varint(len(raw))
-            out += raw
+        raw = dump(value)
+        out += head
+        if delimited:
+            out += encode_varint(len(raw))
+        out += raw
 
     return _FieldCodec({tag: decode}, encode, initial=codec.zero)
 
@@ -267,9 +266,8 @@ def _repeated(index: int, number: int, codec: _ValueCodec) -> _FieldCodec:
             decode(values, each, budget)
 
     def encode_packed(value: Any, out: bytearray) -> None:
-        if value:
-            raw = b"".join(map(codec.dump, value))
-            out += head + encode_varint(len(raw)) + raw
+        raw = b"".join(map(codec.dump, value))
+        out += head + encode_varint(len(raw)) + raw
 
     def encode(value: Any, out: bytearray) -> None:
         for each in value:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dockerproto import ProtocolViolated
 from dockerproto.buildcontext.entry import FileEntry
@@ -12,6 +14,7 @@ from dockerproto.buildkit.fsutil import (
     Packet,
     PacketType,
     Stat,
+    encode_data,
     entry_to_stat,
     go_mode,
     stat_to_entry,
@@ -118,3 +121,9 @@ PACKETS = {
 def test_packets_on_the_wire(packet: Packet, wire: str) -> None:
     assert packet.encode() == bytes.fromhex(wire)
     assert Packet.decode(bytes.fromhex(wire)) == packet
+
+
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=300))
+def test_packets_with_data_are_encoded_as_any_packet(identifier: int, content: bytes) -> None:
+    packet = Packet(type=PacketType.DATA, ID=identifier, data=content)
+    assert encode_data(identifier, content) == packet.encode()
