@@ -14,6 +14,7 @@ import h2.events
 import h2.exceptions
 from h2.settings import SettingCodes, Settings
 
+from dockerproto.buildkit.data_frames import PREFACE, DataFrames
 from dockerproto.errors import ProtocolViolated
 
 MESSAGE_LIMIT: Final = 4 * 2**20
@@ -66,6 +67,8 @@ class HTTP2Connection(h2.connection.H2Connection):
         self.decoder.max_header_list_size = HEADERS_LIMIT
         self.initiate_connection()
         self.increment_flow_control_window(_CONNECTION_WINDOW)
+        preface = 0 if calls else len(PREFACE)
+        self._frames = DataFrames(preface, self.max_inbound_frame_size, self._is_open)
         self._replies = bytearray()
         """Bytes for the peer that receiving produced, and that were not taken yet."""
 
@@ -76,7 +79,7 @@ class HTTP2Connection(h2.connection.H2Connection):
             ProtocolViolated: The bytes are invalid HTTP/2, or exceed a limit.
         """
         try:
-            events = self.receive_data(data)
+            events = self.receive_data(self._frames.feed(data))
         except h2.exceptions.H2Error as error:
             raise ProtocolViolated(0, f"invalid HTTP/2: {error}") from error
         self._replies += self.data_to_send()
@@ -94,6 +97,9 @@ class HTTP2Connection(h2.connection.H2Connection):
         replies, data = bytes(self._replies), self.data_to_send()
         self._replies.clear()
         return replies + data if replies else data
+
+    def _is_open(self, stream: int) -> bool:
+        return (known := self.streams.get(stream)) is not None and known.open
 
     def _bound_encoder(self) -> None:
         """Limit the encoder's table, and forget the sizes that the peer asked for in between.
