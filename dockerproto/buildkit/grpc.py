@@ -94,9 +94,10 @@ class MessageReader:
         Raises:
             RpcError: A message is compressed, or longer than `MESSAGE_LIMIT`.
         """
-        self._rest.extend(data)
-        while len(self._rest) >= _PREFIX.size:
-            compressed, length = _PREFIX.unpack_from(self._rest)
+        rest, at = self._rest, 0
+        rest += data
+        while len(rest) - at >= _PREFIX.size:
+            compressed, length = _PREFIX.unpack_from(rest, at)
             if compressed:
                 raise RpcError(Code.UNIMPLEMENTED, "compressed messages are not supported")
             if length > MESSAGE_LIMIT:
@@ -104,12 +105,12 @@ class MessageReader:
                     Code.RESOURCE_EXHAUSTED,
                     f"a message of {length} bytes is over the limit of {MESSAGE_LIMIT}",
                 )
-            end = _PREFIX.size + length
-            if len(self._rest) < end:
-                return
-            message = bytes(self._rest[_PREFIX.size : end])
-            del self._rest[:end]
-            yield message
+            start, end = at + _PREFIX.size, at + _PREFIX.size + length
+            if len(rest) < end:
+                break
+            yield bytes(rest[start:end])
+            at = end
+        del rest[:at]
 
     @property
     def complete(self) -> bool:
@@ -200,10 +201,14 @@ class GRPC:
             state.outgoing += _PREFIX.pack(0, len(message))
             state.outgoing += message
 
-    def acknowledge(self, stream: int, message: bytes) -> None:
-        """Acknowledge a consumed message, so that the peer may send as many bytes more."""
-        if (state := self._streams.get(stream)) is not None:
-            self._release(stream, state, _PREFIX.size + len(message))
+    def acknowledge(self, stream: int, *messages: bytes) -> None:
+        """Acknowledge consumed messages, so that the peer may send as many bytes more.
+
+        Ignored if the call is over, as all its bytes are acknowledged then.
+        """
+        state = self._streams.get(stream)
+        if state is not None and (self._calls or state.status is None):
+            self._release(stream, state, len(messages) * _PREFIX.size + sum(map(len, messages)))
 
     def finish(self, stream: int, status: Status = OK) -> None:
         """End a call once all its messages are sent.

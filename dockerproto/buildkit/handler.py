@@ -3,7 +3,9 @@
 The driver of a handler calls `Handler.next` until it returns a `Status`, and does each step before it asks
 for the next one. It calls `Handler.receive` and `Handler.end` only after `Handler.next` has returned None:
 messages that come earlier wait in the call's inbox, within the limits of flow control, so nothing piles up
-in a handler. While it does a step, the driver calls no method except `Handler.close`.
+in a handler. After a message, it calls `Handler.next` again, unless the handler wants more messages first: so
+a handler does the work for many short messages in one step. While it does a step, the driver calls no method
+except `Handler.close`.
 """
 
 from __future__ import annotations
@@ -79,8 +81,12 @@ Step: TypeAlias = bytes | BlockingStep | AsyncStep | Status | None
 class Handler(Protocol):
     """The handling of one call."""
 
-    def receive(self, message: bytes) -> None:
-        """Take a message of the engine. An exception of any method except `close` ends the call."""
+    def receive(self, message: bytes) -> bool | None:
+        """Take a message of the engine. An exception of any method except `close` ends the call.
+
+        Returns:
+            True to receive the next message, if it has arrived, before `next` is called.
+        """
         ...
 
     def end(self) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Packet, PacketType, entry_to_stat
+from dockerproto.buildkit.fsutil import Packet, PacketType, encode_data, entry_to_stat
 from dockerproto.buildkit.handler import OK, BlockingStep, Code, Metadata, RpcError, Services, Status, Step
 from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.errors import ProtocolViolated, UploadFailed
@@ -65,7 +65,7 @@ class FileSender:
         self._contents_next = False
         self._failure: UploadFailed | None = None
         self._status: Status | None = None
-        self._packet_handlers: Mapping[int, Callable[[Packet], None]] = {
+        self._packet_handlers: Mapping[int, Callable[[Packet], bool]] = {
             PacketType.REQ: self._on_request,
             PacketType.FIN: self._on_finish,
             PacketType.ERR: self._on_error,
@@ -81,8 +81,8 @@ class FileSender:
         """Number of content bytes read to be sent."""
         return self._contents.bytes
 
-    def receive(self, message: bytes) -> None:
-        """Handle a packet of the engine.
+    def receive(self, message: bytes) -> bool:
+        """Handle a packet of the engine, and return True until requests fill a batch.
 
         Raises:
             ProtocolViolated: A receiver must not send this packet.
@@ -91,7 +91,7 @@ class FileSender:
         handle = self._packet_handlers.get(packet.type)
         if handle is None or self._status is not None:
             raise ProtocolViolated(0, f"unexpected packet type {packet.type} while sending files")
-        handle(packet)
+        return handle(packet)
 
     def end(self) -> None:
         """Note that the engine sends no more.
@@ -124,10 +124,10 @@ class FileSender:
         """Close the file that is being read."""
         self._contents.close()
 
-    def _read_batch(self, read: Callable[[], list[Packet]]) -> list[bytes]:
-        """Read a batch, in a worker thread, and return the encoded packets."""
+    def _read_batch(self, read: Callable[[], list[bytes]]) -> list[bytes]:
+        """Read a batch, in a worker thread, and return the packets."""
         try:
-            return [packet.encode() for packet in read()]
+            return read()
         except OSError as error:
             self._failure = UploadFailed(0, f"cannot read the build context: {error}")
             self._failure.__cause__ = error
@@ -139,22 +139,25 @@ class FileSender:
         self._outbox.extend(packets)
         self._contents_next = not self._contents_next
 
-    def _on_request(self, packet: Packet) -> None:
+    def _on_request(self, packet: Packet) -> bool:
         entry = self._entries.files.pop(packet.ID, None)
         if entry is None:
             raise ProtocolViolated(
                 0, f"the engine requested entry {packet.ID}, which is not a file or was requested before"
             )
         self._contents.request(packet.ID, entry)
+        return self._contents.queued < BATCH
 
-    def _on_finish(self, _: Packet) -> None:
+    def _on_finish(self, _: Packet) -> bool:
         self._outbox.append(Packet(type=PacketType.FIN).encode())
         self._status = OK
+        return False
 
-    def _on_error(self, packet: Packet) -> None:
+    def _on_error(self, packet: Packet) -> bool:
         # The build's response has the reason; here it is often only "context canceled".
         self._outbox.clear()
         self._status = Status(Code.CANCELLED, packet.data.decode(errors="replace"))
+        return False
 
 
 def _check_utf8(entry: FileEntry | None) -> FileEntry | None:
@@ -185,17 +188,17 @@ class _Entries:
         self.files: Final = dict[int, FileEntry]()
         """Files that may be requested: announced, and not requested yet."""
 
-    def read(self) -> list[Packet]:
+    def read(self) -> list[bytes]:
         batch = list(islice(self._entries, BATCH))
         packets = [self._announce(entry) for entry in batch if entry is not None]
         self.complete = len(batch) < BATCH
-        return [*packets, Packet()] if self.complete else packets
+        return [*packets, Packet().encode()] if self.complete else packets
 
-    def _announce(self, entry: FileEntry) -> Packet:
+    def _announce(self, entry: FileEntry) -> bytes:
         if stat.S_ISREG(entry.mode) and not entry.hard:
             self.files[self._count] = entry
         self._count += 1
-        return Packet(stat=entry_to_stat(entry))
+        return Packet(stat=entry_to_stat(entry)).encode()
 
 
 class _OpenFile(Struct):
@@ -221,12 +224,16 @@ class _Contents:
     def pending(self) -> bool:
         return bool(self._open_file or self._queue)
 
+    @property
+    def queued(self) -> int:
+        return len(self._queue)
+
     def request(self, identifier: int, entry: FileEntry) -> None:
         self.requested += 1
         self._queue.append((identifier, entry))
 
-    def read(self) -> list[Packet]:
-        packets: list[Packet] = []
+    def read(self) -> list[bytes]:
+        packets: list[bytes] = []
         limit = self.bytes + BATCH_BYTES
         while self.pending and self.bytes < limit and len(packets) < BATCH:
             packets.append(self._next_packet(self._open_file or self._open_next(*self._queue.popleft())))
@@ -241,7 +248,7 @@ class _Contents:
         self._open_file = _OpenFile(identifier, entry, self._files.open(entry.path), entry.size)
         return self._open_file
 
-    def _next_packet(self, current: _OpenFile) -> Packet:
+    def _next_packet(self, current: _OpenFile) -> bytes:
         data = current.file.read(min(CHUNK_SIZE, current.remaining)) if current.remaining else b""
         if current.remaining and not data:
             size = current.entry.size
@@ -251,4 +258,4 @@ class _Contents:
             self.close()
         current.remaining -= len(data)
         self.bytes += len(data)
-        return Packet(type=PacketType.DATA, ID=current.id, data=data)
+        return encode_data(current.id, data)

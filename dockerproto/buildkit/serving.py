@@ -7,9 +7,9 @@ answered, whatever a credentials lookup or a disk is waiting for.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from dockerproto.buildkit.handler import AsyncStep, BlockingStep
 from dockerproto.buildkit.http2 import MAX_CALLS
@@ -36,8 +36,8 @@ class SessionServer:
         """Running step of each call."""
         self._outcomes = deque[tuple[ServedCall, Callable[[], None]]]()
         """Outcomes of steps, to be passed to the session."""
-        self._blocking = runtime.lock()
-        """Lock that lets one step at a time block a worker thread."""
+        self._worker = runtime.worker()
+        """Runs the blocking steps, one at a time."""
         self.failure: DockerError | None = None
         """Error with which the session broke, if it did."""
 
@@ -72,6 +72,7 @@ class SessionServer:
         """Wait until no step is running."""
         for step in list(self._steps.values()):
             await step.wait()
+        await self._worker.wait()
 
     async def serve(self) -> None:
         """Serve the engine until either side closes the connection."""
@@ -83,6 +84,7 @@ class SessionServer:
         finally:
             for step in self._steps.values():
                 step.cancel()
+            self._worker.close()
             self.release()
             self._closed = True
             self._drop()
@@ -105,12 +107,19 @@ class SessionServer:
         stream, data = self._connection.detach()
         while True:
             self._session.feed(data)
-            while len(self._steps) < MAX_CALLS and (step := self._session.advance()) is not None:
-                self._start(stream, *step)
-            await self._send(stream, memoryview(self._session.data_to_send()))
+            await self._advance(stream)
             await stream.ready()
             data = await _receive(stream) if await stream.readable() else b""
             await self._collect()
+
+    async def _advance(self, stream: ByteStream) -> None:
+        """Start steps and send messages until all calls wait, for a step or for the engine."""
+        data = b"at first"
+        while data:
+            while len(self._steps) < MAX_CALLS and (step := self._session.advance()) is not None:
+                self._start(stream, *step)
+            data = self._session.data_to_send()
+            await self._send(stream, memoryview(data))
 
     async def _send(self, stream: ByteStream, data: memoryview) -> None:
         """Send data; while it cannot go out, receive, as the engine may be waiting for that."""
@@ -122,26 +131,32 @@ class SessionServer:
 
     def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         """Start a step beside the session; one that may wait for long is not waited for at the end."""
-        running = self._run(stream, call, step)
-        self._steps[call] = self._runtime.start(running, leave=isinstance(step, AsyncStep))
-
-    async def _run(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
-        try:
-            result = await (step.run() if isinstance(step, AsyncStep) else self._block(call, step))
-        except Exception as error:  # noqa: BLE001  # any error ends the call, and is reported to the engine
-            outcome = partial(self._session.fail, call, error)
+        if isinstance(step, AsyncStep):
+            task = self._runtime.start(self._wait(stream, call, step), leave=True)
         else:
-            outcome = partial(self._session.done, call, step, result)
-        self._outcomes.append((call, outcome))
+            task = self._worker.submit(partial(self._block, call, step), stream.wake)
+        self._steps[call] = task
+
+    async def _wait(self, stream: ByteStream, call: ServedCall, step: AsyncStep) -> None:
+        with self._reporting(call):
+            self._report(call, partial(self._session.done, call, step, await step.run()))
         stream.wake()
 
-    async def _block(self, call: ServedCall, step: BlockingStep) -> Any:
-        """Run a blocking step in a worker thread, after those before it."""
-        await self._blocking.acquire(None)
+    def _block(self, call: ServedCall, step: BlockingStep) -> None:
+        """Run a blocking step, in a worker thread."""
+        with self._reporting(call):
+            self._report(call, partial(self._session.done, call, step, call.run(step)))
+
+    @contextmanager
+    def _reporting(self, call: ServedCall) -> Generator[None]:
+        """Report any error: it ends the call, and the engine is told."""
         try:
-            return await self._runtime.in_thread(partial(call.run, step))
-        finally:
-            self._blocking.release()
+            yield
+        except Exception as error:  # noqa: BLE001  # as said
+            self._report(call, partial(self._session.fail, call, error))
+
+    def _report(self, call: ServedCall, outcome: Callable[[], None]) -> None:
+        self._outcomes.append((call, outcome))
 
     async def _collect(self) -> None:
         """Pass the outcomes of steps that are over to the session."""

@@ -158,11 +158,12 @@ class Session:
         return None
 
     def _deliver(self, call: ServedCall, handler: Handler) -> bool:
-        """Pass the next message to the handler; return False if the inbox is empty."""
+        """Pass the next messages to the handler; return False if the inbox is empty."""
         if call.inbox:
-            message = call.inbox.pop()
-            self._grpc.acknowledge(call.stream, message)
-            self._guard(call, handler.receive, message)
+            messages = [call.inbox.pop()]
+            while self._guard(call, handler.receive, messages[-1]) and call.inbox:
+                messages.append(call.inbox.pop())
+            self._grpc.acknowledge(call.stream, *messages)
         elif call.half_closed:
             call.half_closed = False
             self._guard(call, handler.end)

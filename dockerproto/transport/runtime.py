@@ -42,6 +42,25 @@ class Task(Protocol):
         ...
 
 
+class Worker(Protocol):
+    """A worker thread of a session, which calls one function at a time."""
+
+    def submit(self, function: Callable[[], None], done: Callable[[], None]) -> Task:
+        """Call a function after those submitted before it, then `done`; neither raises.
+
+        The function runs in a worker thread, `done` in the event loop, or without one in the thread as well.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let the thread end after the functions that were submitted; repeating it has no effect."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until the thread of a closed worker has ended, even if the waiting task is cancelled."""
+        ...
+
+
 class Scope(Hashable, Protocol):
     """A process and an event loop, which connections, locks and tasks belong to; compared by value."""
 
@@ -96,6 +115,10 @@ class Runtime(ABC):
         """
         return _ONLY_SCOPE
 
+    def worker(self) -> Worker:
+        """Return a worker; by default it starts a task for each function, which calls it `in_thread`."""
+        return _TaskWorker(self)
+
     def start(self, coroutine: Coroutine[Any, Any, None], *, leave: bool = False) -> Task:  # noqa: ARG002  # an interface
         """Run a coroutine concurrently, in a task or a thread; only sessions need it.
 
@@ -105,6 +128,31 @@ class Runtime(ABC):
         """
         coroutine.close()
         raise UnsupportedTransport(0, f"{type(self).__name__} has no method start(), which sessions need")
+
+
+class _TaskWorker:
+    """A worker that has no thread of its own, as those of `Runtime.in_thread` are kept by the event loop."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._turn = runtime.lock()
+
+    def submit(self, function: Callable[[], None], done: Callable[[], None]) -> Task:
+        return self._runtime.start(self._call(function, done))
+
+    def close(self) -> None:
+        """Do nothing, as no thread waits."""
+
+    async def wait(self) -> None:
+        """Do nothing, as no thread waits."""
+
+    async def _call(self, function: Callable[[], None], done: Callable[[], None]) -> None:
+        await self._turn.acquire(None)
+        try:
+            await self._runtime.in_thread(function)
+        finally:
+            self._turn.release()
+        done()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

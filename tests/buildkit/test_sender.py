@@ -16,6 +16,7 @@ from dockerproto.buildkit.selection import Selection
 from dockerproto.buildkit.sender import BATCH, BATCH_BYTES, CHUNK_SIZE, FileSender, file_sync
 from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.host import FileReader
+from tests.support.calling import Engine
 from tests.support.filesync import (
     ALL,
     FIN,
@@ -137,6 +138,31 @@ def test_contents_come_in_pieces() -> None:
     sent = feed(call, request(0))
     assert b"".join(packet.data for packet in sent) == content
     assert [len(packet.data) for packet in sent] == [CHUNK_SIZE] * (len(content) // CHUNK_SIZE) + [3, 0]
+
+
+def test_the_requests_that_have_arrived_are_one_step() -> None:
+    made = Engine(file_sync({"context": FileTree.of({f"{number:04}": b"." for number in range(1000)})}))
+    stream = made.begin(METHOD, metadata=[("dir-name", "context")])
+    made.run()
+    for identifier in range(1000):
+        made.grpc.send(stream, request(identifier).encode())
+    steps = 0
+    made.carry()
+    while made.step() or made.carry():
+        steps += 1
+    contents = [
+        packet for packet in map(Packet.decode, made.messages[stream]) if packet.type == PacketType.DATA
+    ]
+    assert len(contents) == 2000
+    assert steps < 2 * len(contents) // BATCH + 2
+
+
+def test_requests_wait_outside_once_they_fill_a_batch() -> None:
+    call = sender({f"{number:04}": b"." for number in range(BATCH + 1)})
+    packets(call)
+    more = [call.receive(request(identifier).encode()) for identifier in range(BATCH + 1)]
+    assert more == [True] * (BATCH - 1) + [False] * 2
+    assert not call.receive(FIN.encode())
 
 
 def test_a_step_reads_no_more_than_a_batch() -> None:

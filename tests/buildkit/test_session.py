@@ -42,8 +42,9 @@ class Scripted:
         self.told: list[Any] = []
         self.closed = 0
 
-    def receive(self, message: bytes) -> None:
+    def receive(self, message: bytes) -> bool | None:
         self.told.append(message)
+        return None
 
     def end(self) -> None:
         self.told.append(None)
@@ -56,6 +57,16 @@ class Scripted:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Batching(Scripted):
+    """A handler that takes messages until one says "end", and fails at one that says "bad"."""
+
+    def receive(self, message: bytes) -> bool:
+        super().receive(message)
+        if message.startswith(b"bad"):
+            raise OSError(5, "no more")
+        return message != b"end"
 
 
 def engine(handler: Any) -> Engine:
@@ -257,6 +268,22 @@ class TestCallsAtOnce:
         made.run()
         assert handler.told == [b"1", b"2", None]
         assert made.messages[stream] == [b"answer"]
+
+    def test_messages_are_passed_as_long_as_the_handler_wants_more(self) -> None:
+        handler = Batching(None, b"answer", OK)
+        made = engine(handler)
+        stream = made.begin(PATH, *b"1 2 end 3".split())
+        made.run()
+        assert handler.told == [b"1", b"2", b"end"]
+        assert (made.messages[stream], made.statuses[stream]) == ([b"answer"], OK)
+
+    def test_one_that_fails_among_many_messages_leaves_the_windows_right(self) -> None:
+        made = Engine({PATH: lambda _: Batching(), **health()})
+        for _ in range(20):  # more than the window of the connection
+            stream = made.begin(PATH, *(each + bytes(2**20) for each in (b"1", b"2", b"bad", b"3")))
+            made.run()
+            assert made.statuses[stream] == Status(Code.UNKNOWN, "[Errno 5] no more")
+            assert made.ask(HEALTH)[1] == OK
 
     def test_what_waits_is_limited(self) -> None:
         handler = Scripted()

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from dockerproto.endpoint.addresses import TCP
-from dockerproto.transport.runtime import run
+from dockerproto.transport.runtime import Task, run
 from dockerproto_local.base_transport import DialTarget, LocalTransport
 from dockerproto_local.stream import SocketStream, connect_unix
 
@@ -59,6 +60,10 @@ class BlockingTransport(LocalTransport):
         """Run a coroutine in a thread."""
         return ThreadTask(coroutine, leave=leave)
 
+    def worker(self) -> ThreadWorker:
+        """Return a new worker thread."""
+        return ThreadWorker(self.start)
+
     def now(self) -> float:
         """Return the time of the monotonic clock, in seconds."""
         return time.monotonic()
@@ -103,6 +108,52 @@ class ThreadTask(threading.Thread):
         """Wait until the thread has ended, unless it was started with `leave`."""
         if not self._leave:
             self.join()
+
+
+class ThreadWorker:
+    """A thread that lives as long as a session; see `dockerproto.transport.runtime.Worker`.
+
+    It starts with the first function. Starting a thread takes longer than reading some hundred small files.
+
+    Args:
+        start: Starts a coroutine in a thread.
+    """
+
+    def __init__(self, start: Callable[[Coroutine[Any, Any, None]], Task]) -> None:
+        self._start = start
+        self._thread: Task | None = None
+        self._functions = SimpleQueue[Callable[[], None] | None]()
+
+    def submit(self, function: Callable[[], None], done: Callable[[], None]) -> _Submitted:
+        """Call a function and `done` in the thread."""
+        self._functions.put(function)
+        self._functions.put(done)
+        if self._thread is None:
+            self._thread = self._start(self._run())
+        return _Submitted()
+
+    def close(self) -> None:
+        """Let the thread end after the functions that were submitted."""
+        self._functions.put(None)
+
+    async def wait(self) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            await self._thread.wait()
+
+    async def _run(self) -> None:
+        for function in iter(self._functions.get, None):
+            function()
+
+
+class _Submitted:
+    """A function that was submitted: the end of its thread is waited for instead."""
+
+    def cancel(self) -> None:
+        """Do nothing: a thread cannot be cancelled."""
+
+    async def wait(self) -> None:
+        """Do nothing."""
 
 
 class _Stream(SocketStream):
