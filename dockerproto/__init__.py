@@ -54,9 +54,10 @@ from dockerproto.errors import (
     UploadFailed,
 )
 from dockerproto.images import AsyncImages, Images
-from dockerproto.images.build import Ulimits
+from dockerproto.images.build_parameters import Ulimits
 from dockerproto.images.builders import Builder
 from dockerproto.images.local import ListParameters
+from dockerproto.images.solve_arguments import Provenance
 from dockerproto.messages.encoding import to_json
 from dockerproto.messages.models import (
     BuildsPruned,
@@ -101,7 +102,17 @@ from dockerproto.operations.streams import (
 )
 from dockerproto.references import Reference, parse_reference
 from dockerproto.request.attachments import Output, Secret, SecretLike, Tar
+from dockerproto.request.caches import (
+    Cache,
+    CacheMode,
+    CacheSource,
+    CacheTarget,
+    InlineCache,
+    RegistryCache,
+)
 from dockerproto.request.filters import Filters, FilterValue
+from dockerproto.request.named_contexts import NamedContext
+from dockerproto.request.outputs import BuildOutput, CacheOnly, Image, ImageCompression
 from dockerproto.request.ping import Ping
 from dockerproto.sources import AsyncSource, Readable, Source
 from dockerproto.timeouts import DEFAULT, Default, Timeout, TimeoutLike
@@ -126,10 +137,16 @@ __all__ = [
     "AuthLike",
     "AuthsLike",
     "BadRequest",
+    "BuildOutput",
     "BuildResult",
     "BuildWarning",
     "Builder",
     "BuildsPruned",
+    "Cache",
+    "CacheMode",
+    "CacheOnly",
+    "CacheSource",
+    "CacheTarget",
     "ClientClosed",
     "Compression",
     "Conflict",
@@ -153,12 +170,15 @@ __all__ = [
     "FilterValue",
     "Filters",
     "HistoryEntry",
+    "Image",
+    "ImageCompression",
     "ImageConfig",
     "ImageInspect",
     "ImageSummary",
     "Images",
     "ImagesPruned",
     "ImportResult",
+    "InlineCache",
     "InvalidHeader",
     "InvalidHost",
     "InvalidPattern",
@@ -167,6 +187,7 @@ __all__ = [
     "ManifestSummary",
     "Message",
     "MessageList",
+    "NamedContext",
     "NamedPipe",
     "NotFinished",
     "NotFound",
@@ -179,6 +200,7 @@ __all__ = [
     "Progress",
     "ProgressDetail",
     "ProtocolViolated",
+    "Provenance",
     "Proxied",
     "Proxy",
     "PullResult",
@@ -187,6 +209,7 @@ __all__ = [
     "PushedTag",
     "Readable",
     "Reference",
+    "RegistryCache",
     "RootFS",
     "SearchResult",
     "Secret",

@@ -22,7 +22,7 @@ from dockerproto.errors import ClientClosed
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.uploads import SlicedUpload
 from dockerproto.request.attachments import BUILDKIT_VARIABLE, parse_buildkit_variable
-from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild
+from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild, SolveBuild
 from dockerproto.request.dialect import Dialect
 from dockerproto.request.ping import Ping
 from dockerproto.request.request import Request
@@ -127,7 +127,7 @@ class Client:
         try:
             await upload.prepare()
             dialect = await self.engine.negotiate(request, work.timer)
-            return await self.engine.upload(request, upload, dialect, work.timer)
+            return await self.engine.send(request, dialect, work.timer, upload)
         finally:
             await upload.close()
 
@@ -138,9 +138,13 @@ class Client:
         build = build.with_defaults(self.configuration.proxies)
         if isinstance(build, ClassicBuild):
             return await self._build_classic(build, credentials, dialect, work)
+        build = replace(build, context_limit=self.configuration.context_limit)
+        if isinstance(build, SolveBuild):
+            from dockerproto.buildkit.control.building import build_by_control  # noqa: PLC0415  # loads h2
+
+            return await build_by_control(self.engine, credentials, build, dialect, work)
         from dockerproto.buildkit.coordinator import build_in_session  # noqa: PLC0415  # loads h2
 
-        build = replace(build, context_limit=self.configuration.context_limit)
         return await build_in_session(self.engine, credentials, build, dialect, work)
 
     async def _choose(self, build: EitherBuild, timer: Timer) -> ClassicBuild | BuildKitBuild:
@@ -174,7 +178,7 @@ class Client:
             if not isinstance(build.body, BuildContext):
                 check_archive(await upload.head(HEAD_SIZE))
             await upload.prepare()
-            return await self.engine.upload(build.request(auths), upload, dialect, work.timer)
+            return await self.engine.send(build.request(auths), dialect, work.timer, upload)
         finally:
             await upload.close()
 

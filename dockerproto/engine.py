@@ -26,6 +26,7 @@ from dockerproto.redacted import RedactedText, prefixed
 from dockerproto.request.dialect import Dialect, SupportsDialects, podman_version
 from dockerproto.request.ping import PING, PODMAN, Ping
 from dockerproto.request.request import Request
+from dockerproto.request.solve_options import Worker
 from dockerproto.timeouts import Timer
 from dockerproto.transport.scoped import Scoped
 from dockerproto.transport.transport import Transport
@@ -59,10 +60,11 @@ class Engine:
         """Connections of sessions and their builds, which no HTTP library can carry."""
         self.used: bool = False
         """True once the engine has responded, so that connections may be open."""
+        self.worker: Worker | None = None
+        """Abilities of the engine's BuildKit; None: no build has asked for them yet."""
         self._sender = sender
         self._engine = Target(endpoint.address, endpoint.origin)
-        self._prefix = endpoint.address.prefix
-        self._host = ("Host", endpoint.address.host)
+        self._prefix, self._host = endpoint.address.prefix, ("Host", endpoint.address.host)
         self._custom_headers = tuple((name, RedactedText(value)) for name, value in headers)
         self._usual_headers = merge_headers((self._host,), self._custom_headers)
         self._negotiation_limit = negotiation_limit
@@ -135,12 +137,10 @@ class Engine:
             raise not_an_engine(self._engine, "its response to a ping has no API version")
         return ping
 
-    async def send(self, request: Request, dialect: Dialect, timer: Timer) -> Response:
-        """Send a request without a body, and return the response once its head has arrived."""
-        return await self.exchange(request, None, dialect, timer, self._sender.send)
-
-    async def upload(self, request: Request, upload: Upload, dialect: Dialect, timer: Timer) -> Response:
-        """Send a request with a prepared upload, which the caller closes."""
+    async def send(
+        self, request: Request, dialect: Dialect, timer: Timer, upload: Upload | None = None
+    ) -> Response:
+        """Send a request, with its prepared upload, and return the response once its head has arrived."""
         return await self.exchange(request, upload, dialect, timer, self._sender.send)
 
     async def exchange(

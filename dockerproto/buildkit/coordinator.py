@@ -8,6 +8,7 @@ that has lost its session may never end the response, and a session without its 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -25,7 +26,7 @@ from dockerproto.request.dialect import Dialect
 from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
-from dockerproto.transport.local_work import LocalWork
+from dockerproto.transport.local_work import Closable, LocalWork
 from dockerproto.transport.runtime import Task
 from dockerproto.versions import Version
 
@@ -46,7 +47,29 @@ async def build_in_session(
         DockerError: The request or the handshake cannot be sent; an attachment cannot be read; the engine has
             no sessions.
     """
+
+    async def send(session: BuildSession, name: str, services: SessionServices) -> Response:
+        request = build.request(*_binding(name, services))
+        return await engine.exchange(request, None, dialect, work.timer, session.send)
+
     engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
+    return await in_session(engine, credentials, build, dialect, work, send=send)
+
+
+async def in_session(
+    engine: Engine,
+    credentials: CallCredentials,
+    build: BuildKitBuild,
+    dialect: Dialect,
+    work: LocalWork,
+    *,
+    send: Callable[[BuildSession, str, SessionServices], Awaitable[Response]],
+) -> Response:
+    """Open a session, and return the response to what `send` sends in it, with the name of the session.
+
+    Raises:
+        DockerError: The handshake cannot be sent; an attachment cannot be read; the engine has no sessions.
+    """
     timer = work.timer
     ping = await engine.introduce(timer)
     services = await prepare_services(
@@ -61,8 +84,7 @@ async def build_in_session(
         raise
     try:
         session.start()
-        request = build.request(*_binding(name, services))
-        return await engine.exchange(request, None, dialect, timer, session.send)
+        return await send(session, name, services)
     except BaseException as error:
         session.close()
         await session.wait()
@@ -112,6 +134,10 @@ class BuildSession:
         self._server.bind(response)
         return SessionResponse(response, self)
 
+    def bind(self, build: Closable) -> None:
+        """Close the exchange of the build when the session ends, which may be the case already."""
+        self._server.bind(build)
+
     def close(self) -> None:
         """Close both connections at once, which stops the engine; closing again has no effect."""
         self._server.close()
@@ -130,12 +156,12 @@ class BuildSession:
 class SessionResponse:
     """The response to a build, at whose end the session is closed."""
 
-    def __init__(self, response: HTTPResponse, session: BuildSession) -> None:
+    def __init__(self, response: Response, session: BuildSession) -> None:
         self._response = response
         self._session = session
         self.head: Head = response.head
         """Status and headers."""
-        self.reused: bool = response.reused
+        self.reused: bool | None = response.reused
         """True if an earlier request used the connection."""
 
     @property
@@ -193,10 +219,31 @@ def _handshake(name: str, services: SessionServices) -> Request:
 
 async def _open_session(engine: Engine, handshake: Request, dialect: Dialect, timer: Timer) -> Connection:
     """Return a connection that is switched to the engine's calls."""
+    return await switch(
+        engine, handshake, dialect, timer, "this engine has no sessions, which builds with BuildKit need"
+    )
+
+
+async def switch(
+    engine: Engine, handshake: Request, dialect: Dialect, timer: Timer, refusal: str
+) -> Connection:
+    """Return a connection of its own that is switched to another protocol.
+
+    Args:
+        engine: The engine.
+        handshake: Request for the switch.
+        dialect: Dialect of the request.
+        timer: Limits of the call.
+        refusal: Message for an engine that does not know the request.
+
+    Raises:
+        DockerError: The engine rejects the request.
+        UnsupportedVersion: It does not know the request.
+    """
     send = partial(_send_on_own_connection, engine.connections)
     response = await engine.exchange(handshake, None, dialect, timer, send)
     if response.head.status != SWITCHED:
-        await _raise_refusal(response)
+        await _raise_refusal(response, refusal)
     return response.detach()
 
 
@@ -212,14 +259,13 @@ async def _send_on_own_connection(
     return HTTPResponse(connection, head, timer, connections)
 
 
-async def _raise_refusal(response: Response) -> None:
+async def _raise_refusal(response: Response, refusal: str) -> None:
     body = ErrorBody(response.head.status)
     try:
         while data := await response.receive():
             body.feed(data)
         body.feed(b"")
     except NotFound as error:
-        message = f"this engine has no sessions, which builds with BuildKit need: {error.message}"
-        raise UnsupportedVersion(error.status, message) from error
+        raise UnsupportedVersion(error.status, f"{refusal}: {error.message}") from error
     finally:
         response.close()

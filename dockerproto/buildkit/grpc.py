@@ -77,6 +77,8 @@ class CallEnded(Struct, frozen=True):
 
     stream: int
     status: Status
+    details: str = ""
+    """Details of an error as they came, in base64."""
 
 
 Event: TypeAlias = CallStarted | MessageReceived | HalfClosed | CallEnded
@@ -243,7 +245,8 @@ class GRPC:
         headers = _metadata(event.headers)
         if self._calls and ("grpc-status" in headers or _first(headers, ":status", "200") != "200"):
             self._abandon(event.stream_id)
-            yield CallEnded(event.stream_id, _status(headers))
+            details = _first(headers, "grpc-status-details-bin")
+            yield CallEnded(event.stream_id, _status(headers), details)
 
     def _on_data(self, event: h2.events.DataReceived) -> Iterator[Event]:
         state = self._streams.get(event.stream_id)

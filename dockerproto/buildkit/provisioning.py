@@ -9,7 +9,8 @@ from functools import partial
 from hashlib import sha256
 from typing import BinaryIO, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dockerproto.buildcontext.limits import check_context
 from dockerproto.buildcontext.plan import BuildContext
@@ -27,6 +28,7 @@ from dockerproto.request.attachments import (
     AGENT_VARIABLE,
     SECRET_LIMIT,
     BuildAttachments,
+    Output,
     Secret,
     Tar,
     check_secret,
@@ -89,15 +91,61 @@ async def prepare_services(
     """
     host = transport.need_host("a build with BuildKit")
     services = await _attached_services(transport, host, credentials, build, work)
+    context = await _open_context(build, work, host)
+    named = await _open_named(context, build.attachments.directories, work, host)
+    if named.directories:
+        services = {**services, **file_sync(named.directories, requires_utf8=requires_utf8)}
+    return SessionServices(
+        services,
+        named.key,
+        dockerfile=named.dockerfile,
+        in_session=bool(context.directories),
+        resources=named.resources,
+    )
+
+
+class _Files(Struct, frozen=True):
+    """The files that a session serves."""
+
+    key: str
+    """Shared key, which covers every directory: the engine compares files of the same key and name."""
+    directories: Mapping[str, FileSystem] = field(default_factory=dict[str, FileSystem])
+    dockerfile: str | None = None
+    resources: tuple[Closable, ...] = ()
+
+    def with_directory(self, name: str, directory: OpenFileSystem) -> _Files:
+        directories, resources = {**self.directories, name: directory}, (*self.resources, directory)
+        return replace(self, directories=directories, resources=resources)
+
+    def close(self) -> None:
+        for each in self.resources:
+            each.close()
+
+
+async def _open_context(build: BuildKitBuild, work: LocalWork, host: Host) -> _Files:
     body = build.body
     if isinstance(body, BuildContext):
-        return await _with_directory(services, body, work, host, requires_utf8=requires_utf8)
+        return await _open_directory(body, work, host)
     if body is None:
-        return SessionServices(services, host.unique())
+        return _Files(host.unique())
     archive, resources = await _open_archive(body, build.context_limit, work, host)
-    directories = {"context": archive, "dockerfile": archive}
-    services = {**services, **file_sync(directories, requires_utf8=requires_utf8)}
-    return SessionServices(services, host.unique(), resources=resources, in_session=True)
+    return _Files(host.unique(), {"context": archive, "dockerfile": archive}, resources=resources)
+
+
+async def _open_named(context: _Files, directories: Mapping[str, str], work: LocalWork, host: Host) -> _Files:
+    """Return the files of the context with those of named directories; if that fails, close all."""
+    files = context
+    try:
+        for name, path in directories.items():
+            with _read_errors(f"the build context {name!r}"):
+                directory = await work.open(partial(host.directory, path))
+            files = files.with_directory(name, directory)
+            identity = await work.in_thread(partial(host.identity, path))
+            files = replace(files, key=sha256(f"{files.key} {name} {identity}".encode()).hexdigest())
+    except BaseException:
+        files.close()
+        raise
+    return files
 
 
 async def _attached_services(
@@ -114,7 +162,7 @@ async def _attached_services(
         **({} if attachments.anonymous else auth(find, _key(host))),
         **secrets({name: value for name, value in values.items() if value is not None}),
         **(ssh(sockets, transport) if sockets else {}),
-        **_output(attachments, host),
+        **_outputs(attachments, host),
     }
 
 
@@ -136,23 +184,19 @@ def _key(host: Host) -> bytes:
     return sha256(host.unique().encode()).digest()
 
 
-def _output(attachments: BuildAttachments, host: Host) -> Services:
-    output = attachments.output
-    if output is None:
-        return {}
-
-    def receive() -> Handler:
-        if isinstance(output, Tar):
-            return TarReceiver(partial(host.output_file, os.fspath(output.path)))
-        return TreeReceiver(host.output_directory(os.fspath(output)))
-
-    return file_send(receive)
+def _outputs(attachments: BuildAttachments, host: Host) -> Services:
+    receivers = {number: partial(_receive, each, host) for number, each in attachments.outputs.items()}
+    return file_send(receivers) if receivers else {}
 
 
-async def _with_directory(
-    services: Services, context: BuildContext, work: LocalWork, host: Host, *, requires_utf8: bool
-) -> SessionServices:
-    """Return the services with a directory as the context; the engine itself reads the ignore file."""
+def _receive(output: Output, host: Host) -> Handler:
+    if isinstance(output, Tar):
+        return TarReceiver(partial(host.output_file, os.fspath(output.path)))
+    return TreeReceiver(host.output_directory(os.fspath(output)))
+
+
+async def _open_directory(context: BuildContext, work: LocalWork, host: Host) -> _Files:
+    """Return the files of a directory as the context; the engine itself reads the ignore file."""
     source = await work.in_thread(partial(host.open_context, context, work.time_left))
     path, plan = context.directory, source.plan
     directory = None if path is None else await work.open(partial(host.directory, path))
@@ -160,12 +204,10 @@ async def _with_directory(
     # Added files replace a Dockerfile that is outside the directory.
     added = {entry.path: content for entry, content in plan.generated}
     dockerfile = FileTree.of(added, mtime=_time_of(added)) if added else files
-    directories = {"context": files, "dockerfile": dockerfile}
-    return SessionServices(
-        {**services, **file_sync(directories, requires_utf8=requires_utf8)},
+    return _Files(
         host.unique() if path is None else await work.in_thread(partial(host.identity, path)),
+        {"context": files, "dockerfile": dockerfile},
         dockerfile=plan.dockerfile,
-        in_session=True,
         resources=() if directory is None else (directory,),
     )
 

@@ -20,7 +20,17 @@ from msgspec import Struct
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import DEFAULT_LIMITS, Limits, display_path
 from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
-from dockerproto.buildkit.handler import OK, BlockingStep, Code, Handler, Services, Status, Step
+from dockerproto.buildkit.handler import (
+    OK,
+    BlockingStep,
+    Code,
+    Handler,
+    Metadata,
+    RpcError,
+    Services,
+    Status,
+    Step,
+)
 from dockerproto.buildkit.validation import EntryValidator
 from dockerproto.errors import OutputFailed, ProtocolViolated
 from dockerproto.transport.host import Destination, FileWriter
@@ -36,16 +46,26 @@ _PATHS_IN_WARNING: Final = 5
 _TAR_END: Final = 1024
 """Number of zero bytes at the end of a tar."""
 _BLOCK: Final = 512
+_OUTPUT: Final = "buildkit-attachable-exporter-id"
+"""Header that has the number of the output."""
 
 
-def file_send(make_handler: Callable[[], Handler]) -> Services:
-    """Serve the service to which the engine sends a build's output.
+def file_send(receivers: Mapping[int, Callable[[], Handler]]) -> Services:
+    """Serve the service to which the engine sends the outputs of a build.
 
     Args:
-        make_handler: Makes the handler, a `TreeReceiver` or a `TarReceiver`: the engine does not say which it
-            sends.
+        receivers: Factories of handlers, by the number of the output: of a `TreeReceiver` or a `TarReceiver`,
+            as the engine does not say which it sends.
     """
-    return {"/moby.filesync.v1.FileSend/DiffCopy": lambda _: make_handler()}
+
+    def make_receiver(metadata: Metadata) -> Handler:
+        number = metadata.get(_OUTPUT, ("0",))[0]  # engines with one output send none
+        make_handler = {str(known): make for known, make in receivers.items()}.get(number)
+        if make_handler is None:
+            raise RpcError(Code.NOT_FOUND, f"unknown output {number:.20}")
+        return make_handler()
+
+    return {"/moby.filesync.v1.FileSend/DiffCopy": make_receiver}
 
 
 class _WriteQueue:

@@ -83,6 +83,23 @@ class Connection:
         """Return the byte stream after a switch to another protocol, and the bytes received since."""
         return self._stream, self._exchange.trailing_data
 
+    async def send_switched(self, data: memoryview, timer: Timer) -> memoryview:
+        """After a switch to another protocol, send data, and return the rest, to be sent after receiving.
+
+        Raises:
+            ConnectionFailed: The connection broke.
+            TimedOut: A limit of the timer passed.
+        """
+        limit = timer.left("idle")
+        try:
+            return data[await self._stream.send(data, limit) :]
+        except OSError as error:
+            raise self._failure(error, timer, "idle") from error
+
+    async def receive_switched(self, timer: Timer) -> bytes:
+        """After a switch to another protocol, return the next bytes. Raises as `send_switched`."""
+        return bytes(await self._receive(timer, "idle"))
+
     @property
     def untouched(self) -> bool:
         """True if no byte of a response to the last request has been received."""

@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from os import PathLike, fspath
-from typing import Final, Literal, TypeAlias, overload
+from os import PathLike
+from typing import Literal, overload
 
-from msgspec.structs import replace
-
-from dockerproto.arguments import json_text, strings, strings_by_name
-from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
-from dockerproto.buildcontext.plan import BuildContext, Compression, parse_context
-from dockerproto.credentials.credentials import ANONYMOUS, AuthsLike, Credentials, read_auths
+from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE
+from dockerproto.buildcontext.plan import Compression, parse_context
+from dockerproto.credentials.credentials import AuthsLike
+from dockerproto.images.build_parameters import (
+    Ulimits,
+    attach,
+    body_of,
+    build_arguments,
+    dockerfile_path,
+    extra_hosts_of,
+    flags_of,
+    image_names,
+    json_list,
+    limits_of,
+    remote_url,
+    ulimits_of,
+    upload_headers,
+    with_auths,
+)
 from dockerproto.images.builders import Builder, for_builder
+from dockerproto.images.solve_arguments import Provenance, SolveArguments, read_solve_arguments
 from dockerproto.messages.decoding import BuildMessages
 from dockerproto.messages.results import BuildReducer, BuildResult, MessageList
 from dockerproto.operations.operation import Call, ListOrStream, Reported
 from dockerproto.operations.replies import progress
-from dockerproto.references import parse_reference
 from dockerproto.request.attachments import (
-    BuildAttachments,
     Output,
     SecretLike,
     read_output,
-    read_secrets,
-    read_ssh,
 )
 from dockerproto.request.build import ClassicBuild
+from dockerproto.request.caches import CacheSource, CacheTarget
 from dockerproto.request.extra_hosts import parse_extra_hosts
+from dockerproto.request.named_contexts import NamedContext
+from dockerproto.request.outputs import BuildOutput
 from dockerproto.request.parameters import (
-    NotOnPodman,
-    Parameter,
     default_platform,
     flag,
     mapping_json,
-    number,
     switch,
     text,
     texts,
 )
-from dockerproto.request.request import TAR
-from dockerproto.sources import AsyncSource, check_source
+from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
-
-_TEXT_HINT: Final = "; for the text of a Dockerfile, use dockerfile"
-
-Ulimits: TypeAlias = Mapping[str, int | tuple[int, int]]
-"""Limits of a build's processes by name: one number, or the soft and the hard limit."""
 
 
 @overload
@@ -60,7 +64,7 @@ def build(
     path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
-    nocache: bool = False,
+    nocache: bool | str | Iterable[str] = False,
     buildargs: Mapping[str, str | None] | None = None,
     pull: bool = False,
     rm: bool = True,
@@ -73,7 +77,7 @@ def build(
     target: str | None = None,
     network_mode: str | None = None,
     extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
-    cache_from: str | Iterable[str] | None = None,
+    cache_from: CacheSource | Iterable[CacheSource] | None = None,
     shm_size: int | None = None,
     memory: int | None = None,
     memswap: int | None = None,
@@ -90,6 +94,13 @@ def build(
     secrets: Mapping[str, SecretLike] | None = None,
     ssh: Mapping[str, str | PathLike[str] | None] | None = None,
     output: Output | None = None,
+    outputs: BuildOutput | Iterable[BuildOutput] | None = None,
+    cache_to: CacheTarget | Iterable[CacheTarget] | None = None,
+    platforms: Iterable[str] | None = None,
+    contexts: Mapping[str, NamedContext] | None = None,
+    allow: str | Iterable[str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    provenance: Provenance | None = None,
 ) -> Call[MessageList[BuildResult]]: ...
 @overload
 def build(
@@ -101,7 +112,7 @@ def build(
     path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
-    nocache: bool = False,
+    nocache: bool | str | Iterable[str] = False,
     buildargs: Mapping[str, str | None] | None = None,
     pull: bool = False,
     rm: bool = True,
@@ -114,7 +125,7 @@ def build(
     target: str | None = None,
     network_mode: str | None = None,
     extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
-    cache_from: str | Iterable[str] | None = None,
+    cache_from: CacheSource | Iterable[CacheSource] | None = None,
     shm_size: int | None = None,
     memory: int | None = None,
     memswap: int | None = None,
@@ -131,6 +142,13 @@ def build(
     secrets: Mapping[str, SecretLike] | None = None,
     ssh: Mapping[str, str | PathLike[str] | None] | None = None,
     output: Output | None = None,
+    outputs: BuildOutput | Iterable[BuildOutput] | None = None,
+    cache_to: CacheTarget | Iterable[CacheTarget] | None = None,
+    platforms: Iterable[str] | None = None,
+    contexts: Mapping[str, NamedContext] | None = None,
+    allow: str | Iterable[str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    provenance: Provenance | None = None,
 ) -> Reported[BuildResult]: ...
 @overload
 def build(
@@ -142,7 +160,7 @@ def build(
     path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
-    nocache: bool = False,
+    nocache: bool | str | Iterable[str] = False,
     buildargs: Mapping[str, str | None] | None = None,
     pull: bool = False,
     rm: bool = True,
@@ -155,7 +173,7 @@ def build(
     target: str | None = None,
     network_mode: str | None = None,
     extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
-    cache_from: str | Iterable[str] | None = None,
+    cache_from: CacheSource | Iterable[CacheSource] | None = None,
     shm_size: int | None = None,
     memory: int | None = None,
     memswap: int | None = None,
@@ -172,6 +190,13 @@ def build(
     secrets: Mapping[str, SecretLike] | None = None,
     ssh: Mapping[str, str | PathLike[str] | None] | None = None,
     output: Output | None = None,
+    outputs: BuildOutput | Iterable[BuildOutput] | None = None,
+    cache_to: CacheTarget | Iterable[CacheTarget] | None = None,
+    platforms: Iterable[str] | None = None,
+    contexts: Mapping[str, NamedContext] | None = None,
+    allow: str | Iterable[str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    provenance: Provenance | None = None,
 ) -> ListOrStream[BuildResult]: ...
 def build(
     *,
@@ -182,7 +207,7 @@ def build(
     path_dockerfile: str | PathLike[str] | None = None,
     tag: str | Iterable[str] | None = None,
     quiet: bool = False,
-    nocache: bool = False,
+    nocache: bool | str | Iterable[str] = False,
     buildargs: Mapping[str, str | None] | None = None,
     pull: bool = False,
     rm: bool = True,
@@ -195,7 +220,7 @@ def build(
     target: str | None = None,
     network_mode: str | None = None,
     extra_hosts: Mapping[str, str] | Iterable[str] | None = None,
-    cache_from: str | Iterable[str] | None = None,
+    cache_from: CacheSource | Iterable[CacheSource] | None = None,
     shm_size: int | None = None,
     memory: int | None = None,
     memswap: int | None = None,
@@ -212,13 +237,20 @@ def build(
     secrets: Mapping[str, SecretLike] | None = None,
     ssh: Mapping[str, str | PathLike[str] | None] | None = None,
     output: Output | None = None,
+    outputs: BuildOutput | Iterable[BuildOutput] | None = None,
+    cache_to: CacheTarget | Iterable[CacheTarget] | None = None,
+    platforms: Iterable[str] | None = None,
+    contexts: Mapping[str, NamedContext] | None = None,
+    allow: str | Iterable[str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    provenance: Provenance | None = None,
 ) -> ListOrStream[BuildResult]:
     """Build an image.
 
     Give exactly one of `path`, `fileobj` and `remote`, or `dockerfile` alone. Docker has two builders, see
     `builder`. Arguments that only one of them supports are rejected for the other: `rm`, `forcerm`, limits
     of memory and CPU, other networks, `compression` and `on_upload` are for the classic builder; `secrets`,
-    `ssh` and `output` for BuildKit.
+    `ssh`, `output` and all after it for BuildKit.
 
     Args:
         remote: A git or http(s) URL that the engine fetches: a repository, a tar or a Dockerfile.
@@ -231,7 +263,7 @@ def build(
             it may also be outside the directory.
         tag: A name for the image, or several; the tag is ``latest`` by default.
         quiet: Report only the id of the image.
-        nocache: Do not use the cache of earlier builds.
+        nocache: Do not use the cache of earlier builds; or the names of the stages to build without it.
         buildargs: Build arguments; None keeps the Dockerfile's default. The client adds those of its
             proxies, see `dockerproto_local.configure`.
         pull: Look for newer base images.
@@ -248,7 +280,7 @@ def build(
         extra_hosts: Entries for the steps' ``/etc/hosts``: IP addresses by host name, or texts
             ``name=address`` or ``name:address``. An IPv6 address may be in brackets; ``host-gateway`` is the
             engine's own address. Since API 1.28.
-        cache_from: Images whose layers may be reused.
+        cache_from: Images whose layers may be reused, by name; or caches, a `RegistryCache` or a `Cache`.
         shm_size: Size of ``/dev/shm`` in bytes. For BuildKit since API 1.42.
         memory: Memory limit in bytes.
         memswap: Limit of memory and swap together in bytes; -1 is unlimited.
@@ -275,6 +307,15 @@ def build(
             ``$SSH_AUTH_SOCK``. A build may list keys and sign with them, nothing else.
         output: Destination of the last stage's files, written instead of an image: a directory, or a `Tar`.
             Since API 1.40.
+        outputs: Destinations of the result, instead of an image or besides it: an `Image`, the path of a
+            directory, a `Tar`; or `CacheOnly`. Several since API 1.45.
+        cache_to: Caches to export: a `RegistryCache`, an `InlineCache`, or a `Cache` of another type.
+        platforms: Platforms to build for, each ``os/arch[/variant]``; of several, the image is an index.
+        contexts: Named contexts for ``FROM`` and ``--from``: a path object is a directory; a text begins with
+            ``docker-image://``, or is the URL of a repository or an archive. Since API 1.42.
+        allow: Permissions of steps: ``network.host``, ``security.insecure``.
+        annotations: Annotations of the image's manifest, of each platform's if there are several.
+        provenance: Attach provenance, ``min`` or ``max``; none by default. Since API 1.43.
 
     Raises:
         BadRequest: The build context or the Dockerfile is malformed.
@@ -282,8 +323,9 @@ def build(
         StepFailed: A command failed; ``step`` has its exit code and its output.
         DockerStreamError: Something else failed; ``step`` has the step, ``messages`` the earlier messages.
         OutputFailed: The output cannot be written; it is the cause of the engine's error.
-        UnsupportedEngine: The engine is Podman, which lacks BuildKit and `remote`.
-        UnsupportedVersion: The engine is too old for BuildKit.
+        UnsupportedEngine: The engine is Podman, which lacks BuildKit and `remote`; or its image store lacks
+            an argument, see the page on caches, platforms and outputs.
+        UnsupportedVersion: The engine is too old for BuildKit, or for an argument.
         UploadFailed: A file of the directory cannot be read, or changed while it was read; a secret or an
             ssh agent is unavailable.
         ValueError: None or several of `path`, `fileobj` and `remote` are given, or an argument that does
@@ -291,150 +333,33 @@ def build(
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageBuild.
     """
-    body = _body(path, fileobj, remote, parse_context(path, dockerfile, path_dockerfile, compression))
+    body = body_of(path, fileobj, remote, parse_context(path, dockerfile, path_dockerfile, compression))
+    given = SolveArguments(
+        cache_to, cache_from, nocache, outputs, platforms, contexts, allow, annotations, provenance
+    )
+    read = read_solve_arguments(given, read_output(output), image_names(tag), platform)
     query = (
-        _remote(remote),
-        _dockerfile(body, path_dockerfile),
-        texts("t", _names(tag)),
+        remote_url(remote),
+        dockerfile_path(body, path_dockerfile),
+        texts("t", read.names),
         flag("q", quiet, "quiet"),
-        flag("nocache", nocache),
-        flag("pull", pull),
+        *flags_of(nocache=nocache is True, pull=pull, forcerm=forcerm, squash=squash),
         switch("rm", rm),
-        flag("forcerm", forcerm),
         text("labels", mapping_json("labels", labels)),
         default_platform(platform),
         text("target", target),
         text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
-        _extra_hosts(parse_extra_hosts(extra_hosts)),
-        text("cachefrom", _list(strings("cache_from", cache_from)), since=Version(1, 25)),
-        *_limits(shm_size=shm_size, memory=memory, memswap=memswap),
-        *_limits(cpu_shares=cpu_shares, cpu_period=cpu_period, cpu_quota=cpu_quota),
+        extra_hosts_of(parse_extra_hosts(extra_hosts)),
+        text("cachefrom", json_list(read.cache_from), since=Version(1, 25)),
+        *limits_of(shm_size=shm_size, memory=memory, memswap=memswap),
+        *limits_of(cpu_shares=cpu_shares, cpu_period=cpu_period, cpu_quota=cpu_quota),
         text("cpusetcpus", cpuset_cpus, "cpuset_cpus"),
-        _ulimits(ulimits),
-        flag("squash", squash, since=Version(1, 25)),
+        ulimits_of(ulimits),
     )
-    arguments = strings_by_name("buildargs", {} if buildargs is None else buildargs, optional=True)
-    headers = _headers(body, encoding, fileobj)
+    arguments, headers = build_arguments(buildargs), upload_headers(body, encoding, fileobj)
     classic = ClassicBuild(
         query=query, body=body, buildargs=arguments, timeout=timeout, headers=headers, on_upload=on_upload
     )
-    classic = _with_auths(classic, auth, path_dockerfile or DOCKERFILE)
-    attachments = _attachments(secrets, ssh, output, auth)
-    return progress(for_builder(builder, classic, attachments), stream, BuildReducer, BuildMessages)
-
-
-def _body(
-    path: str | PathLike[str] | None,
-    fileobj: AsyncSource | None,
-    remote: str | None,
-    context: BuildContext | None,
-) -> AsyncSource | BuildContext | None:
-    """Return the build context, None if the engine fetches it."""
-    sources = [each for each in (path, fileobj, remote) if each is not None]
-    if len(sources) > 1 or not (sources or (context is not None and context.content is not None)):
-        raise ValueError("exactly one of path, fileobj and remote must be given")
-    if context is None:
-        return None if fileobj is None else check_source("fileobj", fileobj, _TEXT_HINT)
-    if fileobj is not None or remote is not None:
-        raise ValueError("dockerfile and compression must not be given with fileobj or remote")
-    return context
-
-
-def _dockerfile(body: AsyncSource | BuildContext | None, path: str | PathLike[str] | None) -> Parameter:
-    # Its path in the tar of a directory is known only once that is planned.
-    known = None if isinstance(body, BuildContext) else path
-    return text("dockerfile", fspath(known) if isinstance(known, PathLike) else known, "path_dockerfile")
-
-
-def _attachments(
-    secrets: Mapping[str, SecretLike] | None,
-    ssh: Mapping[str, str | PathLike[str] | None] | None,
-    output: Output | None,
-    auth: AuthsLike | None,
-) -> BuildAttachments:
-    return BuildAttachments(
-        secrets=read_secrets(secrets),
-        ssh=read_ssh(ssh),
-        output=read_output(output),
-        anonymous=auth == ANONYMOUS,
-    )
-
-
-def _with_auths(build: ClassicBuild, auth: AuthsLike | None, path: str | PathLike[str]) -> ClassicBuild:
-    if auth == ANONYMOUS:
-        return build
-    _check_not_flat(auth)
-    auths = read_auths({} if auth is None else auth)
-    spec = None if build.body is None else DockerfileSpec(fspath(path), build.buildargs)
-    return replace(build, auths=auths, dockerfile=spec)
-
-
-def _check_not_flat(auth: AuthsLike | None) -> None:
-    """Raise ValueError for the credentials of one registry, such as `pull` expects."""
-    flat = {*Credentials.__struct_fields__, "auth", "email"}
-    if isinstance(auth, Mapping) and any(isinstance(auth.get(name), str) for name in flat):
-        raise ValueError(
-            "auth of a build must be credentials by registry, not those of one registry: "
-            "auth={'registry.example': {'username': ..., 'password': ...}}"
-        )
-
-
-def _names(tag: str | Iterable[str] | None) -> tuple[str, ...]:
-    names = strings("tag", tag)
-    for name in names:
-        if parse_reference(name).digest is not None:
-            raise ValueError(f"tag must not have a digest: {name!r}")
-    return names
-
-
-def _remote(remote: str | None) -> Parameter:
-    parameter = text("remote", remote)
-    if remote is None:
-        return parameter
-    # URLs may contain passwords or tokens.
-    return replace(parameter, for_podman=NotOnPodman("fetch contexts"), secret=True)
-
-
-def _extra_hosts(hosts: tuple[str, ...]) -> Parameter:
-    # Podman expects one JSON list.
-    return Parameter("extrahosts", hosts, Version(1, 28), for_podman=_list(hosts))
-
-
-def _limits(**values: int | None) -> list[Parameter]:
-    return [number(name.replace("_", ""), value, name) for name, value in values.items()]
-
-
-def _ulimits(ulimits: Ulimits | None) -> Parameter:
-    if ulimits is not None and not isinstance(ulimits, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"ulimits must be a mapping, not {type(ulimits).__name__}")
-    pairs = {name: _soft_and_hard(name, limit) for name, limit in (ulimits or {}).items()}
-    return Parameter(
-        "ulimits",
-        _list({"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in pairs.items()),
-        # Podman expects the syntax of its command line.
-        for_podman=_list(f"{name}={soft}:{hard}" for name, (soft, hard) in pairs.items()),
-    )
-
-
-def _soft_and_hard(name: str, limit: int | tuple[int, int]) -> tuple[int, int]:
-    pair: object = (limit, limit) if isinstance(limit, int) else limit
-    match pair:
-        case (int(soft), int(hard)):
-            return soft, hard
-        case _:
-            raise TypeError(f"ulimits[{name!r}] must be an int or two, not {limit!r}")
-
-
-def _list(values: Iterable[object]) -> str | None:
-    items = list(values)
-    return json_text(items) if items else None
-
-
-def _headers(
-    body: AsyncSource | BuildContext | None, encoding: str | None, fileobj: AsyncSource | None
-) -> tuple[tuple[str, str], ...]:
-    if encoding is not None and fileobj is None:
-        raise ValueError("encoding needs fileobj")
-    if body is None:
-        return ()
-    return (TAR, *(("Content-Encoding", each) for each in strings("encoding", encoding)))
+    classic = with_auths(classic, auth, path_dockerfile or DOCKERFILE)
+    chosen = for_builder(builder, classic, attach(read.attachments, secrets, ssh, auth), read.options)
+    return progress(chosen, stream, BuildReducer, BuildMessages)

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from dockerproto.arguments import json_text
 from dockerproto.buildcontext.plan import BuildContext
-from dockerproto.request.attachments import BuildAttachments, Tar
-from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild
+from dockerproto.request.attachments import BuildAttachments
+from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild, SolveBuild
+from dockerproto.request.outputs import exporter_of
 from dockerproto.request.parameters import NotOnPodman, Parameter
+from dockerproto.request.solve_options import SolveOptions
 from dockerproto.versions import Version
 
 Builder: TypeAlias = Literal["classic", "buildkit"]
@@ -36,28 +38,54 @@ _LATER: Final[Mapping[str, Version]] = {"shmsize": Version(1, 42), "ulimits": Ve
 """API versions that introduced parameters for BuildKit; Engine 20.10 ignores them."""
 
 
-_EXPORTERS: Final = {True: "tar", False: "local"}
-
-
-def for_builder(builder: Builder | None, build: ClassicBuild, attachments: BuildAttachments) -> AnyBuild:
+def for_builder(
+    builder: Builder | None,
+    build: ClassicBuild,
+    attachments: BuildAttachments,
+    options: SolveOptions | None = None,
+) -> AnyBuild:
     """Return the build for its builder; without a builder, for each one that supports its arguments.
+
+    With options of the Control API, it is a build by that.
 
     Raises:
         ValueError: The builder is unknown, or would ignore an argument.
     """
     if builder not in ("classic", "buildkit", None):
         raise ValueError(f"builder must be 'classic' or 'buildkit', not {builder!r}")
-    argument = attachments.buildkit_argument
+    argument = attachments.buildkit_argument if options is None else options.argument
     if builder == "classic":
         if argument is not None:
             raise ValueError(f"the classic builder does not support {argument}; use builder='buildkit'")
         return build
     reason = _unsupported_reason(build)
+    if options is not None:
+        return _for_control(build, attachments, options, reason)
     if builder == "buildkit" or argument is not None:
         if reason is not None:
             raise ValueError(reason)
         return _for_buildkit(build, attachments)
     return EitherBuild(build, _for_buildkit(build, attachments)) if reason is None else build
+
+
+def _for_control(
+    build: ClassicBuild, attachments: BuildAttachments, options: SolveOptions, reason: str | None
+) -> SolveBuild:
+    """Return a build by the Control API; raise ValueError for an argument that it would ignore."""
+    if any(each.name == "squash" and each.value for each in build.query):
+        reason = f"squash is not supported together with {options.argument}"
+    if reason is not None:
+        raise ValueError(reason)
+    plain = _for_buildkit(build, attachments)
+    return SolveBuild(
+        query=plain.query,
+        body=plain.body,
+        buildargs=plain.buildargs,
+        auths=plain.auths,
+        timeout=plain.timeout,
+        attachments=attachments,
+        options=options,
+    )
 
 
 def _unsupported_reason(build: ClassicBuild) -> str | None:
@@ -96,6 +124,6 @@ def _for_buildkit(build: ClassicBuild, attachments: BuildAttachments) -> BuildKi
 
 
 def _outputs(attachments: BuildAttachments) -> str | None:
-    if attachments.output is None:
-        return None
-    return json_text([{"Type": _EXPORTERS[isinstance(attachments.output, Tar)], "Attrs": {}}])
+    exporters = map(exporter_of, attachments.outputs.values())
+    outputs = [{"Type": each.type, "Attrs": each.attributes} for each in exporters]
+    return json_text(outputs) if outputs else None

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
-from typing import Final, Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dockerproto.errors import DockerStreamError, InvalidReference, NotFound
 from dockerproto.messages.build_log import BuildLog, ImageId, LogEvent, Tagged, Warned
 from dockerproto.messages.decoding import decode_message_trace
+from dockerproto.messages.exported import EXPORTED, descriptor_of, metadata_of
 from dockerproto.messages.failed_step import FailedStepFinder
-from dockerproto.messages.models import Message
+from dockerproto.messages.models import Descriptor, Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.trace import StatusResponse, VertexWarning
 from dockerproto.messages.values import object_of, text_of
@@ -71,6 +72,24 @@ class BuildResult(Struct, frozen=True):
     """The image's new tags, as ``docker images`` shows them; empty for a build with ``quiet``."""
     warnings: tuple[BuildWarning, ...] = ()
     """The warnings of the builder."""
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The engine's facts about what was exported, as the Docker CLI's ``--metadata-file`` has them.
+
+    Only builds with `outputs`, `cache_to` and the arguments after them have any.
+    """
+
+    @property
+    def descriptor(self) -> Descriptor | None:
+        """The descriptor of the image's manifest or index; None where `metadata` has none.
+
+        Engines with a graph driver do not report it.
+        """
+        return descriptor_of(self.metadata)
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the image's manifest or index, by which a registry knows it; None as `descriptor`."""
+        return None if self.descriptor is None else self.descriptor["digest"]
 
     @property
     def image_id(self) -> str:
@@ -171,7 +190,7 @@ def build_result(messages: Iterable[Message]) -> BuildResult:
     """Return the result of a build, from all of its messages.
 
     >>> build_result([{"aux": {"ID": "sha256:abc"}}])
-    BuildResult(image='sha256:abc', tags=(), warnings=())
+    BuildResult(image='sha256:abc', tags=(), warnings=(), metadata={})
     """
     return _reduce(BuildReducer(), map(decode_message_trace, messages))
 
@@ -219,9 +238,13 @@ class BuildReducer:
         self._printed_image: str | None = None
         self._tags: dict[str, None] = {}
         self._warnings = deque[BuildWarning](maxlen=MOST_RESULTS)
+        self._metadata: dict[str, Any] = {}
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
+        if message.get("id") == EXPORTED:
+            self._metadata = metadata_of(message.get("aux"))
+            return
         image = object_of(message.get("aux")).get("ID")
         if isinstance(image, str):
             self._image = image
@@ -243,7 +266,8 @@ class BuildReducer:
 
     def result(self) -> BuildResult:
         """Return the result of the build."""
-        return BuildResult(self._image or self._printed_image, tuple(self._tags), tuple(self._warnings))
+        image = self._image or self._printed_image
+        return BuildResult(image, tuple(self._tags), tuple(self._warnings), self._metadata)
 
     def _add_trace(self, trace: StatusResponse) -> None:
         self._failed_step.add_trace(trace)

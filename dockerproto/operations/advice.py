@@ -52,7 +52,7 @@ def advise(error: DockerError, request: Request | AnyBuild, credentials: CallCre
 
 
 def _has_output(request: Request | AnyBuild) -> bool:
-    return isinstance(request, BuildKitBuild) and request.attachments.output is not None
+    return isinstance(request, BuildKitBuild) and bool(request.attachments.outputs)
 
 
 def _advice_for_build(message: str) -> str:

@@ -64,6 +64,10 @@ Output: TypeAlias = str | os.PathLike[str] | Tar
 """Destination of a build's result: the path of a directory, or a `Tar`."""
 
 
+_ARGUMENTS: Final[Mapping[str, str]] = {"secrets": "secrets", "ssh": "ssh", "outputs": "output"}
+"""Arguments of a build that need BuildKit, by the field that has them."""
+
+
 class BuildAttachments(Struct, frozen=True, kw_only=True):
     """Everything that the engine may ask for during a build, except the build context."""
 
@@ -71,15 +75,17 @@ class BuildAttachments(Struct, frozen=True, kw_only=True):
     """Secrets by mount id."""
     ssh: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     """SSH agent socket paths by mount id; None means ``$SSH_AUTH_SOCK``."""
-    output: Output | None = None
-    """Destination of the result; None: an image in the engine."""
+    outputs: Mapping[int, Output] = field(default_factory=dict[int, Output])
+    """Destinations of files, by the number of the output; empty: an image in the engine."""
+    directories: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Paths of the named build contexts that are directories, by the name they are served as."""
     anonymous: bool = False
     """True if no registry credentials are looked up."""
 
     @property
     def buildkit_argument(self) -> str | None:
         """First argument of the build that needs BuildKit, if any."""
-        return next((name for name in ("secrets", "ssh", "output") if getattr(self, name)), None)
+        return next((argument for name, argument in _ARGUMENTS.items() if getattr(self, name)), None)
 
 
 _BOOLEANS: Final = {

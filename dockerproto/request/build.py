@@ -19,10 +19,12 @@ from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.credentials.credentials import Credentials, registry_config
 from dockerproto.redacted import Redacted, RedactedText, hides_frames
 from dockerproto.request.attachments import BuildAttachments
-from dockerproto.request.parameters import Parameter
+from dockerproto.request.parameters import Environment, Parameter
 from dockerproto.request.request import Request
+from dockerproto.request.solve_options import SolveOptions
 from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, Pace, TimeoutLike
+from dockerproto.versions import Version
 
 
 class Build(Redacted, frozen=True, kw_only=True):
@@ -108,6 +110,29 @@ class BuildKitBuild(Build, frozen=True, kw_only=True):
             timeout=self.timeout,
             pace="long",
         )
+
+
+class SolveBuild(BuildKitBuild, frozen=True, kw_only=True):
+    """A build by BuildKit's Control API, which has options that ``POST /build`` lacks."""
+
+    path: ClassVar[str] = "/grpc"
+
+    options: SolveOptions
+    """The options."""
+
+    def pairs(self, version: Version, environment: Environment) -> dict[str, tuple[str, ...]]:
+        """Return the values of the parameters by name.
+
+        Raises:
+            UnsupportedVersion: The API version does not have a parameter or an option.
+        """
+        self.options.check_version(version)
+        values: dict[str, tuple[str, ...]] = {}
+        for name, value in (
+            pair for each in self.query for pair in each.pairs(version, environment=environment)
+        ):
+            values[name] = (*values.get(name, ()), value)
+        return values
 
 
 class EitherBuild(Struct, frozen=True):

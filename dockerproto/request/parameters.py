@@ -190,10 +190,16 @@ def platform_json(platform: str | None) -> str | None:
     """
     if platform is None:
         return None
+    parts = check_platform(platform).groupdict()
+    return json_text({name: part for name, part in parts.items() if part})
+
+
+def check_platform(platform: str) -> re.Match[str]:
+    """Return the parts of a platform, ``os/arch[/variant]``; raise ValueError if it has another form."""
     match = _PLATFORM.fullmatch(platform)
     if match is None:
         raise ValueError(f"platform must be os/arch or os/arch/variant, not {platform!r}")
-    return json_text({name: part for name, part in match.groupdict().items() if part})
+    return match
 
 
 def mapping_json(argument: str, values: Mapping[str, str] | None) -> str | None:

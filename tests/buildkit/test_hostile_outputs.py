@@ -40,7 +40,7 @@ def dist(tmp_path: Path, outside: Path) -> Path:
 
 @pytest.fixture
 def attacker(dist: Path) -> Iterator[Engine]:
-    made = Engine(file_send(lambda: TreeReceiver(OutputDirectory(dist))))
+    made = Engine(file_send({0: lambda: TreeReceiver(OutputDirectory(dist))}))
     yield made
     made.session.close()
 
@@ -127,7 +127,7 @@ def test_a_call_that_breaks_off_leaves_no_half_files(attacker: Engine, dist: Pat
 
 
 def test_an_attack_byte_by_byte(dist: Path, outside: Path) -> None:
-    made = Engine(file_send(lambda: TreeReceiver(OutputDirectory(dist))), bytewise)
+    made = Engine(file_send({0: lambda: TreeReceiver(OutputDirectory(dist))}), bytewise)
     attack = ATTACKS["through a symlink of its own"]
     stream = made.begin(METHOD, *(packet.encode() for packet in attack))
     made.run()
@@ -136,7 +136,7 @@ def test_an_attack_byte_by_byte(dist: Path, outside: Path) -> None:
 
 
 def test_a_tar_that_is_cut_is_not_there(tmp_path: Path) -> None:
-    made = Engine(file_send(lambda: TarReceiver(lambda: create_tar(tmp_path / "out.tar"))))
+    made = Engine(file_send({0: lambda: TarReceiver(lambda: create_tar(tmp_path / "out.tar"))}))
     cut = made.begin(METHOD, *[BytesMessage(b"x" * 2**15).encode()] * 10)
     made.grpc.finish(cut)
     made.run()

@@ -379,4 +379,4 @@ def test_a_tar_that_cannot_be_made() -> None:
 
 
 def test_a_receiver_is_served(call: TreeReceiver) -> None:
-    assert file_send(lambda: call)["/moby.filesync.v1.FileSend/DiffCopy"]({}) is call
+    assert file_send({0: lambda: call})["/moby.filesync.v1.FileSend/DiffCopy"]({}) is call

@@ -19,7 +19,7 @@ import anyio
 import pytest
 import trio
 
-from dockerproto import NotFound
+from dockerproto import CacheOnly, NotFound
 from tests.support.cancelling import cancel_on_asyncio, cancel_on_trio
 from tests.support.facade import client
 from tests.support.forks import in_child
@@ -57,6 +57,13 @@ async def build(docker: Any, directory: Path) -> None:
             pass
 
 
+async def build_by_control(docker: Any, directory: Path) -> None:
+    contexts, outputs = {"lib": directory / "a"}, CacheOnly()
+    async with docker.images.build(path=directory, contexts=contexts, outputs=outputs, stream=True) as stream:
+        async for _message in stream:
+            pass
+
+
 async def leave_early(docker: Any, _: Path) -> None:
     async with docker.images.export_image("endless") as download:
         await anext(download)
@@ -89,6 +96,7 @@ OPERATIONS: dict[str, Operation] = {
     "inspect": inspect,
     "pull": pull,
     "build": build,
+    "build by the Control API": build_by_control,
     "leave early": leave_early,
     "leave a build early": leave_build_early,
     "be refused": be_refused,

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import pytest
 
 import dockerproto_httpx
-from dockerproto import NotFound
+from dockerproto import CacheOnly, NotFound
 from tests.support.forks import begin_child
 from tests.support.interrupts import Point, find_points, interrupt
 from tests.support.leftovers import build_context, connections, descriptors, ready_engine
@@ -59,6 +59,10 @@ def build(docker: Docker, _: Path) -> None:
     with docker.images.build(remote=remote, builder="buildkit", secrets=secrets, stream=True) as stream:
         for _message in stream:
             pass
+
+
+def build_by_control(docker: Docker, _: Path) -> None:
+    docker.images.build(remote="https://example.com/a.git", outputs=CacheOnly())
 
 
 def leave_early(docker: Docker, _: Path) -> None:
@@ -103,6 +107,7 @@ OPERATIONS: dict[str, Operation] = {
     "be refused": be_refused,
     "pull at once": lambda docker, _: docker.images.pull("busybox"),
     "build from an archive": build_archive,
+    "build by the Control API": build_by_control,
     "import a file": lambda docker, path: docker.images.import_image(path / "archive.tar.gz"),
     "export to a file": export_to_file,
     "login": lambda docker, _: docker.login("r.example", "user", "password"),

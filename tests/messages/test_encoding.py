@@ -36,6 +36,7 @@ JSON: list[tuple[Any, Any]] = [
             "image": "sha256:ab",
             "tags": ["a:1"],
             "warnings": [{"text": "w", "detail": [], "url": None, "filename": None, "line": 3}],
+            "metadata": {},
         },
     ),
     (

@@ -158,7 +158,7 @@ class Served:
             **auth(find, bytes(32)),
             **secrets({"token": b"hush", "": bytes(70_000)}),
             **file_sync({"context": tree, "dockerfile": FileTree.of({"Dockerfile": b"FROM x"})}),
-            **file_send(self._receiver),
+            **file_send({0: self._receiver}),
             **ssh({"default": "/agent"}, agent),
         }
 

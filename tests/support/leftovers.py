@@ -9,6 +9,7 @@ from typing import Any
 
 from dockerproto.client import Client
 from tests.support.calling import Speak
+from tests.support.controlling import building
 from tests.testbed.scripted import (
     Reply,
     ScriptedEngine,
@@ -27,12 +28,14 @@ REPLIES: dict[tuple[str, str], Reply] = {
     ("POST", "/images/load"): chunked(b'{"stream":"Loaded image: a"}\n'),
     ("POST", "/auth"): json_response({"Status": "Login Succeeded"}),
     ("POST", "/session"): (Speak(), UntilClosed()),
+    ("POST", "/grpc"): (building(), UntilClosed()),
     ("POST", "/build"): chunked(b'{"stream":"done"}\n'),
 }
 
 
 def ready_engine(scripted: ScriptedEngine) -> ScriptedEngine:
     """Return an engine with the image busybox, and one whose export never ends."""
+    scripted.api_version = "1.47"
     for endpoint, reply in REPLIES.items():
         scripted.script(*endpoint, reply)
     return scripted

@@ -1,0 +1,130 @@
+"""A build by the Control API: two connections, one for its calls and one for its session.
+
+What the engine would ignore or misunderstand is rejected first: by the API version before anything is sent,
+by the abilities of its worker before anything is read or built.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dockerproto.buildkit.control.attributes import solve_request, with_session
+from dockerproto.buildkit.control.connection import ControlConnection, open_control
+from dockerproto.buildkit.control.messages import SolveRequest
+from dockerproto.buildkit.control.solve import Solve
+from dockerproto.buildkit.control.worker import worker_of
+from dockerproto.buildkit.coordinator import BuildSession, SessionResponse, in_session
+from dockerproto.buildkit.provisioning import SessionServices
+from dockerproto.credentials.source import CallCredentials
+from dockerproto.engine import Engine
+from dockerproto.errors import TimedOut
+from dockerproto.http.http11 import Head
+from dockerproto.http.interfaces import Response
+from dockerproto.request.build import SolveBuild
+from dockerproto.request.dialect import Dialect
+from dockerproto.request.solve_options import Worker
+from dockerproto.timeouts import Timeout, Timer
+from dockerproto.transport.local_work import LocalWork
+
+LAST_REPORTS: Final = 5.0
+"""Seconds to wait for the last reports of steps once the result is known, as buildx does."""
+_SUCCESS: Final = Head(200, {})
+
+
+async def build_by_control(
+    engine: Engine, credentials: CallCredentials, build: SolveBuild, dialect: Dialect, work: LocalWork
+) -> Response:
+    """Start a build, and return its response, which has the form of that of ``POST /build``.
+
+    Raises:
+        DockerError: The engine cannot be connected to; an attachment cannot be read.
+        UnsupportedEngine: The engine is Podman, or lacks an option of the build.
+        UnsupportedVersion: The API version lacks one.
+    """
+    engine.frame(build.request(), None, dialect)  # raises for Podman
+    build.options.check_version(dialect.version)
+    if engine.worker is not None:
+        build.options.check_worker(engine.worker)
+    control = await open_control(engine, dialect, work.timer)
+    try:
+        worker = engine.worker = engine.worker or await _find_worker(control, work.timer)
+        build.options.check_worker(worker)
+        unbound = _request(engine, build, dialect, worker)
+
+        async def send(session: BuildSession, name: str, services: SessionServices) -> Response:
+            session.bind(control)
+            request = with_session(unbound, name, services.dockerfile)
+            response = _start(control, request, build, work.timer)
+            await control.send(work.timer)
+            return SessionResponse(response, session)
+
+        return await in_session(engine, credentials, build, dialect, work, send=send)
+    except BaseException:
+        control.close()
+        raise
+
+
+class ControlResponse:
+    """The response to a build, as that of ``POST /build`` would be."""
+
+    def __init__(self, control: ControlConnection, solve: Solve, timer: Timer) -> None:
+        self._control = control
+        self._solve = solve
+        self._timer = timer
+        self._ending: Timer | None = None
+        self.head: Head = _SUCCESS
+        """Status and headers."""
+        self.reused: bool = False
+        """False, as the connection is opened for the build."""
+
+    @property
+    def cause(self) -> None:
+        """None: the session knows the failures while the engine was served."""
+
+    async def receive(self) -> bytes:
+        """Return the next messages, b"" at the end."""
+        try:
+            while not (data := self._solve.messages()) and not self._solve.over:
+                await self._move()
+        except BaseException:
+            self.close()
+            raise
+        if not data:
+            self.close()
+        return data
+
+    def close(self) -> None:
+        """Close the connection at once, which stops the engine; closing again has no effect."""
+        self._control.close()
+
+    async def settle(self) -> None:
+        """Do nothing: no task serves this response."""
+
+    async def _move(self) -> None:
+        """Wait for the engine; once the result is known, not longer than `LAST_REPORTS`."""
+        if not self._solve.solved:
+            await self._control.move(self._timer)
+            return
+        self._ending = self._ending or Timer(Timeout(total=LAST_REPORTS), self._timer.now)
+        try:
+            await self._control.move(self._ending)
+        except TimedOut:
+            self._solve.end_reports()
+
+
+async def _find_worker(control: ControlConnection, timer: Timer) -> Worker:
+    return worker_of(await control.reply(control.calls.begin("ListWorkers"), timer))
+
+
+def _request(engine: Engine, build: SolveBuild, dialect: Dialect, worker: Worker) -> SolveRequest:
+    ref = engine.transport.need_host("a build with BuildKit").unique()
+    return solve_request(
+        build, version=dialect.version, environment=engine.transport.variable, worker=worker, ref=ref
+    )
+
+
+def _start(
+    control: ControlConnection, request: SolveRequest, build: SolveBuild, timer: Timer
+) -> ControlResponse:
+    quiet = any(each.name == "q" and each.value for each in build.query)
+    return ControlResponse(control, Solve(control.calls, request, quiet=quiet), timer)

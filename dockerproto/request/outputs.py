@@ -1,0 +1,147 @@
+"""Outputs of a build: an image in the engine, files in a directory or a tar, or only the cache, as data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, TypeAlias, get_args
+
+from msgspec import Struct
+
+from dockerproto.arguments import strings
+from dockerproto.references import HUB, parse_reference
+from dockerproto.request.attachments import Output, Tar
+
+ImageCompression: TypeAlias = Literal["uncompressed", "gzip", "estargz", "zstd"]
+"""Compression of the layers of an image."""
+
+_TAG: Final = "latest"
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """An image in the engine, which is the output unless others are given."""
+
+    push: bool = False
+    """True if the engine also pushes it, by all of its names."""
+    names: str | Iterable[str] = ()
+    """More names, besides those of `tag`."""
+    compression: ImageCompression | None = None
+    """Compression of new layers; the engine's default is ``gzip``."""
+    compression_level: int | None = None
+    """Level, 0 to 9, for zstd up to 22."""
+    force_compression: bool = False
+    """True if the layers of base images are compressed anew too."""
+
+
+class CacheOnly(Struct, frozen=True):
+    """No output: the build only fills caches."""
+
+
+BuildOutput: TypeAlias = Image | Output | CacheOnly
+"""One output of a build: an `Image`, the path of a directory, a `Tar`, or `CacheOnly`."""
+
+
+class Exporter(Struct, frozen=True):
+    """An output as it is sent."""
+
+    type: str
+    attributes: Mapping[str, str]
+
+
+def read_outputs(outputs: BuildOutput | Iterable[BuildOutput] | None) -> tuple[BuildOutput, ...] | None:
+    """Return the outputs, None for the default.
+
+    Raises:
+        TypeError: An output has another type.
+        ValueError: They contradict each other.
+    """
+    if outputs is None:
+        return None
+    if isinstance(outputs, str | os.PathLike | Tar | Image | CacheOnly):
+        return (outputs,)
+    items = tuple(outputs)
+    for each in items:
+        if not isinstance(each, str | os.PathLike | Tar | Image | CacheOnly):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise TypeError(
+                "outputs must contain Image, the path of a directory, Tar or CacheOnly, "
+                f"not {type(each).__name__}"
+            )
+    _check_together(items)
+    return items
+
+
+def _check_together(outputs: tuple[BuildOutput, ...]) -> None:
+    if not outputs:
+        raise ValueError("outputs must not be empty; use CacheOnly() for a build without an output")
+    if len(outputs) > 1 and any(isinstance(each, CacheOnly) for each in outputs):
+        raise ValueError("CacheOnly must be the only one of outputs")
+    images = [each for each in outputs if isinstance(each, Image)]
+    if len(images) > 1:
+        raise ValueError("outputs must contain at most one Image; it may have several names")
+    paths = [os.path.normpath(path) for path in map(_path, outputs) if path is not None]
+    if len(paths) != len(set(paths)):
+        raise ValueError(f"two outputs have the same path: {paths}")
+
+
+def _path(output: BuildOutput) -> str | None:
+    if isinstance(output, Image | CacheOnly):
+        return None
+    return os.fspath(output.path if isinstance(output, Tar) else output)
+
+
+def exporter_of(output: Output) -> Exporter:
+    """Return an output of files as it is sent."""
+    return Exporter("tar" if isinstance(output, Tar) else "local", {})
+
+
+def image_exporter(image: Image, tags: tuple[str, ...], annotations: Mapping[str, str]) -> Exporter:
+    """Return an image as it is sent.
+
+    Raises:
+        InvalidReference: One of its names is malformed.
+        TypeError: The level of the compression is not an int.
+        ValueError: The compression is unknown; an image to push has no name.
+    """
+    names = dict.fromkeys(map(full_name, (*tags, *strings("names of an Image", image.names))))
+    if image.push and not names:
+        raise ValueError("an Image to push needs a name: tag=...")
+    name = {"name": ",".join(names)} if names else {}
+    annotated = {f"annotation.{key}": value for key, value in annotations.items()}
+    return Exporter("moby", {**name, **_image_attributes(image), **annotated})
+
+
+def full_name(name: str) -> str:
+    """Return a name with its registry, repository and tag.
+
+    >>> full_name("busybox"), full_name("team/app:1"), full_name("127.0.0.1:5000/app:1")
+    ('docker.io/library/busybox:latest', 'docker.io/team/app:1', '127.0.0.1:5000/app:1')
+
+    Raises:
+        InvalidReference: The name is malformed.
+        ValueError: The name has a digest.
+    """
+    reference = parse_reference(name)
+    if reference.digest is not None:
+        raise ValueError(f"the name of an image to build must not have a digest: {name!r}")
+    repository = reference.name
+    if reference.registry == HUB:
+        path = repository.removeprefix(f"index.{HUB}/").removeprefix(f"{HUB}/")
+        repository = f"{HUB}/{path}" if "/" in path else f"{HUB}/library/{path}"
+    return f"{repository}:{reference.tag or _TAG}"
+
+
+def _image_attributes(image: Image) -> dict[str, str]:
+    """Return the attributes of an image, except its names."""
+    if image.compression not in (None, *get_args(ImageCompression)):
+        known = ", ".join(get_args(ImageCompression))
+        raise ValueError(f"compression of an Image must be one of {known}, not {image.compression!r}")
+    level = image.compression_level
+    if isinstance(level, bool) or not isinstance(level, int | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"compression_level must be an int, not {type(level).__name__}")
+    values = {
+        "push": "true" if image.push else None,
+        "compression": image.compression,
+        "compression-level": None if level is None else str(level),
+        "force-compression": "true" if image.force_compression else None,
+    }
+    return {name: value for name, value in values.items() if value is not None}

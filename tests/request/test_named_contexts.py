@@ -1,0 +1,52 @@
+"""Named contexts: their forms, and those that are rejected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockerproto import InvalidReference
+from dockerproto.request.named_contexts import read_contexts
+
+
+@pytest.mark.parametrize(
+    ("contexts", "attributes", "directories"),
+    [
+        (None, {}, {}),
+        ({}, {}, {}),
+        ({"lib": Path("../lib")}, {"context:lib": "local:lib"}, {"lib": "../lib"}),
+        (
+            {"context": Path("a"), "dockerfile": Path("b")},
+            {"context:context": "local:_context", "context:dockerfile": "local:_dockerfile"},
+            {"_context": "a", "_dockerfile": "b"},
+        ),
+        (
+            {"docker.io/library/alpine:latest": "docker-image://busybox:1"},
+            {"context:alpine": "docker-image://busybox:1"},
+            {},
+        ),
+        ({"src": "https://h/a.git#main"}, {"context:src": "https://h/a.git#main"}, {}),
+    ],
+    ids=["none", "empty", "directory", "names in use", "image", "url"],
+)
+def test_contexts(contexts: Any, attributes: dict[str, str], directories: dict[str, str]) -> None:
+    read = read_contexts(contexts)
+    assert (read.attributes, read.directories) == (attributes, directories)
+
+
+@pytest.mark.parametrize(
+    ("contexts", "error", "message"),
+    [
+        ([], TypeError, "contexts must be a mapping, not list"),
+        ({"a": 5}, TypeError, r"contexts\['a'\] must be a path object or a str, not int"),
+        ({"a": "../lib"}, ValueError, r"contexts\['a'\] must be a path object for a directory, or a text"),
+        ({"a": Path(), "a:latest": Path()}, ValueError, "two names of contexts mean the same: 'a:latest'"),
+        ({"A": Path()}, InvalidReference, "invalid image name or id: 'A'"),
+        ({"a": "docker-image://A"}, InvalidReference, "invalid image name or id: 'A'"),
+    ],
+)
+def test_other_contexts(contexts: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        read_contexts(contexts)

@@ -1,0 +1,153 @@
+"""The engine's side of the Control API: in memory, and as a script on a connection."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dockerproto.buildkit.control.messages import (
+    Detail,
+    ErrorStatus,
+    ListWorkersResponse,
+    SolveRequest,
+    SolveResponse,
+    WorkerRecord,
+)
+from dockerproto.buildkit.grpc import GRPC, CallStarted, HalfClosed, MessageReceived
+from dockerproto.buildkit.handler import OK, Status
+from dockerproto.messages.trace import StatusResponse, Timestamp, Vertex
+from tests.support.calling import SWITCHING
+from tests.testbed.steps import Exchange
+from tests.testbed.wire import Wire
+
+IMAGE: Final = f"sha256:{'ab' * 32}"
+CONTAINERD: Final = {"org.mobyproject.buildkit.worker.snapshotter": "overlayfs"}
+STEP: Final = StatusResponse(
+    vertexes=(Vertex("sha256:1", name="[1/1] RUN make", started=Timestamp(1), completed=Timestamp(2)),)
+).encode()
+"""A report of one step."""
+
+
+def workers(labels: Mapping[str, str] = CONTAINERD) -> bytes:
+    """Return the list of workers of an engine whose worker has these labels."""
+    return ListWorkersResponse((WorkerRecord("moby", labels),)).encode()
+
+
+def solved(response: Mapping[str, str] | None = None) -> bytes:
+    """Return the reply to a build."""
+    return SolveResponse({"containerimage.digest": IMAGE} if response is None else response).encode()
+
+
+def details(type_url: str, value: object) -> str:
+    """Return details of an error as a header has them."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return b64encode(ErrorStatus((Detail(type_url, raw),)).encode()).decode().rstrip("=")
+
+
+class ControlServer:
+    """An engine that is called: `requests` has the messages by method, once a call is complete."""
+
+    def __init__(self) -> None:
+        self.grpc = GRPC()
+        self.requests: dict[str, bytes] = {}
+        self._streams: dict[str, int] = {}
+        self._methods: dict[int, str] = {}
+
+    def feed(self, data: bytes) -> None:
+        """Take what the client sent."""
+        messages: dict[int, bytes] = {}
+        for event in self.grpc.feed(data):
+            if isinstance(event, CallStarted):
+                self._methods[event.stream] = event.path.removeprefix("/moby.buildkit.v1.Control/")
+                self._streams[self._methods[event.stream]] = event.stream
+            elif isinstance(event, MessageReceived):
+                messages[event.stream] = event.message
+                self.grpc.acknowledge(event.stream, event.message)
+            elif isinstance(event, HalfClosed):
+                self.requests[self._methods[event.stream]] = messages.get(event.stream, b"")
+
+    def reply(self, method: str, *messages: bytes, status: Status | None = OK) -> None:
+        """Reply to the last call of a method; it goes on if there is no status."""
+        stream = self._streams[method]
+        for message in messages:
+            self.grpc.send(stream, message)
+        if status is not None:
+            self.grpc.finish(stream, status)
+
+    def fail(self, method: str, status: int, message: str, detail: str) -> None:
+        """End the last call of a method with an error that has details."""
+        headers = [
+            (b":status", b"200"),
+            (b"grpc-status", b"%d" % status),
+            (b"grpc-message", message.encode()),
+        ]
+        headers.append((b"grpc-status-details-bin", detail.encode()))
+        connection: Any = vars(self.grpc)["_h2"]  # the product sends no details
+        connection.send_headers(self._streams[method], headers, end_stream=True)
+
+    @property
+    def solve(self) -> SolveRequest:
+        """The build that was requested."""
+        return SolveRequest.decode(self.requests["Solve"])
+
+
+class Controlled(ControlServer):
+    """An engine that is called over a connection that was switched."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self.wire = wire
+
+    def flush(self) -> None:
+        """Send what there is to send."""
+        self.wire.send(self.grpc.data_to_send())
+
+    def begin(self, labels: Mapping[str, str] = CONTAINERD) -> None:
+        """Reply about the workers, and wait for the build."""
+        self.wait("ListWorkers")
+        self.reply("ListWorkers", workers(labels))
+        self.wait("Solve", "Status")
+
+    def wait(self, *methods: str) -> None:
+        """Receive until all of these methods were called."""
+        while not self.requests.keys() >= set(methods):
+            self.flush()
+            self.feed(self.wire.some(2**16))
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A step of a scripted engine: take a connection over for the Control API, and do something there."""
+
+    script: Callable[[Controlled], None]
+
+    def perform(self, exchange: Exchange) -> None:
+        """Do it."""
+        exchange.body.read()
+        exchange.wire.send(SWITCHING)
+        controlled = Controlled(exchange.wire)
+        self.script(controlled)
+        controlled.flush()
+
+
+def building(
+    seen: list[SolveRequest] | None = None,
+    *,
+    reports: Sequence[bytes] = (STEP,),
+    response: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] = CONTAINERD,
+    known: bool = False,
+) -> Control:
+    """Return a step that builds; `known` if the client has asked for the workers before."""
+
+    def script(control: Controlled) -> None:
+        control.wait("Status", "Solve") if known else control.begin(labels)
+        if seen is not None:
+            seen.append(control.solve)
+        control.reply("Status", *reports)
+        control.reply("Solve", solved(response))
+
+    return Control(script)
