@@ -10,7 +10,15 @@ from typing import Any, Final, TypeAlias
 
 from dockerproto import __version__
 from dockerproto_cli import local, remote
-from dockerproto_cli.build_options import read_agent, read_output, read_secret
+from dockerproto_cli.build_options import read_agent, read_secret
+from dockerproto_cli.control_options import (
+    read_annotation,
+    read_build_output,
+    read_cache_from,
+    read_cache_to,
+    read_context,
+    read_provenance,
+)
 from dockerproto_cli.printing import Invocation
 
 Run: TypeAlias = Callable[[Invocation], int | None]
@@ -69,6 +77,34 @@ _PROGRESS: Final = _value(
     help="plain: lines; tty: bars; auto: bars on a terminal, else lines",
 )
 
+
+def _values(name: str, read: Callable[[str], Any], metavar: str, help: str, *short: str) -> Argument:
+    """Return an option that may be repeated."""
+    more: dict[str, Any] = {"action": "append", "type": read, "default": []}
+    return _value(*short, name, metavar=metavar, help=help, **more)
+
+
+_CONTROL: Final[tuple[Argument, ...]] = (
+    _value("--platform", metavar="OS[/ARCH[/VARIANT]],...", help="platforms of the image"),
+    _values(
+        "--output",
+        read_build_output,
+        "DIR|type=TYPE,...",
+        "output besides or instead of an image: local, tar, image, registry, cacheonly",
+        "-o",
+    ),
+    _flag("--push", help="push the image from the build"),
+    _values("--cache-from", read_cache_from, "NAME|type=TYPE,...", "cache to read"),
+    _values("--cache-to", read_cache_to, "NAME|type=TYPE,...", "cache to export"),
+    _values("--no-cache-filter", str, "STAGE,...", "stages to build without the cache"),
+    _values("--build-context", read_context, "NAME=DIR|URL", "named build context"),
+    _values("--allow", str, "PERMISSION", "permission of steps, such as network.host"),
+    _values("--annotation", read_annotation, "KEY=VALUE", "annotation of the image's manifest"),
+    _value("--provenance", type=read_provenance, metavar="mode=min|mode=max|false", help="attach provenance"),
+    _value("--metadata-file", metavar="FILE", help="write the engine's facts about the result to a file"),
+)
+"""Options of a build, most of which need BuildKit's Control API."""
+
 COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
     "build": (
         "build an image",
@@ -97,7 +133,6 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
             _flag("--no-cache", help="do not use the build cache"),
             _flag("--pull", help="check for newer base images"),
             _value("--target", metavar="STAGE", help="stage to build"),
-            _PLATFORM,
             _value(
                 "--builder",
                 choices=("classic", "buildkit"),
@@ -120,13 +155,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Run, Iterable[Argument]]]] = {
                 metavar="default|ID=SOCKET",
                 help="ssh agent for the build; default: the agent of SSH_AUTH_SOCK",
             ),
-            _value(
-                "-o",
-                "--output",
-                type=read_output,
-                metavar="DIR|type=local,dest=DIR|type=tar,dest=FILE",
-                help="write the resulting files instead of creating an image",
-            ),
+            *_CONTROL,
             _flag("-q", "--quiet", help="do not show progress; print the id of the image"),
             _PROGRESS,
             _value(

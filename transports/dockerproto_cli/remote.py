@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, BinaryIO
 
-from dockerproto import build_result, import_result, parse_reference, push_result
+from dockerproto import build_result, import_result, parse_reference, push_result, to_json
 from dockerproto.references import HUB
 from dockerproto_cli.build_source import parse_source
+from dockerproto_cli.control_options import solve_arguments
 from dockerproto_cli.printing import Invocation
 
 
@@ -46,21 +47,21 @@ def build(invocation: Invocation) -> None:
         **parse_source(arguments.source, arguments.file),
         tag=arguments.tag,
         quiet=arguments.quiet,
-        nocache=arguments.no_cache,
         buildargs=dict(arguments.build_arg),
         labels={name: value or "" for name, value in arguments.label},
         pull=arguments.pull,
         target=arguments.target,
-        platform=arguments.platform,
         network_mode=arguments.network,
         builder=arguments.builder,
         secrets=dict(arguments.secret),
         ssh=dict(arguments.ssh),
-        output=arguments.output,
+        **solve_arguments(arguments),
         on_upload=display.uploaded if arguments.builder == "classic" else None,  # BuildKit fetches
         stream=True,
     )
     built = build_result(invocation.messages(stream, display))
+    if arguments.metadata_file is not None:
+        Path(arguments.metadata_file).write_bytes(to_json(built.metadata))
     if built.image is not None and not invocation.json:
         invocation.line(built.image)
 

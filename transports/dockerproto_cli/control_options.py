@@ -1,0 +1,185 @@
+"""Parse the options of a build for caches, outputs and contexts, with the syntax of the Docker CLI."""
+
+from __future__ import annotations
+
+import csv
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from dockerproto import BuildOutput, Cache, CacheOnly, Image, InlineCache, RegistryCache, Tar
+from dockerproto_cli.build_options import read_output
+
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+_IMAGES: Final[Mapping[str, Image]] = {
+    "image": Image(),
+    "docker": Image(),
+    "registry": Image(push=True),
+}
+"""Outputs that are images in the engine, by type."""
+_IMAGE_FIELDS: Final = ("type", "name", "push", "compression", "compression-level", "force-compression")
+
+
+def read_build_output(text: str) -> BuildOutput:
+    """Parse an output: the path of a directory, or ``type=TYPE`` with its attributes.
+
+    >>> read_build_output("type=registry,name=app:1,compression=zstd")
+    Image(push=True, names=('app:1',), compression='zstd', compression_level=None, force_compression=False)
+
+    Raises:
+        ArgumentTypeError: The text is malformed.
+    """
+    fields = _fields(text) if "=" in text else {}
+    kind = fields.get("type", "")
+    if kind == "cacheonly" and len(fields) == 1:
+        return CacheOnly()
+    return _image(_IMAGES[kind], fields) if kind in _IMAGES else read_output(text)
+
+
+def read_cache_to(text: str) -> RegistryCache | InlineCache | Cache:
+    """Parse a cache to export: ``type=TYPE`` with its attributes, or an image reference.
+
+    >>> read_cache_to("type=registry,ref=app:cache,mode=max")
+    RegistryCache(ref='app:cache', mode='max', ignore_error=False)
+
+    Raises:
+        ArgumentTypeError: The text is malformed.
+    """
+    fields = _cache_fields(text)
+    kind = fields.pop("type")
+    if kind == "inline" and not fields:
+        return InlineCache()
+    if kind == "registry" and fields.keys() <= {"ref", "mode", "ignore-error"}:
+        mode: Any = fields.get("mode")  # validated by the library
+        ignored = _boolean("ignore-error", fields.get("ignore-error", "false"))
+        return RegistryCache(fields["ref"], mode=mode, ignore_error=ignored)
+    return Cache(kind, fields)
+
+
+def read_cache_from(text: str) -> str | Cache:
+    """Parse a cache to read: ``type=TYPE`` with its attributes, or an image reference.
+
+    >>> read_cache_from("type=registry,ref=app:cache"), read_cache_from("app:1")
+    ('app:cache', 'app:1')
+
+    Raises:
+        ArgumentTypeError: The text is malformed.
+    """
+    fields = _cache_fields(text)
+    kind = fields.pop("type")
+    return fields["ref"] if kind == "registry" and fields.keys() == {"ref"} else Cache(kind, fields)
+
+
+def read_context(text: str) -> tuple[str, str | Path]:
+    """Parse ``NAME=DIRECTORY`` or ``NAME=URL``.
+
+    >>> read_context("lib=../lib"), read_context("base=docker-image://alpine")
+    (('lib', PosixPath('../lib')), ('base', 'docker-image://alpine'))
+
+    Raises:
+        ArgumentTypeError: The name or the context is missing.
+    """
+    name, _, value = text.partition("=")
+    if not name or not value:
+        raise ArgumentTypeError(f"must be NAME=DIRECTORY or NAME=URL, not {text!r}")
+    return name, value if "://" in value or value.startswith("git@") else Path(value)
+
+
+def read_annotation(text: str) -> tuple[str, str]:
+    """Parse ``KEY=VALUE`` for the manifest, with or without ``manifest:`` before it.
+
+    Raises:
+        ArgumentTypeError: The text has another form.
+    """
+    key, equals, value = text.removeprefix("manifest:").partition("=")
+    if not key or not equals or ":" in key or "[" in key:
+        raise ArgumentTypeError(f"must be KEY=VALUE for the manifest, not {text!r}")
+    return key, value
+
+
+def read_provenance(text: str) -> str | None:
+    """Parse ``mode=min``, ``mode=max`` or ``false``.
+
+    Raises:
+        ArgumentTypeError: The text has another form.
+    """
+    values = {"mode=min": "min", "mode=max": "max", "false": None}
+    if text not in values:
+        raise ArgumentTypeError(f"must be mode=min, mode=max or false, not {text!r}")
+    return values[text]
+
+
+def solve_arguments(arguments: Namespace) -> dict[str, Any]:
+    """Return the arguments of `build` for the options that were given."""
+    platforms: list[str] = arguments.platform.split(",") if arguments.platform else []
+    several = len(platforms) > 1
+    stages = [each for text in arguments.no_cache_filter for each in text.split(",")]
+    return {
+        **_output_arguments(arguments.output, push=arguments.push),
+        "platform": None if several else arguments.platform,
+        "platforms": platforms if several else None,
+        "nocache": arguments.no_cache or stages,
+        "cache_to": arguments.cache_to,
+        "cache_from": arguments.cache_from,
+        "contexts": dict(arguments.build_context),
+        "allow": arguments.allow,
+        "annotations": dict(arguments.annotation),
+        "provenance": arguments.provenance,
+    }
+
+
+def _output_arguments(outputs: list[BuildOutput], *, push: bool) -> dict[str, Any]:
+    """Return the outputs; a single directory or tar needs nothing new of the engine."""
+    if push:
+        outputs = [replace(each, push=True) if isinstance(each, Image) else each for each in outputs]
+        if not any(isinstance(each, Image) for each in outputs):
+            outputs.append(Image(push=True))
+    if len(outputs) == 1 and isinstance(outputs[0], Path | Tar):
+        return {"output": outputs[0]}
+    return {"outputs": outputs or None}
+
+
+def _image(image: Image, fields: Mapping[str, str]) -> Image:
+    if unknown := sorted(fields.keys() - set(_IMAGE_FIELDS)):
+        raise ArgumentTypeError(f"unknown attributes of an image: {', '.join(unknown)}")
+    level, compression = fields.get("compression-level"), fields.get("compression")
+    if level is not None and not level.isdecimal():
+        raise ArgumentTypeError(f"compression-level must be a number, not {level!r}")
+    checked: Any = compression  # validated by the library
+    return replace(
+        image,
+        push=_boolean("push", fields["push"]) if "push" in fields else image.push,
+        names=tuple(filter(None, fields.get("name", "").split(","))),
+        compression=checked,
+        compression_level=None if level is None else int(level),
+        force_compression=_boolean("force-compression", fields.get("force-compression", "false")),
+    )
+
+
+def _cache_fields(text: str) -> dict[str, str]:
+    fields = _fields(text) if "=" in text else {"type": "registry", "ref": text}
+    if not fields.get("type"):
+        raise ArgumentTypeError(f"a cache needs a type, as in type=registry,ref=NAME, not {text!r}")
+    if fields["type"] == "registry" and not fields.get("ref"):
+        raise ArgumentTypeError(f"a cache in a registry needs ref=NAME: {text!r}")
+    return fields
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Parse NAME=VALUE fields separated by commas; a field with a comma is quoted, as in CSV."""
+    fields: dict[str, str] = {}
+    for field in next(csv.reader([text]), list[str]()):
+        name, equals, value = field.partition("=")
+        if not name or not equals:
+            raise ArgumentTypeError(f"must be NAME=VALUE, not {field!r}")
+        fields[name.lower()] = value
+    return fields
+
+
+def _boolean(name: str, text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise ArgumentTypeError(f"{name} must be true or false, not {text!r}")
+    return _BOOLEANS[text.lower()]
