@@ -40,6 +40,7 @@ _CONTAINERD_26: Final = Engines("Docker 26.1 with the containerd image store", (
 _CONTAINERD: Final = Engines(
     "Docker with the containerd image store", (Docker26Containerd, Docker28Containerd)
 )
+_GRAPH_DRIVER: Final = Engines("Docker without the containerd image store", (Dockerd, Docker26, Docker28))
 _NEWER_DOCKER: Final = Engines("Docker 26.1 and 28.5", (Docker26, Docker28, *_CONTAINERD.kinds))
 _DOCKER_TO_26: Final = Engines("Docker before 28.5", (Dockerd, Docker26, Docker26Containerd))
 _PODMAN: Final = Engines("Podman", (Podman, Podman54, Podman58, Podman61))
@@ -123,6 +124,24 @@ class Difference(Enum):
             '`builder="classic"`.'
         ),
         "BuildKit: secrets, ssh agents, outputs",
+    )
+    NO_STORE_OF_CONTAINERD = (
+        Topic.BUILDS,
+        (_GRAPH_DRIVER,),
+        (
+            "BuildKit exports only inline caches, and builds an image for one platform. It would silently "
+            "not push or annotate it. So these raise `UnsupportedEngine`."
+        ),
+        "registry caches, images for several platforms, and pushing with BuildKit",
+    )
+    NO_NAMED_CONTEXTS = (
+        Topic.BUILDS,
+        (_DOCKER_20,),
+        (
+            "BuildKit would pull an image in place of a named context, and write only the first of several "
+            "outputs. So `contexts`, several `outputs` and `provenance` raise `UnsupportedVersion`."
+        ),
+        "named contexts and several outputs with BuildKit",
     )
     NO_LIMITS_IN_BUILDKIT = (
         Topic.BUILDS,
