@@ -35,7 +35,7 @@ import trio
 import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
-from dockerproto import ServerError, UnsupportedEngine
+from dockerproto import ServerError, UnsupportedEngine, UnsupportedVersion
 from dockerproto.transport.runtime import run
 from tests.engines.differences import Difference
 from tests.support.facade import Transport
@@ -212,6 +212,11 @@ REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
     'builder="buildkit"': (Difference.NO_BUILDKIT, UnsupportedEngine),
     "secrets={": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "output=": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "outputs=": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "cache_to=": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "contexts=": (Difference.NO_NAMED_CONTEXTS, UnsupportedVersion),
+    "RegistryCache(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
+    "push=True": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
     "downloaded is False": (Difference.PULL_OF_LAYERS_ONLY, AssertionError),
 }
 
