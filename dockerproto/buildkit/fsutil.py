@@ -9,6 +9,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import lru_cache
 from typing import Annotated, Final
 
 from msgspec import field
@@ -56,20 +57,6 @@ class Packet(ProtoMessage, frozen=True):
     stat: Annotated[Stat | None, 2] = None
     ID: Annotated[UInt32, 3] = 0
     data: Annotated[bytes, 4] = b""
-
-
-_DATA_HEAD: Final = Packet(type=PacketType.DATA).encode()
-_ID_TAG, _DATA_TAG = (packet.encode()[:1] for packet in (Packet(ID=1), Packet(data=b"1")))
-
-
-def encode_data(identifier: int, data: bytes) -> bytes:
-    """Encode a packet with a chunk of a file, as `Packet.encode`: each file has two or more of them.
-
-    >>> encode_data(5, b"chunk") == Packet(type=PacketType.DATA, ID=5, data=b"chunk").encode()
-    True
-    """
-    head = _DATA_HEAD + _ID_TAG + encode_varint(identifier) if identifier else _DATA_HEAD
-    return b"".join((head, _DATA_TAG, encode_varint(len(data)), data)) if data else head
 
 
 class BytesMessage(ProtoMessage, frozen=True):
@@ -140,6 +127,44 @@ def entry_to_stat(entry: FileEntry) -> Stat:
         devmajor=entry.device[0],
         devminor=entry.device[1],
     )
+
+
+# A transfer of many small files has three packets for each of them. These functions take a third of the time
+# of `Packet.encode`. The tags are those of the classes: the first byte of a message with one field.
+_DATA_HEAD: Final = Packet(type=PacketType.DATA).encode()
+_ID, _DATA, _STAT = (each.encode()[:1] for each in (Packet(ID=1), Packet(data=b"1"), Packet(stat=Stat())))
+_PATH, _SIZE, _MOD_TIME = (each.encode()[:1] for each in (Stat(path="1"), Stat(size=1), Stat(mod_time=1)))
+
+
+def encode_data(identifier: int, data: bytes) -> bytes:
+    """Encode a packet with a chunk of a file, as `Packet.encode`.
+
+    >>> encode_data(5, b"chunk") == Packet(type=PacketType.DATA, ID=5, data=b"chunk").encode()
+    True
+    """
+    head = _DATA_HEAD + _ID + encode_varint(identifier) if identifier else _DATA_HEAD
+    return b"".join((head, _DATA, encode_varint(len(data)), data)) if data else head
+
+
+def encode_entry(entry: FileEntry) -> bytes:
+    """Encode a packet with an entry, as `Packet.encode`.
+
+    >>> entry = FileEntry(path="src", mode=0o040755, mtime=5)
+    >>> encode_entry(entry) == Packet(stat=entry_to_stat(entry)).encode()
+    True
+    """
+    if entry.target or entry.device != (0, 0) or not 0 < entry.mtime <= _LATEST:
+        return Packet(stat=entry_to_stat(entry)).encode()
+    path = entry.path.encode("utf-8", "surrogateescape")
+    size = _SIZE + encode_varint(entry.size) if entry.size else b""
+    head, tail = encode_varint(len(path)), encode_varint(entry.mtime)
+    fields = b"".join((_PATH, head, path, _encoded_mode(entry.mode), size, _MOD_TIME, tail))
+    return b"".join((_STAT, encode_varint(len(fields)), fields))
+
+
+@lru_cache
+def _encoded_mode(mode: int) -> bytes:
+    return Stat(mode=go_mode(mode)).encode()
 
 
 def stat_to_entry(message: Stat) -> FileEntry:

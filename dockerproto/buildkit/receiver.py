@@ -89,10 +89,15 @@ class _WriteQueue:
     def commit(self, identifier: int) -> None:
         self.add(lambda: self._commit(identifier))
 
+    @property
+    def full(self) -> bool:
+        """True if there is a batch to write."""
+        return len(self._queue) >= BATCH or self._bytes >= BATCH_BYTES
+
     def step(self, *, last: bool) -> BlockingStep | None:
         """Return a step that does a batch of writes, if the batch is full or it is the last."""
-        enough = len(self._queue) >= BATCH or self._bytes >= BATCH_BYTES or last
-        return BlockingStep(self._run_batch, self._reset_size) if self._queue and enough else None
+        due = self._queue and (last or self.full)
+        return BlockingStep(self._run_batch, self._reset_size) if due else None
 
     def discard(self) -> None:
         """Remove incomplete files."""
@@ -163,8 +168,8 @@ class TreeReceiver:
         }
         self._writes.add(destination.prepare)
 
-    def receive(self, message: bytes) -> None:
-        """Handle a packet of the engine.
+    def receive(self, message: bytes) -> bool:
+        """Handle a packet of the engine, and return True until there is a batch to write.
 
         Raises:
             OutputFailed: The output contains something that must not be written.
@@ -177,6 +182,7 @@ class TreeReceiver:
         handle(packet)
         if self._all_announced and not (self._to_request or self._requested or self._all_received):
             self._queue_completion()
+        return not (self._writes.full or self._all_received or packet.type == PacketType.ERR)
 
     def end(self) -> None:
         """Note that the engine sends no more.
@@ -303,12 +309,13 @@ class TarReceiver:
         """Number of bytes received."""
         self._writes.begin(0, create)
 
-    def receive(self, message: bytes) -> None:
-        """Take a chunk of the tar."""
+    def receive(self, message: bytes) -> bool:
+        """Take a chunk of the tar, and return True until there is a batch to write."""
         data = BytesMessage.decode(message).data
         self.bytes += len(data)
         self._tail = (self._tail + data[-_TAR_END:])[-_TAR_END:]
         self._writes.write(0, data)
+        return not self._writes.full
 
     def end(self) -> None:
         """Note that the engine sends no more.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -17,7 +18,7 @@ from typing import Final
 from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Packet, PacketType, encode_data, entry_to_stat
+from dockerproto.buildkit.fsutil import Packet, PacketType, encode_data, encode_entry
 from dockerproto.buildkit.handler import OK, BlockingStep, Code, Metadata, RpcError, Services, Status, Step
 from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.errors import ProtocolViolated, UploadFailed
@@ -198,7 +199,7 @@ class _Entries:
         if stat.S_ISREG(entry.mode) and not entry.hard:
             self.files[self._count] = entry
         self._count += 1
-        return Packet(stat=entry_to_stat(entry)).encode()
+        return encode_entry(entry)
 
 
 class _OpenFile(Struct):
@@ -236,7 +237,10 @@ class _Contents:
         packets: list[bytes] = []
         limit = self.bytes + BATCH_BYTES
         while self.pending and self.bytes < limit and len(packets) < BATCH:
-            packets.append(self._next_packet(self._open_file or self._open_next(*self._queue.popleft())))
+            if self._open_file is not None:
+                packets.append(self._next_chunk(self._open_file))
+            else:
+                packets += self._read_next(*self._queue.popleft())
         return packets
 
     def close(self) -> None:
@@ -244,18 +248,33 @@ class _Contents:
             self._open_file.file.close()
             self._open_file = None
 
-    def _open_next(self, identifier: int, entry: FileEntry) -> _OpenFile:
-        self._open_file = _OpenFile(identifier, entry, self._files.open(entry.path), entry.size)
-        return self._open_file
+    def _read_next(self, identifier: int, entry: FileEntry) -> tuple[bytes, ...]:
+        """Read a small file at once, or open a large one."""
+        file = self._files.open(entry.path)
+        if entry.size > CHUNK_SIZE:
+            self._open_file = _OpenFile(identifier, entry, file, entry.size)
+            return ()
+        with closing(file):
+            data = file.read(entry.size) if entry.size else b""
+            while len(data) < entry.size and (more := file.read(entry.size - len(data))):
+                data += more
+        if len(data) < entry.size:
+            raise _became_shorter(entry, len(data))
+        self.bytes += len(data)
+        end = encode_data(identifier, b"")
+        return (encode_data(identifier, data), end) if data else (end,)
 
-    def _next_packet(self, current: _OpenFile) -> bytes:
+    def _next_chunk(self, current: _OpenFile) -> bytes:
         data = current.file.read(min(CHUNK_SIZE, current.remaining)) if current.remaining else b""
         if current.remaining and not data:
-            size = current.entry.size
-            short = f"{size - current.remaining} instead of {size} bytes"
-            raise UploadFailed(0, f"{current.entry.path!r} became shorter while it was sent: {short}")
+            raise _became_shorter(current.entry, current.entry.size - current.remaining)
         if not data:
             self.close()
         current.remaining -= len(data)
         self.bytes += len(data)
         return encode_data(current.id, data)
+
+
+def _became_shorter(entry: FileEntry, size: int) -> UploadFailed:
+    message = f"{entry.path!r} became shorter while it was sent: {size} instead of {entry.size} bytes"
+    return UploadFailed(0, message)

@@ -50,6 +50,8 @@ def encode_varint(value: int) -> bytes:
     """Encode an unsigned integer."""
     if value < 0x80:  # noqa: PLR2004  # the continuation bit
         return ONE_BYTE[value]
+    if value < 0x4000:  # noqa: PLR2004  # two bytes, as in most lengths
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:  # noqa: PLR2004
         out.append(value & 0x7F | 0x80)

@@ -15,6 +15,7 @@ from dockerproto.buildkit.fsutil import (
     PacketType,
     Stat,
     encode_data,
+    encode_entry,
     entry_to_stat,
     go_mode,
     stat_to_entry,
@@ -127,3 +128,19 @@ def test_packets_on_the_wire(packet: Packet, wire: str) -> None:
 def test_packets_with_data_are_encoded_as_any_packet(identifier: int, content: bytes) -> None:
     packet = Packet(type=PacketType.DATA, ID=identifier, data=content)
     assert encode_data(identifier, content) == packet.encode()
+
+
+ANY_ENTRIES = st.builds(
+    FileEntry,
+    path=st.text(st.characters(codec="utf-8"), min_size=1, max_size=200) | st.just("\udcff"),
+    mode=st.sampled_from(list(GO_MODES)),
+    size=st.integers(0, 2**50) | st.just(0),
+    mtime=st.integers(-(2**65), 2**65) | st.integers(0, 2**61) | st.sampled_from([0, 1, 2**63 - 1, 2**63]),
+    target=st.just("") | st.text(st.characters(codec="utf-8"), max_size=5),
+    device=st.just((0, 0)) | st.tuples(st.integers(0, 99), st.integers(0, 99)),
+)
+
+
+@given(ANY_ENTRIES)
+def test_packets_with_entries_are_encoded_as_any_packet(entry: FileEntry) -> None:
+    assert encode_entry(entry) == Packet(stat=entry_to_stat(entry)).encode()

@@ -13,7 +13,7 @@ from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import Limits
 from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat, entry_to_stat
 from dockerproto.buildkit.handler import OK, Code, Status
-from dockerproto.buildkit.receiver import BATCH_BYTES, WINDOW, TarReceiver, TreeReceiver, file_send
+from dockerproto.buildkit.receiver import BATCH, BATCH_BYTES, WINDOW, TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.validation import EntryValidator
 from tests.support.filesync import (
     FIN,
@@ -91,6 +91,18 @@ def test_no_more_files_are_asked_for_at_once_than_may_be_open(call: TreeReceiver
     asked = feed(call, *(sent(file(f"{number:04}", 1)) for number in range(3 * WINDOW)), END)
     assert asked == [request(number) for number in range(WINDOW)]
     assert feed(call, data(5, b"."), data(5)) == [request(WINDOW)]
+
+
+def test_packets_are_taken_until_there_is_a_batch_to_write(call: TreeReceiver) -> None:
+    first = 1  # the destination is prepared
+    more = [call.receive(sent(directory(f"{number:04}")).encode()) for number in range(first, BATCH + first)]
+    assert more == [True] * (BATCH - first - 1) + [False] * (first + 1)
+
+
+def test_chunks_of_a_tar_are_taken_until_there_is_a_batch_to_write() -> None:
+    tar = TarReceiver(lambda: MemoryOutput().create(file("out.tar")))
+    chunk = BytesMessage(bytes(BATCH_BYTES // 4)).encode()
+    assert [tar.receive(chunk) for _ in range(4)] == [True, True, True, False]
 
 
 def test_what_is_no_file_directory_or_link_is_skipped(call: TreeReceiver, output: MemoryOutput) -> None:

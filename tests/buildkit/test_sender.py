@@ -209,6 +209,21 @@ def test_of_what_has_grown_as_much_is_sent_as_was_announced() -> None:
     assert feed(call, request(0), request(1)) == [data(0, bytes(3)), data(0), data(1)]
 
 
+class Trickling(BytesIO):
+    """A file that is read byte by byte, as some file systems allow."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(1, size or 0))
+
+
+def test_a_small_file_is_one_packet_however_it_is_read() -> None:
+    tree = FileTree()
+    tree.add(file("a", size=3), lambda: Trickling(b"123"))
+    call = FileSender(tree, ALL)
+    packets(call)
+    assert feed(call, request(0)) == [data(0, b"123"), data(0)]
+
+
 def gone() -> FileReader:
     raise FileNotFoundError(2, "No such file or directory", "/ctx/a")
 

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import pytest
 
-from dockerproto.buildkit.fsutil import Packet, PacketType
+from dockerproto.buildkit.fsutil import Packet, PacketType, encode_data, encode_entry
 from dockerproto.buildkit.handler import OK
 from dockerproto.buildkit.session import ServedCall
 from dockerproto_local.stream import SocketStream
-from tests.clients.test_session_waits import SYNC
+from tests.clients.test_session_waits import REMOTE, SEND, SYNC
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.facade import Transport
-from tests.support.filesync import FIN, request
+from tests.support.filesync import FIN, file, request
 from tests.testbed.scripted import LAST_CHUNK, ScriptedEngine, UntilClosed, WaitFor, chunk, stream_head
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +63,34 @@ class Receiving:
         return contents
 
 
+class Sending:
+    """A script of an engine that sends a tree of files."""
+
+    def __init__(self, files: int) -> None:
+        self._files = files
+        self.over = threading.Event()
+
+    def __call__(self, speaking: Speaking) -> None:
+        entries = (file(f"{number:05}", 1) for number in range(self._files))
+        stream = speaking.begin(SEND, *map(encode_entry, entries), END.encode())
+        at, received = 0, b""
+        while received != FIN.encode():
+            speaking.hear()
+            new = speaking.messages[stream][at:]
+            at += len(new)
+            for received in new:
+                self._reply(speaking, stream, Packet.decode(received))
+        speaking.grpc.send(stream, FIN.encode())
+        speaking.grpc.finish(stream)
+        assert speaking.end(stream)[1] == OK
+        self.over.set()
+
+    def _reply(self, speaking: Speaking, stream: int, packet: Packet) -> None:
+        if packet.type == PacketType.REQ:
+            speaking.grpc.send(stream, encode_data(packet.ID, b"."))
+            speaking.grpc.send(stream, encode_data(packet.ID, b""))
+
+
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts the threads, the sends and the blocking steps of clients."""
@@ -83,14 +111,14 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-async def build(scripted: ScriptedEngine, connect: Connect, root: Path) -> Receiving:
-    """Build from a directory; return what the engine received."""
-    receiving = Receiving()
-    scripted.script("POST", "/session", (Speak(receiving), UntilClosed()))
-    scripted.script("POST", "/build", (WaitFor(receiving.over), stream_head(), chunk(b"{}"), LAST_CHUNK))
+async def build(
+    scripted: ScriptedEngine, connect: Connect, script: Receiving | Sending, **options: Any
+) -> None:
+    """Build with a script of the engine."""
+    scripted.script("POST", "/session", (Speak(script), UntilClosed()))
+    scripted.script("POST", "/build", (WaitFor(script.over), stream_head(), chunk(b"{}"), LAST_CHUNK))
     async with connect(scripted.url) as docker:
-        await docker.images.build(path=root, builder="buildkit")
-    return receiving
+        await docker.images.build(builder="buildkit", **options)
 
 
 async def test_many_small_files_go_by_batches(
@@ -99,10 +127,20 @@ async def test_many_small_files_go_by_batches(
     for number in range(FILES):
         (tmp_path / f"{number:05}").write_bytes(b".")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    received = await build(scripted, connect, tmp_path)
+    received = Receiving()
+    await build(scripted, connect, received, path=tmp_path)
     assert received.content == b"." * FILES + b"FROM scratch\n"
     assert counts["step"] < FILES / 20
     assert counts["send"] < FILES / 10
+
+
+async def test_an_output_of_many_small_files_goes_by_batches(
+    scripted: ScriptedEngine, connect: Connect, tmp_path: Path, counts: Counter[str]
+) -> None:
+    await build(scripted, connect, Sending(FILES), remote=REMOTE, output=tmp_path / "dist")
+    assert [each.read_bytes() for each in (tmp_path / "dist").iterdir()] == [b"."] * FILES
+    assert counts["step"] < FILES / 20
+    assert counts["send"] < FILES / 5
 
 
 async def test_one_thread_does_the_steps_of_a_session(
@@ -110,7 +148,8 @@ async def test_one_thread_does_the_steps_of_a_session(
 ) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     (tmp_path / "large").write_bytes(bytes(LARGE))
-    received = await build(scripted, connect, tmp_path)
+    received = Receiving()
+    await build(scripted, connect, received, path=tmp_path)
     assert received.content == b"FROM scratch\n" + bytes(LARGE)
     assert counts["step"] > 8
     assert counts["dockerproto session"] == (2 if transport == "httpx" else 0)

@@ -292,6 +292,15 @@ def test_a_file_appears_under_the_temporary_name(
     assert (outside / "kept").read_text() == "kept"
 
 
+def test_what_has_its_final_name_is_not_removed_from_the_temporary_one(
+    output: OutputDirectory, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "unlink")
+    write(output, "a")
+    output.symlink(symlink("b", "a"))
+    assert listing(root) == ["a", "b"]
+
+
 def test_a_link_to_what_it_is_already(
     output: OutputDirectory, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

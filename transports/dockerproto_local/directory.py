@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from io import FileIO
 from threading import Lock
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from dockerproto.buildcontext.paths import in_order
 from dockerproto.transport.host import Node
@@ -45,7 +46,7 @@ class Directory:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def open(self, path: str, /) -> BinaryIO:
+    def open(self, path: str, /) -> FileIO:
         """Open a regular file."""
         return self._use(_open, path)
 
@@ -80,5 +81,5 @@ def _look(tree: Beneath, path: str) -> Node:
     return Node(entry, (status.st_dev, status.st_ino) if status.st_nlink > 1 else None)
 
 
-def _open(tree: Beneath, path: str) -> BinaryIO:
-    return os.fdopen(check_regular(tree.open_file(path), path), "rb", buffering=0)
+def _open(tree: Beneath, path: str) -> FileIO:
+    return FileIO(check_regular(tree.open_file(path), path))

@@ -141,6 +141,7 @@ class OutputDirectory:
             temporary = _temporary_name()
             os.link(target, temporary, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
             _replace(parent, temporary, name)
+            _unlink(parent, temporary)  # it is still there if both were names of the same file
         finally:
             os.close(source)
 
@@ -218,9 +219,9 @@ def _replace(directory: int, temporary: str, name: str) -> None:
     """Give a complete file its final name; remove it if that fails."""
     try:
         _rename(directory, temporary, name)
-    finally:
-        # The temporary name still exists if renaming failed, or if both were names of the same file.
+    except BaseException:
         _unlink(directory, temporary)
+        raise
 
 
 def _rename(directory: int, temporary: str, name: str) -> None:
