@@ -64,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what ran where, and what `-m "not engine"` left out; pytest itself lists the skipped tests."""
+    if hasattr(config, "workerinput"):  # the process that started this one knows more
+        return
     selection = config.stash[_SELECTION]
     if selection.without_engine:
         terminalreporter.write_line(selection.without_engine)
