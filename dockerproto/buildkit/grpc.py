@@ -242,8 +242,12 @@ class GRPC:
 
     def _on_response(self, event: h2.events.ResponseReceived | h2.events.TrailersReceived) -> Iterator[Event]:
         """Handle response headers, which may carry an error, or trailers."""
+        if (
+            not self._calls or event.stream_id not in self._streams
+        ):  # its status came before, in other headers
+            return
         headers = _metadata(event.headers)
-        if self._calls and ("grpc-status" in headers or _first(headers, ":status", "200") != "200"):
+        if "grpc-status" in headers or _first(headers, ":status", "200") != "200":
             self._abandon(event.stream_id)
             details = _first(headers, "grpc-status-details-bin")
             yield CallEnded(event.stream_id, _status(headers), details)

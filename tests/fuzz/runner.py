@@ -7,9 +7,10 @@ from random import Random
 from time import monotonic
 from typing import Final
 
-from tests.fuzz import documents, floods, sessions, tars, texts
+from tests.fuzz import builds, documents, floods, sessions, tars, texts
 
 TARGETS: Final[Mapping[str, Callable[[Random], None]]] = {
+    "builds": builds.play,
     "documents": documents.play,
     "floods": floods.play,
     "sessions": sessions.play,

@@ -87,6 +87,7 @@ class ControlServer:
         headers.append((b"grpc-status-details-bin", detail.encode()))
         connection: Any = vars(self.grpc)["_h2"]  # the product sends no details
         connection.send_headers(self._streams[method], headers, end_stream=True)
+        vars(self.grpc)["_streams"].pop(self._streams[method])
 
     @property
     def solve(self) -> SolveRequest:

@@ -223,6 +223,16 @@ def test_a_call_that_fails() -> None:
         both.calls.reply(call)
 
 
+def test_a_status_in_the_headers_and_again_in_the_trailers() -> None:
+    both = Both()
+    connection: Any = vars(both.engine.grpc)["_h2"]
+    connection.send_headers(3, [(b":status", b"200"), (b"grpc-status", b"2"), (b"grpc-message", b"first")])
+    connection.send_headers(3, [(b"grpc-status", b"3"), (b"grpc-message", b"second")], end_stream=True)
+    both.calls.feed(connection.data_to_send())
+    (error,) = both.messages()
+    assert error["error"] == "first"
+
+
 GOAWAY = b"\0\0\x08\7\0\0\0\0\0" + bytes(8)
 
 
