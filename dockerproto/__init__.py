@@ -112,7 +112,15 @@ from dockerproto.request.caches import (
 )
 from dockerproto.request.filters import Filters, FilterValue
 from dockerproto.request.named_contexts import NamedContext
-from dockerproto.request.outputs import BuildOutput, CacheOnly, Image, ImageCompression
+from dockerproto.request.outputs import (
+    OCI,
+    BuildOutput,
+    CacheOnly,
+    DockerTar,
+    Image,
+    ImageCompression,
+    ImageOutput,
+)
 from dockerproto.request.ping import Ping
 from dockerproto.sources import AsyncSource, Readable, Source
 from dockerproto.timeouts import DEFAULT, Default, Timeout, TimeoutLike
@@ -124,6 +132,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANONYMOUS",
     "DEFAULT",
+    "OCI",
     "SSH",
     "TCP",
     "TLS",
@@ -163,6 +172,7 @@ __all__ = [
     "DistributionInspect",
     "DockerError",
     "DockerStreamError",
+    "DockerTar",
     "Download",
     "Endpoint",
     "EngineVersion",
@@ -174,6 +184,7 @@ __all__ = [
     "ImageCompression",
     "ImageConfig",
     "ImageInspect",
+    "ImageOutput",
     "ImageSummary",
     "Images",
     "ImagesPruned",

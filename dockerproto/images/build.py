@@ -307,8 +307,8 @@ def build(
             ``$SSH_AUTH_SOCK``. A build may list keys and sign with them, nothing else.
         output: Destination of the last stage's files, written instead of an image: a directory, or a `Tar`.
             Since API 1.40.
-        outputs: Destinations of the result, instead of an image or besides it: an `Image`, the path of a
-            directory, a `Tar`; or `CacheOnly`. Several since API 1.45.
+        outputs: Destinations of the result, instead of an image or besides it: an `Image`, `OCI`,
+            `DockerTar`, the path of a directory, a `Tar`; or `CacheOnly`. Several since API 1.45.
         cache_to: Caches to export: a `RegistryCache`, an `InlineCache`, or a `Cache` of another type.
         platforms: Platforms to build for, each ``os/arch[/variant]``; of several, the image is an index.
         contexts: Named contexts for ``FROM`` and ``--from``: a path object is a directory; a text begins with

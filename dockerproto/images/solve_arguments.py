@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from os import PathLike
 from typing import Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
 from dockerproto.arguments import strings, strings_by_name
-from dockerproto.request.attachments import BuildAttachments, Output, Tar
+from dockerproto.request.attachments import BuildAttachments, Output
 from dockerproto.request.caches import (
     INLINE,
     REGISTRY,
@@ -21,9 +20,13 @@ from dockerproto.request.caches import (
 )
 from dockerproto.request.named_contexts import NamedContext, NamedContexts, read_contexts
 from dockerproto.request.outputs import (
+    OCI,
     BuildOutput,
     CacheOnly,
+    DockerTar,
     Image,
+    ImageOutput,
+    destination_of,
     exporter_of,
     image_exporter,
     read_outputs,
@@ -124,7 +127,7 @@ def read_solve_arguments(
         names=tags,
         cache_from=names,
         attachments=BuildAttachments(
-            outputs={n: each for n, each in enumerate(outputs) if isinstance(each, str | PathLike | Tar)},
+            outputs={n: to for n, each in enumerate(outputs) if (to := destination_of(each)) is not None},
             directories=chosen.contexts.directories,
         ),
     )
@@ -134,7 +137,7 @@ def _options(
     argument: str, chosen: _Chosen, outputs: tuple[BuildOutput, ...], tags: tuple[str, ...]
 ) -> SolveOptions:
     exporters = (
-        image_exporter(each, tags, chosen.annotations) if isinstance(each, Image) else exporter_of(each)
+        image_exporter(each, tags, chosen.annotations) if isinstance(each, ImageOutput) else exporter_of(each)
         for each in outputs
         if not isinstance(each, CacheOnly)
     )
@@ -175,6 +178,8 @@ def _requirements(chosen: _Chosen) -> Iterator[Requirement]:
 def _output_requirements(chosen: _Chosen, outputs: tuple[BuildOutput, ...]) -> Iterator[Requirement]:
     if len(outputs) > 1:
         yield Requirement("several outputs", _OUTPUTS_SINCE)
+    if any(isinstance(each, OCI | DockerTar) for each in outputs):
+        yield Requirement("an image in a tar; use images.export_image()", containerd=True)
     image = next((each for each in outputs if isinstance(each, Image)), None)
     if image is None:
         return
@@ -193,11 +198,11 @@ def _outputs(chosen: _Chosen, output: Output | None, tags: tuple[str, ...]) -> t
     if chosen.outputs is not None and output is not None:
         raise ValueError("output and outputs must not be given together")
     outputs = chosen.outputs or ((Image(),) if output is None else (output,))
-    if not any(isinstance(each, Image) for each in outputs):
+    if not any(isinstance(each, ImageOutput) for each in outputs):
         if chosen.annotations:
-            raise ValueError("annotations need an Image among the outputs")
+            raise ValueError("annotations need an image among the outputs")
         if tags and chosen.outputs is not None:
-            raise ValueError("tag needs an Image among the outputs")
+            raise ValueError("tag needs an image among the outputs")
     return outputs
 
 

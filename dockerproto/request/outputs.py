@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
@@ -23,7 +23,7 @@ class Image(Struct, frozen=True, kw_only=True):
 
     push: bool = False
     """True if the engine also pushes it, by all of its names."""
-    names: str | Iterable[str] = ()
+    names: str | Sequence[str] = ()
     """More names, besides those of `tag`."""
     compression: ImageCompression | None = None
     """Compression of new layers; the engine's default is ``gzip``."""
@@ -33,12 +33,32 @@ class Image(Struct, frozen=True, kw_only=True):
     """True if the layers of base images are compressed anew too."""
 
 
+class OCI(Struct, frozen=True):
+    """An image in a tar with an OCI layout, which may have several platforms."""
+
+    path: str | os.PathLike[str]
+    """Path of the file, which is replaced when the tar is complete."""
+
+
+class DockerTar(Struct, frozen=True):
+    """An image for one platform in a tar that `import_image` and ``docker load`` accept."""
+
+    path: str | os.PathLike[str]
+    """Path of the file, which is replaced when the tar is complete."""
+
+
 class CacheOnly(Struct, frozen=True):
     """No output: the build only fills caches."""
 
 
-BuildOutput: TypeAlias = Image | Output | CacheOnly
-"""One output of a build: an `Image`, the path of a directory, a `Tar`, or `CacheOnly`."""
+ImageOutput: TypeAlias = Image | OCI | DockerTar
+"""An output that is an image, so that it has names and annotations."""
+BuildOutput: TypeAlias = ImageOutput | Output | CacheOnly
+"""One output of a build: an image, files (the path of a directory, or a `Tar`), or `CacheOnly`."""
+
+_OUTPUTS: Final = (str, os.PathLike, Tar, Image, OCI, DockerTar, CacheOnly)
+_ARCHIVES: Final[Mapping[type, str]] = {OCI: "oci", DockerTar: "docker"}
+"""Types of exporters of images in tars."""
 
 
 class Exporter(Struct, frozen=True):
@@ -57,13 +77,13 @@ def read_outputs(outputs: BuildOutput | Iterable[BuildOutput] | None) -> tuple[B
     """
     if outputs is None:
         return None
-    if isinstance(outputs, str | os.PathLike | Tar | Image | CacheOnly):
+    if isinstance(outputs, _OUTPUTS):
         return (outputs,)
     items = tuple(outputs)
     for each in items:
-        if not isinstance(each, str | os.PathLike | Tar | Image | CacheOnly):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        if not isinstance(each, _OUTPUTS):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
             raise TypeError(
-                "outputs must contain Image, the path of a directory, Tar or CacheOnly, "
+                "outputs must contain Image, OCI, DockerTar, the path of a directory, Tar or CacheOnly, "
                 f"not {type(each).__name__}"
             )
     _check_together(items)
@@ -84,9 +104,16 @@ def _check_together(outputs: tuple[BuildOutput, ...]) -> None:
 
 
 def _path(output: BuildOutput) -> str | None:
+    destination = destination_of(output)
+    path = destination.path if isinstance(destination, Tar) else destination
+    return None if path is None else os.fspath(path)
+
+
+def destination_of(output: BuildOutput) -> Output | None:
+    """Return the destination of an output that is received as files or as a tar; None if it has none."""
     if isinstance(output, Image | CacheOnly):
         return None
-    return os.fspath(output.path if isinstance(output, Tar) else output)
+    return Tar(output.path) if isinstance(output, OCI | DockerTar) else output
 
 
 def exporter_of(output: Output) -> Exporter:
@@ -94,7 +121,7 @@ def exporter_of(output: Output) -> Exporter:
     return Exporter("tar" if isinstance(output, Tar) else "local", {})
 
 
-def image_exporter(image: Image, tags: tuple[str, ...], annotations: Mapping[str, str]) -> Exporter:
+def image_exporter(image: ImageOutput, tags: tuple[str, ...], annotations: Mapping[str, str]) -> Exporter:
     """Return an image as it is sent.
 
     Raises:
@@ -102,11 +129,14 @@ def image_exporter(image: Image, tags: tuple[str, ...], annotations: Mapping[str
         TypeError: The level of the compression is not an int.
         ValueError: The compression is unknown; an image to push has no name.
     """
-    names = dict.fromkeys(map(full_name, (*tags, *strings("names of an Image", image.names))))
-    if image.push and not names:
-        raise ValueError("an Image to push needs a name: tag=...")
+    own = strings("names of an Image", image.names) if isinstance(image, Image) else ()
+    names = dict.fromkeys(map(full_name, (*tags, *own)))
     name = {"name": ",".join(names)} if names else {}
     annotated = {f"annotation.{key}": value for key, value in annotations.items()}
+    if not isinstance(image, Image):
+        return Exporter(_ARCHIVES[type(image)], {**name, **annotated})
+    if image.push and not names:
+        raise ValueError("an Image to push needs a name: tag=...")
     return Exporter("moby", {**name, **_image_attributes(image), **annotated})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dockerproto import Cache, CacheOnly, Image, InlineCache, RegistryCache, Tar
+from dockerproto import OCI, Cache, CacheOnly, DockerTar, Image, InlineCache, RegistryCache, Tar
 from dockerproto_cli.arguments import parse
 from dockerproto_cli.control_options import (
     read_annotation,
@@ -25,6 +25,8 @@ READ: list[tuple[Callable[[str], Any], str, object]] = [
     (read_build_output, "dist", Path("dist")),
     (read_build_output, "type=tar,dest=a.tar", Tar("a.tar")),
     (read_build_output, "type=cacheonly", CacheOnly()),
+    (read_build_output, "type=oci,dest=a", OCI("a")),
+    (read_build_output, "type=docker,dest=a", DockerTar("a")),
     (read_build_output, "type=image", Image()),
     (read_build_output, "type=docker", Image()),
     (read_build_output, "type=registry", Image(push=True)),
@@ -60,7 +62,7 @@ READ: list[tuple[Callable[[str], Any], str, object]] = [
     (read_provenance, "false", None),
 ]
 REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
-    (read_build_output, "type=oci,dest=a", "the type of an output must be local or tar, not 'oci'"),
+    (read_build_output, "type=oci", "the type of an output must be local or tar, not 'oci'"),
     (
         read_build_output,
         "type=cacheonly,dest=a",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 import time
 import urllib.request
 from base64 import b64encode
@@ -18,8 +19,10 @@ import anyio.to_thread
 import pytest
 
 from dockerproto import (
+    OCI,
     BuildResult,
     CacheOnly,
+    DockerTar,
     FailedStep,
     Image,
     InlineCache,
@@ -346,6 +349,21 @@ class TestContainerdStore:
         async with connect(start(Docker26Containerd, 1).url, credentials=None) as docker:
             build = await docker.images.build(cache_from=name, outputs=CacheOnly(), **arguments)
             assert len(cached(build)) == 1
+
+    async def test_an_image_in_a_tar(
+        self, containerd: PrivateEngine, start: Start, connect: Connect, tmp_path: Path, salt: Any
+    ) -> None:
+        name = f"control/tar:{salt['SALT']}"
+        arguments = {"dockerfile": CROSS, "buildargs": salt, "tag": name, **HOST}
+        async with connect(containerd.url, credentials=None) as docker:
+            await docker.images.build(outputs=[DockerTar(tmp_path / "docker.tar")], **arguments)
+            await docker.images.build(outputs=OCI(tmp_path / "oci.tar"), platforms=PLATFORMS, **arguments)
+            assert not await docker.images.exists(name)
+        async with connect(start(Dockerd).url, credentials=None) as docker:
+            loaded = await docker.images.import_image(tmp_path / "docker.tar")
+            assert loaded.result.references == (name,)
+        with tarfile.open(tmp_path / "oci.tar") as archive:
+            assert {"index.json", "oci-layout"} <= set(archive.getnames())
 
     async def test_a_push_without_credentials(
         self, containerd: PrivateEngine, connect: Connect, closed_registry: Registry, salt: Any

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from dockerproto import (
+    OCI,
     Cache,
     CacheOnly,
+    DockerTar,
     Image,
     InlineCache,
     RegistryCache,
@@ -122,8 +124,16 @@ MOBY = Exporter("moby", {"name": "docker.io/library/app:1"})
             {1: Tar("a.tar"), 2: Path("dist")},
         ),
         ({"output": "dist"}, (Exporter("local", {}),), {0: "dist"}),
+        (
+            {"tag": "app:1", "outputs": [OCI("a.tar"), DockerTar("b.tar")], "annotations": {"a": "b"}},
+            (
+                Exporter("oci", {**MOBY.attributes, "annotation.a": "b"}),
+                Exporter("docker", {**MOBY.attributes, "annotation.a": "b"}),
+            ),
+            {0: Tar("a.tar"), 1: Tar("b.tar")},
+        ),
     ],
-    ids=["default", "image", "cache", "directory", "several", "output"],
+    ids=["default", "image", "cache", "directory", "several", "output", "tars"],
 )
 def test_outputs(arguments: Any, exporters: tuple[Exporter, ...], destinations: Any) -> None:
     described = build_of(cache_to=InlineCache(), **arguments)
@@ -136,8 +146,8 @@ def test_outputs(arguments: Any, exporters: tuple[Exporter, ...], destinations: 
     ("arguments", "error", "message"),
     [
         ({"output": "a", "outputs": ["b"]}, ValueError, "output and outputs must not be given together"),
-        ({"outputs": ["b"], "tag": "a"}, ValueError, "tag needs an Image among the outputs"),
-        ({"outputs": ["b"], "annotations": {"a": "b"}}, ValueError, "annotations need an Image among"),
+        ({"outputs": ["b"], "tag": "a"}, ValueError, "tag needs an image among the outputs"),
+        ({"outputs": ["b"], "annotations": {"a": "b"}}, ValueError, "annotations need an image among"),
         ({"platform": "linux/arm64", "platforms": ["linux/amd64"]}, ValueError, "platform and platforms mus"),
         ({"platforms": ["arm64"]}, ValueError, "platform must be os/arch or os/arch/variant, not 'arm64'"),
         ({"nocache": None}, TypeError, "nocache must be a bool or names of stages, not None"),
@@ -163,6 +173,8 @@ ONLY_CONTAINERD: list[tuple[dict[str, Any], str]] = [
     ({"outputs": Image(force_compression=True)}, "compression of an Image"),
     ({"platforms": ["linux/amd64", "linux/arm64"]}, "an image for several platforms"),
     ({"annotations": {"a": "b"}}, "annotations"),
+    ({"outputs": OCI("a.tar")}, "an image in a tar; use images.export_image()"),
+    ({"outputs": DockerTar("a.tar")}, "an image in a tar; use images.export_image()"),
     ({"provenance": "min"}, "provenance of an image"),
 ]
 

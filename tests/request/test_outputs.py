@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dockerproto import CacheOnly, Image, InvalidReference, Tar
+from dockerproto import OCI, CacheOnly, DockerTar, Image, InvalidReference, Tar
 from dockerproto.request.outputs import Exporter, exporter_of, full_name, image_exporter, read_outputs
 
 UNTYPED: Any = "zip"
@@ -32,11 +32,12 @@ def test_outputs(outputs: Any, read: Any) -> None:
 @pytest.mark.parametrize(
     ("outputs", "error", "message"),
     [
-        (["dist", 5], TypeError, "outputs must contain Image, the path of a directory, Tar or CacheO"),
+        (["dist", 5], TypeError, "outputs must contain Image, OCI, DockerTar, the path of a direct"),
         ([], ValueError, "outputs must not be empty; use CacheOnly"),
         ([CacheOnly(), "dist"], ValueError, "CacheOnly must be the only one of outputs"),
         ([Image(), Image()], ValueError, "outputs must contain at most one Image"),
         (["a/b", Path("a/../a/b")], ValueError, "two outputs have the same path"),
+        ([OCI("a"), DockerTar("a")], ValueError, "two outputs have the same path"),
         ([Tar("a"), "a"], ValueError, "two outputs have the same path"),
     ],
 )  # fmt: skip

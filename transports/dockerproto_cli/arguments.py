@@ -90,7 +90,7 @@ _CONTROL: Final[tuple[Argument, ...]] = (
         "--output",
         read_build_output,
         "DIR|type=TYPE,...",
-        "output besides or instead of an image: local, tar, image, registry, cacheonly",
+        "output besides or instead of an image: local, tar, image, oci, docker, registry, cacheonly",
         "-o",
     ),
     _flag("--push", help="push the image from the build"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from dockerproto import BuildOutput, Cache, CacheOnly, Image, InlineCache, RegistryCache, Tar
+from dockerproto import OCI, BuildOutput, Cache, CacheOnly, DockerTar, Image, InlineCache, RegistryCache, Tar
 from dockerproto_cli.build_options import read_output
 
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -20,6 +20,8 @@ _IMAGES: Final[Mapping[str, Image]] = {
     "registry": Image(push=True),
 }
 """Outputs that are images in the engine, by type."""
+_ARCHIVES: Final[Mapping[str, type[OCI | DockerTar]]] = {"oci": OCI, "docker": DockerTar}
+"""Outputs that are images in tars, by type."""
 _IMAGE_FIELDS: Final = ("type", "name", "push", "compression", "compression-level", "force-compression")
 
 
@@ -36,6 +38,8 @@ def read_build_output(text: str) -> BuildOutput:
     kind = fields.get("type", "")
     if kind == "cacheonly" and len(fields) == 1:
         return CacheOnly()
+    if kind in _ARCHIVES and fields.keys() == {"type", "dest"}:
+        return _ARCHIVES[kind](fields["dest"])
     return _image(_IMAGES[kind], fields) if kind in _IMAGES else read_output(text)
 
 
