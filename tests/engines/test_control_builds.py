@@ -43,6 +43,7 @@ from tests.testbed.engines import Docker26Containerd, Docker28, Docker28Containe
 from tests.testbed.private import PrivateEngine
 from tests.testbed.registry import Registry
 from tests.testbed.scripted import wait_until
+from tests.testbed.token_server import TokenServer
 from tests.testbed.unix_http import ask
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
@@ -393,6 +394,22 @@ class TestContainerdStore:
         index = manifest(closed_registry, "control/provenance", build.result.digest)
         kinds = [each.get("annotations", {}).get("vnd.docker.reference.type") for each in index["manifests"]]
         assert kinds == [None, "attestation-manifest"]
+
+    async def test_a_registry_with_bearer_tokens(
+        self, containerd: PrivateEngine, connect: Connect, tmp_path: Path, salt: Any
+    ) -> None:
+        with (
+            TokenServer(tmp_path / "tokens", user=USER, password=PASSWORD) as tokens,
+            Registry(tmp_path / "registry", tokens=tokens) as registry,
+        ):
+            name = f"{registry.host}/team/app:1"
+            arguments = {"dockerfile": SALTED, "buildargs": salt, "auth": {registry.host: ME}, **HOST}
+            async with connect(containerd.url, credentials=None) as docker:
+                await docker.images.build(
+                    tag=name, outputs=Image(push=True), cache_to=RegistryCache(f"{name}-cache"), **arguments
+                )
+                await docker.images.pull(f"{registry.host}/team/app", tag="1", auth=ME)
+            assert any("push" in scope for asked in tokens.asked for scope in asked.scopes)
 
 
 class TestWhatEnginesLack:

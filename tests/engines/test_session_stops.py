@@ -1,11 +1,11 @@
-"""Leaving a BuildKit build stops the engine, at whatever stage it is."""
+"""Leaving a BuildKit build stops the engine, at whatever stage it is, by `/build` and by the Control API."""
 
 from __future__ import annotations
 
 import gc
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 import pytest
@@ -25,11 +25,19 @@ pytestmark = [
 ]
 
 
+Way: TypeAlias = dict[str, Any]
+"""Arguments that choose the interface of the engine."""
+
+
+@pytest.fixture(params=[{"builder": "buildkit"}, {"nocache": ["another"]}], ids=["build", "control"])
+def way(request: pytest.FixtureRequest) -> Way:
+    way: Way = request.param
+    return way
+
+
 def begin(docker: Any, command: str, **options: Any) -> Any:
     dockerfile = f"FROM busybox\nRUN echo begun; {command}\n"
-    return docker.images.build(
-        fileobj=context(dockerfile), network_mode="none", builder="buildkit", stream=True, **options
-    )
+    return docker.images.build(fileobj=context(dockerfile), network_mode="none", stream=True, **options)
 
 
 async def read_until_begun(stream: Any) -> None:
@@ -40,9 +48,9 @@ async def read_until_begun(stream: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["leave", "close", "error"])
-async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: str) -> None:
+async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: str, way: Way) -> None:
     with suppress(KeyError):
-        async with begin(docker, command) as stream:
+        async with begin(docker, command, **way) as stream:
             await read_until_begun(stream)
             assert engine.processes(command)
             if how == "error":
@@ -53,9 +61,9 @@ async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: 
     await until(lambda: not engine.processes(command), 2)
 
 
-async def test_by_dropping_it(engine: PrivateEngine, docker: Any, command: str) -> None:
+async def test_by_dropping_it(engine: PrivateEngine, docker: Any, command: str, way: Way) -> None:
     with pytest.warns(ResourceWarning, match="was not closed") as warned:
-        await read_until_begun(begin(docker, command))
+        await read_until_begun(begin(docker, command, **way))
         # The thread that has called the blocking client may hold it a moment longer.
         await until(lambda: gc.collect() >= 0 and len(warned))
     await until(lambda: not engine.processes(command), 2)
@@ -63,11 +71,13 @@ async def test_by_dropping_it(engine: PrivateEngine, docker: Any, command: str) 
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("transport", ["asyncio", "trio"])  # a blocking call cannot be cancelled
-async def test_by_cancellation(engine: PrivateEngine, docker: Any, command: str, stream: bool) -> None:
+async def test_by_cancellation(
+    engine: PrivateEngine, docker: Any, command: str, stream: bool, way: Way
+) -> None:
     data = context(f"FROM busybox\nRUN {command}\n")
 
     async def build() -> None:
-        building = docker.images.build(fileobj=data, network_mode="none", builder="buildkit", stream=stream)
+        building = docker.images.build(fileobj=data, network_mode="none", stream=stream, **way)
         await (building.rest() if stream else building)
 
     async with anyio.create_task_group() as tasks:
@@ -77,19 +87,17 @@ async def test_by_cancellation(engine: PrivateEngine, docker: Any, command: str,
     await until(lambda: not engine.processes(command), 2)
 
 
-async def test_by_a_timeout(engine: PrivateEngine, docker: Any, command: str) -> None:
+async def test_by_a_timeout(engine: PrivateEngine, docker: Any, command: str, way: Way) -> None:
     with pytest.raises(TimeoutError):
-        await begin(docker, command, timeout=3).rest()
+        await begin(docker, command, timeout=3, **way).rest()
     await until(lambda: not engine.processes(command), 2)
 
 
-async def test_while_files_are_sent(engine: PrivateEngine, docker: Any, tmp_path: Path) -> None:
+async def test_while_files_are_sent(engine: PrivateEngine, docker: Any, tmp_path: Path, way: Way) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2**30)
     before = sockets()
-    stream = docker.images.build(
-        path=tmp_path, dockerfile="FROM busybox\nCOPY . /x\n", builder="buildkit", stream=True
-    )
+    stream = docker.images.build(path=tmp_path, dockerfile="FROM busybox\nCOPY . /x\n", stream=True, **way)
     async with stream:
         async for message in stream:
             if any(status.id.startswith("transferring context") for status in message["trace"].statuses):
@@ -99,11 +107,11 @@ async def test_while_files_are_sent(engine: PrivateEngine, docker: Any, tmp_path
     assert await docker.images.build(dockerfile="FROM busybox\n", builder="buildkit", network_mode="none")
 
 
-async def test_while_an_output_is_written(docker: Any, tmp_path: Path) -> None:
+async def test_while_an_output_is_written(docker: Any, tmp_path: Path, way: Way) -> None:
     made = "FROM busybox AS made\nRUN dd if=/dev/zero of=/x bs=1048576 count=300\n"
     dockerfile = made + "FROM scratch\nCOPY --from=made /x /x\n"
     stream = docker.images.build(
-        dockerfile=dockerfile, builder="buildkit", network_mode="none", output=tmp_path / "out", stream=True
+        dockerfile=dockerfile, network_mode="none", output=tmp_path / "out", stream=True, **way
     )
     async with stream:
         async for message in stream:
@@ -112,12 +120,14 @@ async def test_while_an_output_is_written(docker: Any, tmp_path: Path) -> None:
     await until(lambda: not list(tmp_path.rglob(".dockerproto-*")))
 
 
-async def test_twenty_builds_leave_nothing(engine: PrivateEngine, connect: Connect, command: str) -> None:
+async def test_twenty_builds_leave_nothing(
+    engine: PrivateEngine, connect: Connect, command: str, way: Way
+) -> None:
     before = sockets()
     async with connect(engine.url) as docker:
         for number in range(20):
             # BuildKit shares a step that is the same with the build before, and may forget to stop it then.
-            async with begin(docker, f"{command}{number}") as stream:
+            async with begin(docker, f"{command}{number}", **way) as stream:
                 await read_until_begun(stream)
         await until(lambda: not engine.processes(command))
         assert await docker.images.exists("busybox")
