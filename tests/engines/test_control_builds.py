@@ -1,4 +1,4 @@
-"""Builds by the Control API on real engines: caches, platforms, contexts, outputs, and missing features.
+"""Builds by the Control API on real engines: caches, platforms, contexts and outputs.
 
 These tests start the engines they need, whatever --engine selects.
 """
@@ -11,9 +11,8 @@ import tarfile
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import anyio.to_thread
 import pytest
@@ -30,26 +29,18 @@ from dockerproto import (
     StepFailed,
     Tar,
     Unauthorized,
-    UnsupportedEngine,
-    UnsupportedVersion,
 )
-from dockerproto.request.solve_options import SolveOptions
-from dockerproto.versions import Version
 from tests.conftest import Connect
+from tests.support.private_engines import Start, engines
 from tests.support.stored import ME, PASSWORD, USER
-from tests.testbed.base_image import busybox_layer, import_layer
 from tests.testbed.dockerd import Dockerd
 from tests.testbed.engines import Docker26Containerd, Docker28, Docker28Containerd
 from tests.testbed.private import PrivateEngine
 from tests.testbed.registry import Registry
 from tests.testbed.scripted import wait_until
 from tests.testbed.token_server import TokenServer
-from tests.testbed.unix_http import ask
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
-
-Start: TypeAlias = Callable[..., PrivateEngine]
-"""Start an engine of a kind, or return the one that is running; `number` tells several apart."""
 
 HOST: Final = {"network_mode": "host"}
 """Argument of builds that run steps: the engines have no bridge."""
@@ -72,21 +63,7 @@ MANIFESTS: Final = ", ".join(
 )
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    running: dict[tuple[type[PrivateEngine], int], PrivateEngine] = {}
-
-    def start(kind: type[PrivateEngine], number: int = 0) -> PrivateEngine:
-        if reason := kind.available():
-            pytest.skip(f"{kind.name} is unavailable: {reason}")
-        if (kind, number) not in running:
-            running[kind, number] = kind(tmp_path_factory.mktemp("engine")).__enter__()
-            import_layer(running[kind, number].socket, "busybox", busybox_layer())
-        return running[kind, number]
-
-    yield start
-    for engine in running.values():
-        engine.__exit__()
+start = pytest.fixture(engines, scope="module")
 
 
 @pytest.fixture(params=[Docker26Containerd, Docker28Containerd], ids=lambda kind: kind.name)
@@ -126,11 +103,6 @@ def manifest(registry: Registry, repository: str, reference: str) -> dict[str, A
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as response:  # on loopback
         document: dict[str, Any] = json.load(response)
         return document
-
-
-def unchecked(options: SolveOptions, version: Version) -> None:
-    """Accept any API version."""
-    del options, version
 
 
 class TestAnyEngine:
@@ -410,55 +382,3 @@ class TestContainerdStore:
                 )
                 await docker.images.pull(f"{registry.host}/team/app", tag="1", auth=ME)
             assert any("push" in scope for asked in tokens.asked for scope in asked.scopes)
-
-
-class TestWhatEnginesLack:
-    @pytest.mark.parametrize("kind", [Dockerd, Docker28], ids=lambda kind: kind.name)
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"cache_to": RegistryCache("127.0.0.1:1/a")},
-            {"outputs": Image(push=True), "tag": "127.0.0.1:1/a"},
-            {"platforms": PLATFORMS},
-            {"annotations": {"a": "b"}},
-        ],
-        ids=str,
-    )
-    async def test_a_graph_driver(
-        self, kind: type[PrivateEngine], arguments: Any, start: Start, connect: Connect
-    ) -> None:
-        async with connect(start(kind).url, credentials=None) as docker:
-            with pytest.raises(UnsupportedEngine, match=r"^this engine keeps its images with a graph driver"):
-                await docker.images.build(dockerfile=SALTED, **arguments)
-
-    async def test_an_old_engine_pulls_no_named_context(
-        self, start: Start, connect: Connect, tmp_path: Path
-    ) -> None:
-        """It would look for the name on Docker Hub, where anybody may have pushed an image of that name."""
-        engine = start(Dockerd)
-        before = engine.log.read_bytes()
-        async with connect(engine.url, credentials=None) as docker:
-            with pytest.raises(UnsupportedVersion, match=r"^contexts needs API 1.42"):
-                await docker.images.build(
-                    dockerfile="FROM scratch\nCOPY --from=lib . /\n", contexts={"lib": tmp_path}
-                )
-        assert b"library/lib" not in engine.log.read_bytes().removeprefix(before)
-        assert ask(engine.socket, "GET", "/images/lib/json").status == 404
-
-    async def test_an_old_frontend_rejects_a_named_context_all_the_same(
-        self, start: Start, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The capability protects also where the version does not tell, as behind a proxy."""
-        monkeypatch.setattr(SolveOptions, "check_version", unchecked)
-        async with connect(start(Dockerd).url, credentials=None) as docker:
-            with pytest.raises(Exception, match="unsupported frontend capability"):
-                await docker.images.build(
-                    dockerfile="FROM scratch\nCOPY --from=lib . /\n", contexts={"lib": tmp_path}
-                )
-
-    async def test_old_engines_lack_more(self, start: Start, connect: Connect, tmp_path: Path) -> None:
-        async with connect(start(Dockerd).url, credentials=None) as docker:
-            for arguments in ({"provenance": "min"}, {"outputs": [tmp_path / "a", Image()]}):
-                with pytest.raises(UnsupportedVersion):
-                    await docker.images.build(dockerfile=SALTED, **arguments)
-        assert not (tmp_path / "a").exists()
