@@ -14,15 +14,21 @@ def trees(directory: Path, title: str) -> Path:
     root.mkdir()
     (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     if "GiB" in title:
-        for number in range(8):
-            (root / f"large-{number}").write_bytes(os.urandom(2**20) * 128)
+        _large(root, 128)
+    elif "MiB" in title:
+        _large(root, 64)
     elif "ignored" in title:
         (root / ".dockerignore").write_text("**/node_modules\n")
         _files(root / "node_modules", 10_000)
         _files(root / "source", 10)
     else:
-        _files(root, 10_000)
+        _files(root, 20_000 if "20,000" in title else 10_000)
     return root
+
+
+def _large(root: Path, mebibytes: int) -> None:
+    for number in range(8):
+        (root / f"large-{number}").write_bytes(os.urandom(2**20) * mebibytes)
 
 
 def _files(root: Path, count: int) -> None:

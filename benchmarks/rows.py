@@ -252,6 +252,36 @@ def _rebuilds() -> list[Row]:
     ]
 
 
+def _first_builds() -> list[Row]:
+    """Builds with BuildKit whose files the engine does not have, or has, and their outputs."""
+    small = (
+        Target("asyncio", "buildx", 1 / 1.3),
+        Target("trio", "buildx", 1 / 1.5),
+        Target("httpx", "buildx", 1 / 1.3),
+    )
+    ahead = tuple(Target(ours, "buildx", 1) for ours in OURS)
+    outputs = tuple(Target(ours, "buildx", 1 / 0.9) for ours in OURS)
+    cases = (
+        ("first build with BuildKit of 20,000 files of 1 KiB", "first", 20_000, small),
+        ("second build with BuildKit of 20,000 files of 1 KiB", "again", 20_000, ahead),
+        ("output of 20,000 files of 1 KiB to a directory", "output", 20_000, outputs),
+        ("first build with BuildKit of 8 files of 64 MiB", "first", 2**29, ahead),
+    )
+    return [
+        Row(
+            title,
+            work,
+            amount,
+            "MB/s" if amount == 2**29 else "files/s",
+            megabytes if amount == 2**29 else rate,
+            (*OURS, "buildx"),
+            targets=(*targets, Target("trio", "asyncio")),
+            engine="real",
+        )
+        for title, work, amount, targets in cases
+    ]
+
+
 def _imports() -> list[Row]:
     targets = Target("asyncio", "aiodocker", 2), Target("asyncio", "needed")
     return [
@@ -278,5 +308,6 @@ def rows() -> list[Row]:
         *_lists(),
         *_contexts(),
         *_rebuilds(),
+        *_first_builds(),
         *_imports(),
     ]

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,15 +25,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.buildx import buildx
 from benchmarks.contexts import trees
 from benchmarks.relay import relayed
 from benchmarks.replay import replaying
 from benchmarks.rows import GIB, Row, Target, rows
-from benchmarks.workloads import CONTEXTS
+from benchmarks.workloads import CONTEXTS, SESSIONS, output_of
+from tests.testbed.unix_http import ask
 
 SECONDS = 30
 """Seconds for a row; a row that takes longer ends after three rounds."""
-DIRECTORIES = (*CONTEXTS, "rebuild")
+DIRECTORIES = (*CONTEXTS, *SESSIONS, "rebuild")
 """The work that is done on a directory."""
 MODULES = {
     "asyncio": "dockerproto_asyncio",
@@ -62,7 +65,9 @@ class Figures:
 
 def measure(row: Row, url: str, file: str, rounds: int) -> dict[str, Figures]:
     """Let all contestants of a row run in turn."""
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in row.contestants}
+    runs: dict[str, list[dict[str, float]]] = {
+        name: [] for name in row.contestants if name != "buildx" or buildx()
+    }
     until = time.monotonic() + SECONDS
     for number in range(rounds):
         if number >= 3 and time.monotonic() > until:
@@ -84,6 +89,10 @@ def measure(row: Row, url: str, file: str, rounds: int) -> dict[str, Figures]:
 
 def _run(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
     """Run a piece of work once, through a relay if it is about what is sent."""
+    if row.work in SESSIONS:
+        shutil.rmtree(output_of(file), ignore_errors=True)
+    if row.work in ("first", "output"):  # of what earlier builds sent, the engine keeps nothing
+        ask(Path(url.removeprefix("unix://")), "POST", "/build/prune?all=1")
     if row.work != "rebuild":
         return {**_took(contestant, row, url, file), "sent": 0}
     with relayed(url) as relay:
@@ -128,7 +137,7 @@ def describe(row: Row, figures: dict[str, Figures]) -> Iterator[str]:
     """Yield the lines of a row of the page."""
     yield f"## {row.title[0].upper()}{row.title[1:]}"
     yield ""
-    memory = row.work in ("upload", "tar", "download", *CONTEXTS, "importing")
+    memory = row.work in ("upload", "tar", "download", *CONTEXTS, *SESSIONS, "importing")
     sent = row.work == "rebuild"
     scale, what = (GIB, "CPU s/GiB") if row.amount % GIB == 0 else (1e6, "CPU us each")
     yield f"| | {row.unit} | {what} |{' memory, MiB |' * memory}{' sent, KiB |' * sent}"
@@ -139,6 +148,8 @@ def describe(row: Row, figures: dict[str, Figures]) -> Iterator[str]:
         yield f"| {name} | {_spread(each.values)} | {cpu} |{more}"
     yield ""
     yield from (f"- {judge(each, row, figures)}" for each in row.targets if each.peer in figures)
+    if "buildx" in row.contestants and "buildx" not in figures:
+        yield "- buildx is left out, as it does not run on this machine"
     yield ""
 
 
@@ -160,7 +171,6 @@ def real_engine() -> Generator[str]:
     """Run a private engine that has an image of the name."""
     from tests.testbed.base_image import busybox_layer
     from tests.testbed.dockerd import Dockerd
-    from tests.testbed.unix_http import ask
 
     with tempfile.TemporaryDirectory() as directory, Dockerd(Path(directory)) as engine:
         target = "/images/create?fromSrc=-&repo=bench&tag=latest"
@@ -206,6 +216,8 @@ Some contestants are not libraries; they show the cost of the work itself:
   Its work also drives the library out of the caches of the CPU, so that the same call takes more CPU time.
 - `msgspec` decodes the same documents, which are in memory.
   Of messages of 64 KiB, that and receiving them is more than a quarter of what other libraries take in all.
+- `buildx` is the program of the Docker CLI for builds with BuildKit, from a tree of Debian's packages.
+  Before each first build and each output, the engine's caches are emptied.
 - `needed` is asyncio, msgspec and h11, whose import is a part of that of this library.
 
 The rows of chunks of 1 KiB are one curve: the same bytes, as fewer and longer messages.

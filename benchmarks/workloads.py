@@ -27,6 +27,8 @@ Work: TypeAlias = Callable[[Any, int, str], Awaitable[None]]
 IMAGE = "bench"
 CONTEXTS = ("context", "contexts")
 """Builds of a directory: one, and several."""
+SESSIONS = ("first", "again", "output")
+"""Builds of a directory with BuildKit: of new files, of known files, and written to a directory."""
 EMPTY = b"FROM scratch\n"
 """The Dockerfile of a build that is only to load what builds need."""
 INSPECT = b"GET /v1.41/images/bench/json HTTP/1.1\r\nHost: docker\r\n\r\n"
@@ -40,6 +42,8 @@ class Dockerproto:
         await docker.images.inspect(IMAGE)
         if work in CONTEXTS:
             await docker.images.build(dockerfile=EMPTY, tag="bench")
+        if work in SESSIONS:
+            await docker.images.build(dockerfile=EMPTY, tag="bench", builder="buildkit")
 
     async def inspect(self, docker: Any, amount: int, _file: str) -> None:
         for _ in range(amount):
@@ -76,6 +80,14 @@ class Dockerproto:
     async def rebuild(self, docker: Any, _amount: int, file: str) -> None:
         change(file)
         await docker.images.build(path=file, tag="bench", builder="buildkit")
+
+    async def first(self, docker: Any, _amount: int, file: str) -> None:
+        await docker.images.build(path=file, tag="bench", builder="buildkit")
+
+    again = first
+
+    async def output(self, docker: Any, _amount: int, file: str) -> None:
+        await docker.images.build(path=file, builder="buildkit", output=output_of(file))
 
     async def progress(self, docker: Any, amount: int, _file: str) -> None:
         count = 0
@@ -190,6 +202,8 @@ class Httpx:
             docker.images.inspect(IMAGE)
             if work in CONTEXTS:
                 docker.images.build(dockerfile=EMPTY, tag="bench")
+            if work in SESSIONS:
+                docker.images.build(dockerfile=EMPTY, tag="bench", builder="buildkit")
             return timed(partial(getattr(self, work), docker, amount, file))
 
     def inspect(self, docker: Any, amount: int, _file: str) -> None:
@@ -220,6 +234,14 @@ class Httpx:
     def rebuild(self, docker: Any, _amount: int, file: str) -> None:
         change(file)
         docker.images.build(path=file, tag="bench", builder="buildkit")
+
+    def first(self, docker: Any, _amount: int, file: str) -> None:
+        docker.images.build(path=file, tag="bench", builder="buildkit")
+
+    again = first
+
+    def output(self, docker: Any, _amount: int, file: str) -> None:
+        docker.images.build(path=file, builder="buildkit", output=output_of(file))
 
     def progress(self, docker: Any, amount: int, _file: str) -> None:
         with docker.images.pull(IMAGE, stream=True) as stream:
@@ -374,19 +396,38 @@ class Command:
             "context": build,
             "contexts": build,
         }
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         environment = {**os.environ, "DOCKER_BUILDKIT": "0", "DOCKER_API_VERSION": "1.41"}
-        for _ in range(amount if work == "contexts" else 1):
-            subprocess.run(
-                commands[work],
-                check=True,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return {"seconds": seconds, "cpu": cpu, "memory": after.ru_maxrss * 1024}
+        return timed_command(commands[work], environment, amount if work == "contexts" else 1)
+
+
+class Buildx:
+    """buildx, with its configuration in a directory of its own."""
+
+    def run(self, url: str, work: str, _amount: int, file: str) -> dict[str, float]:
+        from benchmarks.buildx import buildx
+
+        destination = ("--output", f"type=local,dest={output_of(file)}")
+        result = destination if work == "output" else ("--tag", "bench")
+        command = [*buildx(), "build", "--builder", "default", "--progress", "plain", *result, file]
+        environment = {**os.environ, "DOCKER_HOST": url, "DOCKER_CONFIG": f"{file}-config"}
+        return timed_command(command, environment)
+
+
+def timed_command(command: list[str], environment: dict[str, str], times: int = 1) -> dict[str, float]:
+    """Run a program, and return what it took."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    for _ in range(times):
+        subprocess.run(
+            command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "memory": after.ru_maxrss * 1024}
+
+
+def output_of(directory: str) -> str:
+    """Return where the output of a build of a directory is written."""
+    return f"{directory}-output"
 
 
 def change(directory: str) -> None:
@@ -442,6 +483,7 @@ CONTESTANTS: dict[str, Any] = {
     "msgspec": Msgspec,
     "curl": Command,
     "docker": Command,
+    "buildx": Buildx,
 }
 
 if __name__ == "__main__":
