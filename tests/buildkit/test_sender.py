@@ -241,16 +241,18 @@ class Failing(BytesIO):
 
 FAILURES = {
     "gone": (gone, "cannot read the build context: [Errno 2] No such file or directory: '/ctx/a'"),
-    "shorter": (short, "'a' became shorter while it was sent: 2 instead of 3 bytes"),
+    "shorter": (short, "'a' became shorter while it was sent: 2 instead of {} bytes"),
     "unreadable": (Failing, "cannot read the build context: [Errno 5] Input/output error"),
 }
 
 
+@pytest.mark.parametrize("size", [3, CHUNK_SIZE + 1], ids=["small", "large"])
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_file_that_changed_fails_the_build(failure: str) -> None:
-    content, message = FAILURES[failure]
+def test_a_file_that_changed_fails_the_build(failure: str, size: int) -> None:
+    content, text = FAILURES[failure]
+    message = text.format(size)
     tree = FileTree()
-    tree.add(file("a", size=3), content)
+    tree.add(file("a", size=size), content)
     call = FileSender(tree, ALL)
     packets(call)
     call.receive(request(0).encode())
