@@ -242,9 +242,8 @@ class GRPC:
 
     def _on_response(self, event: h2.events.ResponseReceived | h2.events.TrailersReceived) -> Iterator[Event]:
         """Handle response headers, which may carry an error, or trailers."""
-        if (
-            not self._calls or event.stream_id not in self._streams
-        ):  # its status came before, in other headers
+        # A call has one status; a peer may send it in the head, and again in trailers.
+        if not self._calls or event.stream_id not in self._streams:
             return
         headers = _metadata(event.headers)
         if "grpc-status" in headers or _first(headers, ":status", "200") != "200":

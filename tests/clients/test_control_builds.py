@@ -13,6 +13,7 @@ import pytest
 
 from dockerproto import (
     BadRequest,
+    Cache,
     CacheOnly,
     ConnectionFailed,
     DockerError,
@@ -35,6 +36,7 @@ from dockerproto.buildkit.handler import OK, Status
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.controlling import IMAGE, STEP, Control, Controlled, building, details, solved, workers
+from tests.support.tracebacks import leaks
 from tests.testbed.scripted import (
     Close,
     Reset,
@@ -257,6 +259,38 @@ class TestAFailure:
             with pytest.raises(ConnectionFailed):
                 await build(docker)
             await nothing_is_left(scripted)
+
+    @pytest.mark.parametrize("calls", [(), ("ListWorkers",), ("Solve", "Status")], ids=str)
+    async def test_shows_no_secret(
+        self,
+        scripted: ScriptedEngine,
+        connect: Connect,
+        caplog: pytest.LogCaptureFixture,
+        calls: tuple[str, ...],
+    ) -> None:
+        def engine(control: Controlled) -> None:
+            if "Solve" in calls:
+                control.begin()
+            else:
+                control.wait(*calls)
+            control.wire.send(b"\0\0\1\4\0\0\0\0\0\0")
+
+        caplog.set_level(0)
+        script(scripted, Control(engine))
+        async with connect(scripted.url) as docker:
+            stream = build(
+                docker,
+                remote="https://me:hush@h/a.git",
+                buildargs={"TOKEN": "hush"},
+                cache_to=Cache("gha", {"token": "hush"}),
+                contexts={"lib": "https://me:hush@h/b.git"},
+                stream=True,
+            )
+            with pytest.raises(DockerError) as raised:
+                await stream.rest()
+            shown = (repr(stream), str(raised.value), repr(raised.value), caplog.text)
+        assert leaks(raised.value, ["hush"]) == []
+        assert "hush" not in "".join(shown)
 
     async def test_of_the_protocol(self, scripted: ScriptedEngine, connect: Connect) -> None:
         settings = b"\0\0\1\4\0\0\0\0\0\0"  # whose length is not a multiple of 6

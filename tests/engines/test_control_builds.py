@@ -203,6 +203,8 @@ class TestNewerEngines:
         self, newer: PrivateEngine, connect: Connect, tmp_path: Path
     ) -> None:
         """The engine compares files by size and time, so each directory needs a key of its own."""
+        (tmp_path / "main").mkdir()
+        (tmp_path / "main/Dockerfile").write_text("FROM scratch\nCOPY --from=lib . /\n")
         read: list[str] = []
         async with connect(newer.url, credentials=None) as docker:
             for name in ("a", "b"):
@@ -211,7 +213,7 @@ class TestNewerEngines:
                 for each in (tmp_path / name / "file", tmp_path / name):
                     os.utime(each, (1, 1))
                 await docker.images.build(
-                    dockerfile="FROM scratch\nCOPY --from=lib . /\n",
+                    path=tmp_path / "main",
                     contexts={"lib": tmp_path / name},
                     outputs=tmp_path / f"{name}.out",
                 )

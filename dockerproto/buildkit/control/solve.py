@@ -25,6 +25,7 @@ from dockerproto.buildkit.grpc import CallEnded
 from dockerproto.errors import ProtocolViolated
 from dockerproto.messages.exported import EXPORTED
 from dockerproto.messages.trace import TRACE
+from dockerproto.redacted import RedactedBytes, hides_frames
 
 _IMAGE: Final = "moby.image.id"
 _DIGEST: Final = "containerimage.digest"
@@ -53,7 +54,7 @@ class Solve:
         self._calls = calls
         self._quiet = quiet
         self._status = calls.begin("Status", StatusRequest(request.ref).encode(), unary=False)
-        self._solve = calls.begin("Solve", request.encode())
+        self._solve = calls.begin("Solve", _encoded(request))
         self._reports_ended = False
         self.over: bool = False
         """True once the last message was returned."""
@@ -104,6 +105,11 @@ class Solve:
         yield _line({"id": EXPORTED, "aux": exported})
         if (image := exported.get(_DIGEST)) is not None:
             yield _line({"id": _IMAGE, "aux": {"ID": image}})
+
+
+@hides_frames
+def _encoded(request: SolveRequest) -> RedactedBytes:
+    return RedactedBytes(request.encode())
 
 
 def _line(message: dict[str, Any]) -> bytes:

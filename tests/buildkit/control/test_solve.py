@@ -15,6 +15,7 @@ from dockerproto.buildkit.control.solve import Solve
 from dockerproto.buildkit.handler import Code, Status
 from dockerproto.messages.exported import EXPORTED
 from tests.support.controlling import IMAGE, STEP, ControlServer, details, solved
+from tests.support.tracebacks import leaks
 
 EXIT = "github.com/moby/buildkit/moby.buildkit.v1.frontend.ExitMessage+json"
 FAILED = Status(2, "process failed")
@@ -231,6 +232,13 @@ def test_a_status_in_the_headers_and_again_in_the_trailers() -> None:
     both.calls.feed(connection.data_to_send())
     (error,) = both.messages()
     assert error["error"] == "first"
+
+
+def test_a_request_that_cannot_be_encoded_shows_no_secret() -> None:
+    request = SolveRequest("ref", frontend_attributes={"build-arg:TOKEN": "hush\ud800"})
+    with pytest.raises(ValueError, match="surrogate") as raised:
+        Solve(Calls(), request, quiet=False)
+    assert leaks(raised.value, ["hush"]) == []
 
 
 GOAWAY = b"\0\0\x08\7\0\0\0\0\0" + bytes(8)
