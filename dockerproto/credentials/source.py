@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
 
 from msgspec import Struct
@@ -156,8 +156,23 @@ async def _call(work: LocalWork, function: Callable[..., Any], *arguments: objec
     call = partial(function, *arguments)
     if iscoroutinefunction(function):
         return await work.wait(call)
-    (result,) = await work.in_thread(lambda: (call(),))  # trio refuses to return a coroutine
-    return await work.wait(lambda: result) if isawaitable(result) else result
+    called = await work.open(lambda: _Called(call()))  # trio refuses to return a coroutine
+    try:
+        return await work.wait(lambda: called.result) if isawaitable(called.result) else called.result
+    finally:
+        called.close()
+
+
+class _Called:
+    """The result of a function, which may be a coroutine; one that comes too late is closed."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+    def close(self) -> None:
+        """Close a coroutine, as Python warns of one that nobody has awaited."""
+        if iscoroutine(self.result):
+            self.result.close()
 
 
 def _within(source: S, work: LocalWork) -> S:

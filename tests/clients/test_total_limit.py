@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import CORO_CLOSED, getcoroutinestate
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,6 +97,7 @@ class Endless:
     release: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
+    late: Coroutine[Any, Any, None] | None = None
 
     def block(self) -> None:
         self.begun.set()
@@ -117,6 +119,11 @@ class Endless:
 
     def find_later(self, _: str) -> Any:
         return self.wait()
+
+    def find_too_late(self, _: str) -> Any:
+        self.late = self.wait()
+        self.block()
+        return self.late
 
     def chunks(self) -> Iterator[bytes]:
         self.block()
@@ -164,6 +171,16 @@ class TestSourcesOfAnEventLoop:
             with pytest.raises(TimedOut, match=OVER):
                 await LOOKUPS[name](docker)
         endless.check_cancelled()
+
+    async def test_a_coroutine_that_comes_too_late_is_closed(
+        self, engine: ScriptedEngine, connect: Connect, endless: Endless, name: str
+    ) -> None:
+        async with connect(engine.url, credentials=endless.find_too_late) as docker:
+            await docker.ping()
+            with pytest.raises(TimedOut, match=OVER):
+                await LOOKUPS[name](docker)
+        await endless.end()
+        await until(lambda: endless.late is None or getcoroutinestate(endless.late) == CORO_CLOSED)
 
 
 SECRET: dict[str, Any] = {"remote": "https://r.example/a.git", "builder": "buildkit", "timeout": LIMIT}
