@@ -21,8 +21,9 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --d
 export PYTHON
 ifdef SEED
 PYTEST += --seed=$(SEED) --hypothesis-seed=$(SEED)
-export PYTHONHASHSEED := $(SEED)
 endif
+# All processes must find the same tests.
+export PYTHONHASHSEED := $(or $(SEED),0)
 
 .PHONY: help demo unit test test-engines test-pythons coverage bench check docs clean
 .DEFAULT_GOAL := help

@@ -39,7 +39,7 @@ CHOSEN: Final[Mapping[str, Callable[[Any], Iterable[Any]]]] = {
     "buildcontext.substitution: syntax.quoted if frames[-1].quoted else syntax.unquoted": lambda m: [
         pattern for each in m._SYNTAX.values() for pattern in (each.quoted, each.unquoted)
     ],
-    "endpoint.hosts: pattern": lambda m: {pattern for pattern, _ in m._SCHEMES.values()},
+    "endpoint.hosts: pattern": lambda m: dict.fromkeys(pattern for pattern, _ in m._SCHEMES.values()),
     "http.chunked: self._following[0]": lambda m: [m._FIRST[0], m._NEXT[0]],
     "http.chunked: partial": lambda m: [m._FIRST[1], m._NEXT[1]],
     "http.chunked: _run(found[0], length)": lambda m: [m._run(b"1\r\n", 1), m._run(b"\r\n1\r\n", 1)],
