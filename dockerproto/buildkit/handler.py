@@ -74,8 +74,18 @@ class AsyncStep(Struct, frozen=True):
     """Function to call with the result."""
 
 
-Step: TypeAlias = bytes | BlockingStep | AsyncStep | Status | None
-"""Next thing to do: send a message, run a step, end the call; None: wait for the engine."""
+class Failed(Struct, frozen=True):
+    """A failure that the last message tells the engine, which is to end the call.
+
+    If the call ended at once, an engine that sends at that moment would report "EOF" in place of the message.
+    """
+
+    error: Exception
+    """The failure."""
+
+
+Step: TypeAlias = bytes | BlockingStep | AsyncStep | Failed | Status | None
+"""Next thing to do: send a message, run a step, note a failure, end the call; None: wait for the engine."""
 
 
 class Handler(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import stat
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -19,7 +19,17 @@ from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildkit.fsutil import Packet, PacketType, encode_data, encode_entry
-from dockerproto.buildkit.handler import OK, BlockingStep, Code, Metadata, RpcError, Services, Status, Step
+from dockerproto.buildkit.handler import (
+    OK,
+    BlockingStep,
+    Code,
+    Failed,
+    Metadata,
+    RpcError,
+    Services,
+    Status,
+    Step,
+)
 from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.errors import ProtocolViolated, UploadFailed
 from dockerproto.transport.host import FileReader, FileSystem
@@ -62,7 +72,7 @@ class FileSender:
         entries = select(files, selection)
         self._entries = _Entries(map(_check_utf8, entries) if requires_utf8 else entries)
         self._contents = _Contents(files)
-        self._outbox: deque[bytes] = deque()
+        self._outbox: deque[bytes | Failed] = deque()
         self._contents_next = False
         self._failure: UploadFailed | None = None
         self._status: Status | None = None
@@ -88,6 +98,8 @@ class FileSender:
         Raises:
             ProtocolViolated: A receiver must not send this packet.
         """
+        if self._failure is not None:
+            return True
         packet = Packet.decode(message)
         handle = self._packet_handlers.get(packet.type)
         if handle is None or self._status is not None:
@@ -99,21 +111,18 @@ class FileSender:
 
         Raises:
             ProtocolViolated: The engine has not confirmed that it has everything.
+            UploadFailed: A file could not be read; the engine has been told.
         """
+        if self._failure is not None:
+            raise self._failure
         if self._status is None:
             raise ProtocolViolated(0, "the engine stopped receiving files before it had all of them")
 
     def next(self) -> Step:
-        """Return the next packet, or the next batch of work.
-
-        Raises:
-            UploadFailed: A file cannot be read; the engine has been told.
-        """
+        """Return the next packet, or the next batch of work."""
         if self._outbox:
             return self._outbox.popleft()
-        if self._failure is not None:
-            raise self._failure
-        if self._status is not None:
+        if self._failure is not None or self._status is not None:
             return self._status
         if self._contents.pending and (self._contents_next or self._entries.complete):
             return BlockingStep(partial(self._read_batch, self._contents.read), self._queue_packets)
@@ -125,7 +134,7 @@ class FileSender:
         """Close the file that is being read."""
         self._contents.close()
 
-    def _read_batch(self, read: Callable[[], list[bytes]]) -> list[bytes]:
+    def _read_batch(self, read: Callable[[], Sequence[bytes]]) -> Sequence[bytes | Failed]:
         """Read a batch, in a worker thread, and return the packets."""
         try:
             return read()
@@ -134,9 +143,10 @@ class FileSender:
             self._failure.__cause__ = error
         except UploadFailed as error:
             self._failure = error
-        return [Packet(type=PacketType.ERR, data=self._failure.message.encode()).encode()]
+        message = Packet(type=PacketType.ERR, data=self._failure.message.encode()).encode()
+        return [message, Failed(self._failure)]
 
-    def _queue_packets(self, packets: list[bytes]) -> None:
+    def _queue_packets(self, packets: Sequence[bytes | Failed]) -> None:
         self._outbox.extend(packets)
         self._contents_next = not self._contents_next
 

@@ -20,6 +20,7 @@ from dockerproto.buildkit.handler import (
     AsyncStep,
     BlockingStep,
     Code,
+    Failed,
     Handler,
     RpcError,
     Services,
@@ -151,6 +152,8 @@ class Session:
                 self._grpc.send(call.stream, step)
             elif isinstance(step, Status):
                 self._finish(call, step)
+            elif isinstance(step, Failed):
+                self.failure = self.failure or step.error
             elif step is not None:
                 return step
             elif not self._deliver(call, call.handler):

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from dockerproto.buildkit.handler import OK, AsyncStep, BlockingStep, Code, RpcError, Status, Step, Unary
+from dockerproto.buildkit.handler import (
+    OK,
+    AsyncStep,
+    BlockingStep,
+    Code,
+    Failed,
+    RpcError,
+    Status,
+    Step,
+    Unary,
+)
 from dockerproto.buildkit.http2 import MESSAGE_LIMIT
 from dockerproto.buildkit.messages import (
     CredentialsRequest,
@@ -145,6 +155,19 @@ class TestACall:
         made = Engine({PATH: lambda _: next(handlers)})
         made.ask(PATH)
         made.ask(PATH)
+        assert made.session.failure is errors[0]
+
+    def test_whose_failure_was_told_goes_on_until_the_engine_ends_it(self) -> None:
+        errors = [OSError(1, "first"), OSError(2, "second")]
+        handler = Scripted(b"told", *map(Failed, errors))
+        made = engine(handler)
+        stream = made.begin(PATH, b"asked")
+        made.run()
+        assert made.session.failure is errors[0]
+        assert (handler.told, handler.closed) == ([b"asked"], 0)
+        made.grpc.reset(stream)
+        made.run()
+        assert handler.closed == 1
         assert made.session.failure is errors[0]
 
     def test_that_the_engine_breaks_off_is_closed(self) -> None:
