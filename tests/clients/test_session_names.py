@@ -40,7 +40,10 @@ LATE = 10_413_792_000
 
 
 class Receiving:
-    """A step of a scripted engine that takes the entries of the build context."""
+    """A step of a scripted engine that takes the entries of the build context.
+
+    As engines do, it breaks the call off once it is told of a failure.
+    """
 
     def __init__(self, engine: ScriptedEngine, ping: dict[str, str], build: bytes) -> None:
         self.packets: list[Packet] = []
@@ -51,9 +54,17 @@ class Receiving:
 
     def receive(self, speaking: Speaking) -> None:
         stream = speaking.begin(METHOD, FIN.encode(), metadata=[("dir-name", "context")])
-        messages, _ = speaking.end(stream)
-        self.packets = [Packet.decode(each) for each in messages]
+        while not (stream in speaking.statuses or self.failures):
+            speaking.hear()
+            self.packets = [Packet.decode(each) for each in speaking.messages[stream]]
+        if self.failures:
+            speaking.cancel(stream)
         self.received.set()
+
+    @property
+    def failures(self) -> list[str]:
+        """Failures that the engine was told of."""
+        return [each.data.decode() for each in self.packets if each.type == PacketType.ERR]
 
 
 def directory(root: Path, name: str) -> dict[str, Any]:
@@ -90,9 +101,7 @@ async def test_a_name_that_is_not_utf8_is_reported(
         r"cannot send 'caf\udce9': BuildKit of Docker 27.4 and later requires file names and symlink targets "
         "in UTF-8; rename it, exclude it in .dockerignore, or use builder='classic'"
     )
-    assert [each.data.decode() for each in receiving.packets if each.type == PacketType.ERR] == [
-        cause.message
-    ]
+    assert receiving.failures == [cause.message]
     assert not [each for each in receiving.packets if each.stat is not None]
 
 

@@ -117,6 +117,11 @@ class Speaking:
             self.hear()
         return self.messages[stream], self.statuses[stream]
 
+    def cancel(self, stream: int) -> None:
+        """Break a call off."""
+        self.grpc.reset(stream)
+        self.wire.send(self.grpc.data_to_send())
+
     def hear(self) -> None:
         """Send what is to be sent, and take what comes then."""
         self.wire.send(self.grpc.data_to_send())
