@@ -109,6 +109,11 @@ class _OnClient(ast.NodeTransformer):
         return ast.Name(node.attr)
 
 
+def _with_readable_default(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Show the factory of a mapping as what it makes; Sphinx cannot parse a signature with ``<factory>``."""
+    return parameter.replace(default={}) if repr(parameter.default) == "<factory>" else parameter
+
+
 def show_signature(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None] | None:
@@ -121,7 +126,7 @@ def show_signature(
     if isinstance(obj, type) and issubclass(obj, Struct):  # the signature of a struct has resolved types
         source = {name: hint for each in obj.__mro__ for name, hint in inspect.get_annotations(each).items()}
         named = [each.replace(annotation=source[each.name]) for each in found.parameters.values()]
-        found = found.replace(parameters=named)
+        found = found.replace(parameters=[_with_readable_default(each) for each in named])
     if what == "method":
         found = found.replace(parameters=list(found.parameters.values())[1:])
     shown, arrow, result = stringify_signature(found, unqualified_typehints=True).rpartition(" -> ")

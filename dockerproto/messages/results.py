@@ -75,7 +75,7 @@ class BuildResult(Struct, frozen=True):
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The engine's facts about what was exported, as the Docker CLI's ``--metadata-file`` has them.
 
-    Only builds with `outputs`, `cache_to` and the arguments after them have any.
+    Only builds with ``outputs``, ``cache_to`` or another argument of BuildKit's Control API have any.
     """
 
     @property

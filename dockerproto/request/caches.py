@@ -36,13 +36,13 @@ class RegistryCache(Struct, frozen=True):
     ref: str
     """Image reference of the cache."""
     mode: CacheMode | None = None
-    """Steps to export; the engine's default is ``min``. Only for `cache_to`."""
+    """Steps to export; the engine's default is ``min``. Only for ``cache_to``."""
     ignore_error: bool = False
-    """True if a failed export does not fail the build. Only for `cache_to`."""
+    """True if a failed export does not fail the build. Only for ``cache_to``."""
 
 
 class InlineCache(Struct, frozen=True):
-    """A cache in the image itself: a later build reads it with the image's name in `cache_from`."""
+    """A cache in the image itself: a later build reads it with the image's name in ``cache_from``."""
 
 
 class Cache(Redacted, frozen=True):

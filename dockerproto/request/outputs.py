@@ -24,7 +24,7 @@ class Image(Struct, frozen=True, kw_only=True):
     push: bool = False
     """True if the engine also pushes it, by all of its names."""
     names: str | Sequence[str] = ()
-    """More names, besides those of `tag`."""
+    """More names, besides those of ``tag``."""
     compression: ImageCompression | None = None
     """Compression of new layers; the engine's default is ``gzip``."""
     compression_level: int | None = None
@@ -41,7 +41,7 @@ class OCI(Struct, frozen=True):
 
 
 class DockerTar(Struct, frozen=True):
-    """An image for one platform in a tar that `import_image` and ``docker load`` accept."""
+    """An image for one platform in a tar that ``images.import_image`` and ``docker load`` accept."""
 
     path: str | os.PathLike[str]
     """Path of the file, which is replaced when the tar is complete."""
