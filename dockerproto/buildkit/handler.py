@@ -75,9 +75,9 @@ class AsyncStep(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """A failure that the last message tells the engine, which is to end the call.
+    """A failure that the last message has told the engine: the call goes on until the engine ends it.
 
-    If the call ended at once, an engine that sends at that moment would report "EOF" in place of the message.
+    If it ended at once, an engine that is sending at that moment would report "EOF" in place of the message.
     """
 
     error: Exception

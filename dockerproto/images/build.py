@@ -31,11 +31,7 @@ from dockerproto.messages.decoding import BuildMessages
 from dockerproto.messages.results import BuildReducer, BuildResult, MessageList
 from dockerproto.operations.operation import Call, ListOrStream, Reported
 from dockerproto.operations.replies import progress
-from dockerproto.request.attachments import (
-    Output,
-    SecretLike,
-    read_output,
-)
+from dockerproto.request.attachments import Output, SecretLike, read_output
 from dockerproto.request.build import ClassicBuild
 from dockerproto.request.caches import CacheSource, CacheTarget
 from dockerproto.request.extra_hosts import parse_extra_hosts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import CORO_CLOSED, getcoroutinestate
@@ -153,32 +153,29 @@ def endless() -> Endless:
 @of_event_loops
 @pytest.mark.parametrize("name", [each for each in LOOKUPS if each != "login"])
 class TestSourcesOfAnEventLoop:
-    async def test_a_function_that_blocks_is_abandoned(
-        self, engine: ScriptedEngine, connect: Connect, endless: Endless, name: str
-    ) -> None:
-        async with connect(engine.url, credentials=endless.find) as docker:
-            await docker.ping()
-            with pytest.raises(TimedOut, match=OVER):
-                await LOOKUPS[name](docker)
+    @pytest.fixture
+    def time_out(
+        self, engine: ScriptedEngine, connect: Connect, name: str
+    ) -> Callable[[Any], Awaitable[None]]:
+        async def time_out(source: Any) -> None:
+            async with connect(engine.url, credentials=source) as docker:
+                await docker.ping()
+                with pytest.raises(TimedOut, match=OVER):
+                    await LOOKUPS[name](docker)
+
+        return time_out
+
+    async def test_a_function_that_blocks_is_abandoned(self, time_out: Any, endless: Endless) -> None:
+        await time_out(endless.find)
         await endless.end()
 
     @pytest.mark.parametrize("kind", ["find_async", "find_later"])
-    async def test_a_coroutine_is_cancelled(
-        self, engine: ScriptedEngine, connect: Connect, endless: Endless, name: str, kind: str
-    ) -> None:
-        async with connect(engine.url, credentials=getattr(endless, kind)) as docker:
-            await docker.ping()
-            with pytest.raises(TimedOut, match=OVER):
-                await LOOKUPS[name](docker)
+    async def test_a_coroutine_is_cancelled(self, time_out: Any, endless: Endless, kind: str) -> None:
+        await time_out(getattr(endless, kind))
         endless.check_cancelled()
 
-    async def test_a_coroutine_that_comes_too_late_is_closed(
-        self, engine: ScriptedEngine, connect: Connect, endless: Endless, name: str
-    ) -> None:
-        async with connect(engine.url, credentials=endless.find_too_late) as docker:
-            await docker.ping()
-            with pytest.raises(TimedOut, match=OVER):
-                await LOOKUPS[name](docker)
+    async def test_a_coroutine_that_comes_too_late_is_closed(self, time_out: Any, endless: Endless) -> None:
+        await time_out(endless.find_too_late)
         await endless.end()
         await until(lambda: endless.late is None or getcoroutinestate(endless.late) == CORO_CLOSED)
 

@@ -70,7 +70,7 @@ class ControlServer:
                 self.requests[self._methods[event.stream]] = messages.get(event.stream, b"")
 
     def reply(self, method: str, *messages: bytes, status: Status | None = OK) -> None:
-        """Reply to the last call of a method; it goes on if there is no status."""
+        """Send messages in the last call of a method, and end it with a status; with None it goes on."""
         stream = self._streams[method]
         for message in messages:
             self.grpc.send(stream, message)

@@ -72,7 +72,7 @@ class Selection:
     def pytest_testnodedown(self, node: Any) -> None:
         output: Mapping[str, Any] = getattr(node, "workeroutput", {})  # none if the process has crashed
         self.on_engine |= output.get("on_engine", False)
-        self.without_engine = output.get("without_engine", "")
+        self.without_engine = output.get("without_engine") or self.without_engine
 
 
 class FileProgress:
