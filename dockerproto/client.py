@@ -143,7 +143,7 @@ class Client:
             from dockerproto.buildkit.control.building import build_by_control  # noqa: PLC0415  # loads h2
 
             return await build_by_control(self.engine, credentials, build, dialect, work)
-        from dockerproto.buildkit.coordinator import build_in_session  # noqa: PLC0415  # loads h2
+        from dockerproto.buildkit.session.coordinator import build_in_session  # noqa: PLC0415  # loads h2
 
         return await build_in_session(self.engine, credentials, build, dialect, work)
 

@@ -12,7 +12,7 @@ import pytest
 from dockerproto.buildcontext.dockerfile import images_of
 from dockerproto.buildcontext.dockerignore import Patterns, parse_ignore_file
 from dockerproto.buildcontext.misuse import check_directory, check_dockerfile
-from dockerproto.buildkit.follow_paths import name_matcher
+from dockerproto.buildkit.files.follow_paths import name_matcher
 from dockerproto.config.config_file import parse_config_file
 from dockerproto.endpoint.hosts import parse_host
 from dockerproto.errors import DockerError, DockerStreamError

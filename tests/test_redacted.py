@@ -8,7 +8,7 @@ import pytest
 from rich.pretty import pretty_repr
 
 from dockerproto import Credentials, Secret
-from dockerproto.buildkit.messages import CredentialsResponse, GetSecretResponse
+from dockerproto.buildkit.session.messages import CredentialsResponse, GetSecretResponse
 from dockerproto.configuration import Configuration
 from dockerproto.endpoint.addresses import Endpoint, UnixSocket
 from dockerproto.http.http11 import WireRequest

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dockerproto import DockerError, UploadFailed
-from dockerproto.buildkit.selection import Selection, select
+from dockerproto.buildkit.files.selection import Selection, select
 from dockerproto_local.directory import Directory
 from dockerproto_local.pack import pack
 from dockerproto_local.small_files import READ_LIMIT

@@ -31,8 +31,8 @@ from dockerproto import (
 )
 from dockerproto.buildkit.control import building as control_building
 from dockerproto.buildkit.control.messages import SolveRequest
-from dockerproto.buildkit.fsutil import BytesMessage
-from dockerproto.buildkit.handler import OK, Status
+from dockerproto.buildkit.files.fsutil import BytesMessage
+from dockerproto.buildkit.rpc.handler import OK, Status
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.controlling import IMAGE, STEP, Control, Controlled, building, details, solved, workers

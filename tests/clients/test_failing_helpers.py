@@ -24,11 +24,11 @@ from dockerproto import (
     TooManyRequests,
     Unauthorized,
 )
-from dockerproto.buildkit.handler import OK
-from dockerproto.buildkit.messages import CredentialsRequest, CredentialsResponse
+from dockerproto.buildkit.rpc.handler import OK
+from dockerproto.buildkit.session.messages import CredentialsRequest, CredentialsResponse
 from dockerproto_local import StoredCredentials
 from dockerproto_local.programs import OUTPUT_LIMIT
-from tests.buildkit.test_session import AUTH
+from tests.buildkit.session.test_session import AUTH
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.stored import (

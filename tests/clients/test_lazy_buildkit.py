@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LOADED = """
 import sys, {package}
-names = ("h2", "hpack", "hyperframe", "dockerproto.buildkit.session", "dockerproto.buildkit.sender")
+names = ("h2", "hpack", "hyperframe", "dockerproto.buildkit.rpc.grpc", "dockerproto.buildkit.files.sender")
 print([name for name in names if name in sys.modules])
 """
 

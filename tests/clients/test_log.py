@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from dockerproto import DockerError
-from tests.buildkit.test_session import SECRET
+from tests.buildkit.session.test_session import SECRET
 from tests.clients.test_session_faults import building, until
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking

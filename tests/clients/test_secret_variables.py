@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from dockerproto import DockerError, Secret, TimedOut, Timeout, TimeoutLike
-from dockerproto.buildkit.messages import CredentialsRequest, GetSecretRequest
-from tests.buildkit.test_session import AUTH
-from tests.buildkit.test_session import SECRET as GET_SECRET
+from dockerproto.buildkit.session.messages import CredentialsRequest, GetSecretRequest
+from tests.buildkit.session.test_session import AUTH
+from tests.buildkit.session.test_session import SECRET as GET_SECRET
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.stored import ENTRY, OTHER, PASSWORD, USER, Machine

@@ -16,10 +16,10 @@ from urllib.parse import quote, unquote
 import pytest
 
 from dockerproto import DockerError
-from dockerproto.buildkit.messages import CredentialsRequest, GetSecretRequest
+from dockerproto.buildkit.session.messages import CredentialsRequest, GetSecretRequest
 from dockerproto_local import configure
-from tests.buildkit.test_session import AUTH as CREDENTIALS
-from tests.buildkit.test_session import SECRET
+from tests.buildkit.session.test_session import AUTH as CREDENTIALS
+from tests.buildkit.session.test_session import SECRET
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.stored import ENTRY, ME, OTHER, PASSWORD, PUSH, USER, Machine, rendered

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from dockerproto import BadRequest, Secret, UploadFailed
-from dockerproto.buildkit.fsutil import BytesMessage
-from dockerproto.buildkit.handler import OK, Code, Status
-from dockerproto.buildkit.messages import CheckAgentRequest
-from dockerproto.buildkit.serving import SessionServer
-from dockerproto.buildkit.ssh import ssh
+from dockerproto.buildkit.files.fsutil import BytesMessage
+from dockerproto.buildkit.rpc.handler import OK, Code, Status
+from dockerproto.buildkit.session.messages import CheckAgentRequest
+from dockerproto.buildkit.session.serving import SessionServer
+from dockerproto.buildkit.session.ssh import ssh
 from dockerproto.transport.runtime import run
 from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.local_host import LocalHost

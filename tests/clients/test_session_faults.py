@@ -25,12 +25,12 @@ from dockerproto import (
     Unauthorized,
     UnsupportedVersion,
 )
-from dockerproto.buildkit.handler import OK
-from dockerproto.buildkit.messages import CredentialsRequest, GetSecretRequest, GetSecretResponse
-from dockerproto.buildkit.session import Session
+from dockerproto.buildkit.rpc.handler import OK
+from dockerproto.buildkit.session.messages import CredentialsRequest, GetSecretRequest, GetSecretResponse
+from dockerproto.buildkit.session.session import Session
 from dockerproto.credentials.credentials import Credentials
 from dockerproto_local.stream import SocketStream
-from tests.buildkit.test_session import AUTH, HEALTH, SECRET
+from tests.buildkit.session.test_session import AUTH, HEALTH, SECRET
 from tests.conftest import Connect
 from tests.support.calling import SWITCHING, Speak, Speaking
 from tests.support.facade import Transport

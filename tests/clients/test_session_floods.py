@@ -10,11 +10,12 @@ from typing import Final
 import pytest
 
 from dockerproto import ConnectionFailed
-from dockerproto.buildkit import http2, serving
-from dockerproto.buildkit.handler import OK, Status
-from dockerproto.buildkit.messages import CredentialsRequest
+from dockerproto.buildkit.rpc import http2
+from dockerproto.buildkit.rpc.handler import OK, Status
+from dockerproto.buildkit.session import serving
+from dockerproto.buildkit.session.messages import CredentialsRequest
 from dockerproto_local import stream
-from tests.buildkit.test_session import AUTH
+from tests.buildkit.session.test_session import AUTH
 from tests.clients.test_session_faults import BROKE, building, nothing_is_left, until
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from dockerproto import DockerStreamError, UploadFailed
-from dockerproto.buildkit.fsutil import Packet, PacketType
-from tests.buildkit.test_sender import METHOD
+from dockerproto.buildkit.files.fsutil import Packet, PacketType
+from tests.buildkit.files.test_sender import METHOD
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.filesync import FIN

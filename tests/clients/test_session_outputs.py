@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dockerproto import DockerStreamError, OutputFailed, StepFailed, Tar
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, entry_to_stat
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, entry_to_stat
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.filesync import data, file

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from dockerproto.buildkit.fsutil import Packet, PacketType, encode_data, encode_entry
-from dockerproto.buildkit.handler import OK
-from dockerproto.buildkit.session import ServedCall
+from dockerproto.buildkit.files.fsutil import Packet, PacketType, encode_data, encode_entry
+from dockerproto.buildkit.rpc.handler import OK
+from dockerproto.buildkit.session.session import ServedCall
 from dockerproto_local.stream import SocketStream
 from tests.clients.test_session_waits import REMOTE, SEND, SYNC
 from tests.conftest import Connect

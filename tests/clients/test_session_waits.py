@@ -13,15 +13,15 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
-from dockerproto.buildkit.handler import OK, Status
-from dockerproto.buildkit.messages import CredentialsRequest, CredentialsResponse
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, PacketType
+from dockerproto.buildkit.rpc.handler import OK, Status
+from dockerproto.buildkit.session.messages import CredentialsRequest, CredentialsResponse
 from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.transport.runtime import run
 from dockerproto.transport.streams import ByteStream
 from dockerproto_local.directory import Directory
 from dockerproto_local.output_directory import OutputDirectory
-from tests.buildkit.test_session import AUTH, HEALTH
+from tests.buildkit.session.test_session import AUTH, HEALTH
 from tests.clients.test_session_attachments import FORWARD, LIST, Agent
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking

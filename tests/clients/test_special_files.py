@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from dockerproto import TLS, ConnectionFailed, ContextError, CredentialsError, Secret, UploadFailed
-from dockerproto.buildkit.messages import GetSecretRequest, GetSecretResponse
+from dockerproto.buildkit.session.messages import GetSecretRequest, GetSecretResponse
 from dockerproto.endpoint.contexts import TLS_FILES, meta_path, tls_path
 from dockerproto_local import small_files
 from dockerproto_local.small_files import READ_LIMIT
-from tests.buildkit.test_session import SECRET
+from tests.buildkit.session.test_session import SECRET
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.special_files import fifo, link, sparse

@@ -16,10 +16,10 @@ import anyio
 import pytest
 
 from dockerproto import Secret, TimedOut
-from dockerproto.buildkit.messages import CredentialsRequest, GetSecretRequest, GetSecretResponse
+from dockerproto.buildkit.session.messages import CredentialsRequest, GetSecretRequest, GetSecretResponse
 from dockerproto_local import build_context
-from tests.buildkit.test_session import AUTH
-from tests.buildkit.test_session import SECRET as GET_SECRET
+from tests.buildkit.session.test_session import AUTH
+from tests.buildkit.session.test_session import SECRET as GET_SECRET
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
 from tests.support.stored import OTHER, PASSWORD, USER, Machine

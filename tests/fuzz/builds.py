@@ -12,7 +12,7 @@ from dockerproto.buildkit.control.calls import Calls
 from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.buildkit.control.solve import Solve
 from dockerproto.buildkit.control.worker import worker_of
-from dockerproto.buildkit.handler import Status
+from dockerproto.buildkit.rpc.handler import Status
 from dockerproto.messages.decoding import BuildMessages
 from dockerproto.messages.results import BuildReducer
 from tests.fuzz.oracles import check, measured

@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 from h2.settings import SettingCodes
 
-from dockerproto.buildkit import http2
-from dockerproto.buildkit.session import Session
+from dockerproto.buildkit.rpc import http2
+from dockerproto.buildkit.session.session import Session
 from dockerproto.errors import ProtocolViolated
 from tests.fuzz.oracles import Excess, check
 from tests.support.floods import (

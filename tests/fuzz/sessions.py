@@ -1,4 +1,4 @@
-"""Sessions with hostile engines that mutated bytes choose; see `tests.buildkit.fuzz_session`."""
+"""Sessions with hostile engines that mutated bytes choose; see `tests.buildkit.session.fuzz_session`."""
 
 from __future__ import annotations
 

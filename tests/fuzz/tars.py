@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from dockerproto import UploadFailed
-from dockerproto.buildkit.selection import select
+from dockerproto.buildkit.files.selection import select
 from dockerproto_local.tarfiles import TarFiles
 from tests.fuzz.oracles import check, measured
 from tests.support.filesync import ALL

@@ -10,9 +10,9 @@ from h2.events import Event
 from h2.exceptions import H2Error
 
 from dockerproto.buildcontext import tar_members
-from dockerproto.buildkit.grpc import CallStarted
-from dockerproto.buildkit.http2 import HTTP2Connection
-from dockerproto.buildkit.session import Session
+from dockerproto.buildkit.rpc.grpc import CallStarted
+from dockerproto.buildkit.rpc.http2 import HTTP2Connection
+from dockerproto.buildkit.session.session import Session
 from dockerproto.errors import ProtocolViolated
 from dockerproto.messages import decoding
 from tests.fuzz import texts

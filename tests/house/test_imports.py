@@ -16,7 +16,7 @@ LATER = [
     "dockerproto.buildcontext.literals",
     "dockerproto.buildcontext.nfa",
     "dockerproto.buildcontext.position_sets",
-    "dockerproto.buildkit.coordinator",
+    "dockerproto.buildkit.session.coordinator",
     "dockerproto.buildcontext.dockerfile",
     "dockerproto.buildcontext.substitution",
     "dockerproto.buildcontext.glob",

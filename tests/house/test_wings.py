@@ -33,6 +33,8 @@ FLOORS: list[set[str]] = [
 """Wings, from the top floor down; the modules of the ground floor may import each other."""
 FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
 GROUND = FLOORS[-1]
+ROOMS = ["control", "session", "files", "rpc"]
+"""The folders of `dockerproto.buildkit`, from the top down."""
 CLIENTS = {"dockerproto_asyncio", "dockerproto_trio", "dockerproto_httpx"}
 
 
@@ -108,6 +110,25 @@ def test_no_circle_of_modules_exists() -> None:
     assert circles(graph) == []
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_buildkit_imports_only_rooms_below_its_own(room: str) -> None:
+    above = tuple(f"dockerproto.buildkit.{other}" for other in ROOMS[: ROOMS.index(room)])
+    modules = {
+        name: path for name, path in MODULES.items() if name.startswith(f"dockerproto.buildkit.{room}")
+    }
+    imported = {
+        (name, other)
+        for name, path in modules.items()
+        for other in imported_modules(path.read_text(), set(MODULES))
+    }
+    assert imported
+    assert {(name, other) for name, other in imported if other.startswith(above)} == set()
+
+
+def test_each_folder_of_buildkit_is_a_room() -> None:
+    assert {path.parent.name for path in (CORE / "buildkit").glob("*/*.py")} == set(ROOMS)
+
+
 def test_the_design_page_shows_the_floors() -> None:
     rows = re.findall(r"^\| (`.*`) \|", (ROOT / "docs/design.md").read_text(), re.MULTILINE)
     assert [set(re.findall(r"\w+", row)) for row in rows] == FLOORS[1:-1]
@@ -119,8 +140,8 @@ def test_an_upward_import_is_found_wherever_it_is() -> None:
         "def f():\n    from dockerproto import client",
         "if TYPE_CHECKING:\n    import dockerproto.client",
     ):
-        assert upward("dockerproto.buildkit.coordinator", source) == ["dockerproto.client"]
-    assert upward("dockerproto.client", "from dockerproto.buildkit.coordinator import build_in_session") == []
+        assert upward("dockerproto.buildkit.session.coordinator", source) == ["dockerproto.client"]
+    assert upward("dockerproto.client", "from dockerproto.buildkit.rpc.grpc import GRPC") == []
 
 
 def test_a_circle_is_found() -> None:

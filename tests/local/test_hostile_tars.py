@@ -20,7 +20,7 @@ import pytest
 from dockerproto import UploadFailed
 from dockerproto.buildcontext.limits import Limits
 from dockerproto.buildcontext.tar_input import XZ_MEMORY
-from dockerproto.buildkit.selection import select
+from dockerproto.buildkit.files.selection import select
 from dockerproto_local.tarfiles import TarFiles
 from tests.support.filesync import ALL, directory, file, symlink
 from tests.support.lines_run import lines_run

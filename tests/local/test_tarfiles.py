@@ -18,7 +18,7 @@ import pytest
 
 from dockerproto import UploadFailed
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.selection import select
+from dockerproto.buildkit.files.selection import select
 from dockerproto.sources import Source
 from dockerproto_local.tarfiles import TarFiles
 from tests.support.filesync import ALL, directory, file, link, symlink

@@ -16,7 +16,7 @@ import pytest
 from dockerproto import UploadFailed
 from dockerproto.buildcontext.dockerignore import Patterns
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.selection import Selection, select
+from dockerproto.buildkit.files.selection import Selection, select
 from dockerproto_local.directory import Directory
 from dockerproto_local.pack import pack
 from dockerproto_local.walk import walk

@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from dockerproto.buildkit.grpc import GRPC, CallEnded, MessageReceived
-from dockerproto.buildkit.handler import AsyncStep, BlockingStep, Services, Status
-from dockerproto.buildkit.session import ServedCall, Session
+from dockerproto.buildkit.rpc.grpc import GRPC, CallEnded, MessageReceived
+from dockerproto.buildkit.rpc.handler import AsyncStep, BlockingStep, Services, Status
+from dockerproto.buildkit.session.session import ServedCall, Session
 from dockerproto.transport.runtime import run
 from tests.testbed.steps import Exchange
 from tests.testbed.wire import Wire

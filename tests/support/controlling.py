@@ -16,8 +16,8 @@ from dockerproto.buildkit.control.messages import (
     SolveResponse,
     WorkerRecord,
 )
-from dockerproto.buildkit.grpc import GRPC, CallStarted, HalfClosed, MessageReceived
-from dockerproto.buildkit.handler import OK, Status
+from dockerproto.buildkit.rpc.grpc import GRPC, CallStarted, HalfClosed, MessageReceived
+from dockerproto.buildkit.rpc.handler import OK, Status
 from dockerproto.messages.trace import StatusResponse, Timestamp, Vertex
 from tests.support.calling import SWITCHING
 from tests.testbed.steps import Exchange

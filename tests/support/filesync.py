@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Packet, PacketType
-from dockerproto.buildkit.handler import BlockingStep, Handler, Status, Step
-from dockerproto.buildkit.receiver import TreeReceiver
-from dockerproto.buildkit.selection import Selection
-from dockerproto.buildkit.sender import FileSender
+from dockerproto.buildkit.files.fsutil import Packet, PacketType
+from dockerproto.buildkit.files.receiver import TreeReceiver
+from dockerproto.buildkit.files.selection import Selection
+from dockerproto.buildkit.files.sender import FileSender
+from dockerproto.buildkit.rpc.handler import BlockingStep, Handler, Status, Step
 from dockerproto.transport.host import Destination, FileSystem
 
 ALL = Selection()

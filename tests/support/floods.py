@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 
 from hpack import Encoder
 
-from dockerproto.buildkit.handler import AsyncStep, Services, Step
-from dockerproto.buildkit.services import health
+from dockerproto.buildkit.rpc.handler import AsyncStep, Services, Step
+from dockerproto.buildkit.session.services import health
 from tests.support.recorded_sessions import PREFACE
 
 Flood: TypeAlias = Callable[[], Iterator[bytes]]

@@ -20,14 +20,14 @@ from h2.settings import SettingCodes
 from hpack import Encoder
 
 from dockerproto import DockerError
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, entry_to_stat
-from dockerproto.buildkit.handler import AsyncStep, BlockingStep, Services
-from dockerproto.buildkit.messages import GetSecretRequest
-from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
-from dockerproto.buildkit.sender import file_sync
-from dockerproto.buildkit.services import auth, health, secrets
-from dockerproto.buildkit.session import ServedCall
-from dockerproto.buildkit.ssh import ssh
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, entry_to_stat
+from dockerproto.buildkit.files.receiver import TarReceiver, TreeReceiver, file_send
+from dockerproto.buildkit.files.sender import file_sync
+from dockerproto.buildkit.rpc.handler import AsyncStep, BlockingStep, Services
+from dockerproto.buildkit.session.messages import GetSecretRequest
+from dockerproto.buildkit.session.services import auth, health, secrets
+from dockerproto.buildkit.session.session import ServedCall
+from dockerproto.buildkit.session.ssh import ssh
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.errors import ProtocolViolated
 from dockerproto.messages.trace import StatusResponse, decode_trace

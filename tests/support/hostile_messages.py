@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat
-from dockerproto.buildkit.messages import GetSecretRequest
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, PacketType, Stat
+from dockerproto.buildkit.session.messages import GetSecretRequest
 from dockerproto.protobuf.codec import ProtoMessage
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from dockerproto.buildkit.control.connection import ControlConnection, open_cont
 from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.buildkit.control.solve import Solve
 from dockerproto.buildkit.control.worker import worker_of
-from dockerproto.buildkit.coordinator import BuildSession, SessionResponse, in_session
-from dockerproto.buildkit.provisioning import SessionServices
+from dockerproto.buildkit.session.coordinator import BuildSession, SessionResponse, in_session
+from dockerproto.buildkit.session.provisioning import SessionServices
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.engine import Engine
 from dockerproto.errors import TimedOut

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from dockerproto.buildkit.grpc import GRPC, CallEnded, MessageReceived
-from dockerproto.buildkit.handler import Code
-from dockerproto.buildkit.inbox import Inbox
+from dockerproto.buildkit.rpc.grpc import GRPC, CallEnded, MessageReceived
+from dockerproto.buildkit.rpc.handler import Code
+from dockerproto.buildkit.rpc.inbox import Inbox
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, ServerError
 
 _SERVICE: Final = "/moby.buildkit.v1.Control/"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from dockerproto.buildkit.control.calls import Call, Calls
-from dockerproto.buildkit.coordinator import switch
+from dockerproto.buildkit.session.coordinator import switch
 from dockerproto.engine import Engine
 from dockerproto.http.connection import Connection, Connections
 from dockerproto.request.build import SolveBuild

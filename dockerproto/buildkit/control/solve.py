@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from dockerproto.buildkit.control.calls import Calls
 from dockerproto.buildkit.control.messages import ErrorStatus, SolveRequest, SolveResponse, StatusRequest
-from dockerproto.buildkit.grpc import CallEnded
+from dockerproto.buildkit.rpc.grpc import CallEnded
 from dockerproto.errors import ProtocolViolated
 from dockerproto.messages.exported import EXPORTED
 from dockerproto.messages.trace import TRACE

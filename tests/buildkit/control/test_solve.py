@@ -12,7 +12,7 @@ from dockerproto import ConnectionFailed, ProtocolViolated, ServerError
 from dockerproto.buildkit.control.calls import Calls
 from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.buildkit.control.solve import Solve
-from dockerproto.buildkit.handler import Code, Status
+from dockerproto.buildkit.rpc.handler import Code, Status
 from dockerproto.messages.exported import EXPORTED
 from tests.support.controlling import IMAGE, STEP, ControlServer, details, solved
 from tests.support.tracebacks import leaks

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from dockerproto import DockerError
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Packet, PacketType, Stat, entry_to_stat
-from dockerproto.buildkit.receiver import TreeReceiver
-from dockerproto.buildkit.selection import Selection, select
-from dockerproto.buildkit.sender import FileSender
+from dockerproto.buildkit.files.fsutil import Packet, PacketType, Stat, entry_to_stat
+from dockerproto.buildkit.files.receiver import TreeReceiver
+from dockerproto.buildkit.files.selection import Selection, select
+from dockerproto.buildkit.files.sender import FileSender
 from dockerproto.transport.file_tree import FileTree
 from dockerproto_local.directory import Directory
 from dockerproto_local.output_directory import OutputDirectory

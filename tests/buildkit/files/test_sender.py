@@ -10,10 +10,10 @@ import pytest
 
 from dockerproto import ProtocolViolated, UploadFailed
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Packet, PacketType
-from dockerproto.buildkit.handler import BlockingStep, Code, Failed, RpcError, Status
-from dockerproto.buildkit.selection import Selection
-from dockerproto.buildkit.sender import BATCH, BATCH_BYTES, CHUNK_SIZE, FileSender, file_sync
+from dockerproto.buildkit.files.fsutil import Packet, PacketType
+from dockerproto.buildkit.files.selection import Selection
+from dockerproto.buildkit.files.sender import BATCH, BATCH_BYTES, CHUNK_SIZE, FileSender, file_sync
+from dockerproto.buildkit.rpc.handler import BlockingStep, Code, Failed, RpcError, Status
 from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.host import FileReader
 from tests.support.calling import Engine

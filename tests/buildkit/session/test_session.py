@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dockerproto.buildkit.handler import (
+from dockerproto.buildkit.rpc.handler import (
     OK,
     AsyncStep,
     BlockingStep,
@@ -18,8 +18,8 @@ from dockerproto.buildkit.handler import (
     Step,
     Unary,
 )
-from dockerproto.buildkit.http2 import MESSAGE_LIMIT
-from dockerproto.buildkit.messages import (
+from dockerproto.buildkit.rpc.http2 import MESSAGE_LIMIT
+from dockerproto.buildkit.session.messages import (
     CredentialsRequest,
     CredentialsResponse,
     FetchTokenRequest,
@@ -30,7 +30,7 @@ from dockerproto.buildkit.messages import (
     GetTokenAuthorityResponse,
     HealthCheckResponse,
 )
-from dockerproto.buildkit.services import auth, health, secrets
+from dockerproto.buildkit.session.services import auth, health, secrets
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.errors import CredentialsError, ProtocolViolated
 from tests.support.calling import Engine

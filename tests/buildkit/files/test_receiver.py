@@ -11,10 +11,17 @@ import pytest
 from dockerproto import DockerError, OutputFailed, ProtocolViolated
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import Limits
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat, entry_to_stat
-from dockerproto.buildkit.handler import OK, Code, Status
-from dockerproto.buildkit.receiver import BATCH, BATCH_BYTES, WINDOW, TarReceiver, TreeReceiver, file_send
-from dockerproto.buildkit.validation import EntryValidator
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, PacketType, Stat, entry_to_stat
+from dockerproto.buildkit.files.receiver import (
+    BATCH,
+    BATCH_BYTES,
+    WINDOW,
+    TarReceiver,
+    TreeReceiver,
+    file_send,
+)
+from dockerproto.buildkit.files.validation import EntryValidator
+from dockerproto.buildkit.rpc.handler import OK, Code, Status
 from tests.support.filesync import (
     FIN,
     MemoryFile,

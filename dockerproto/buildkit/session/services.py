@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from dockerproto.buildkit.handler import AsyncUnary, Code, RpcError, Services, Unary
-from dockerproto.buildkit.messages import (
+from dockerproto.buildkit.rpc.handler import AsyncUnary, Code, RpcError, Services, Unary
+from dockerproto.buildkit.session.messages import (
     CredentialsRequest,
     CredentialsResponse,
     FetchTokenRequest,

@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from dockerproto.buildkit import http2
-from dockerproto.buildkit.handler import OK, Code, Status
-from dockerproto.buildkit.session import Session
+from dockerproto.buildkit.rpc import http2
+from dockerproto.buildkit.rpc.handler import OK, Code, Status
+from dockerproto.buildkit.session.session import Session
 from dockerproto.errors import ProtocolViolated
 from tests.support.calling import Engine
 from tests.support.floods import (

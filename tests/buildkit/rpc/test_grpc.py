@@ -13,7 +13,7 @@ from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerproto.buildkit.grpc import (
+from dockerproto.buildkit.rpc.grpc import (
     GRPC,
     CallEnded,
     CallStarted,
@@ -22,8 +22,8 @@ from dockerproto.buildkit.grpc import (
     MessageReader,
     MessageReceived,
 )
-from dockerproto.buildkit.handler import OK, Code, RpcError, Status
-from dockerproto.buildkit.http2 import MESSAGE_LIMIT
+from dockerproto.buildkit.rpc.handler import OK, Code, RpcError, Status
+from dockerproto.buildkit.rpc.http2 import MESSAGE_LIMIT
 from dockerproto.errors import ProtocolViolated
 from tests.support.feeding import any_cuts, bytewise, cuts
 

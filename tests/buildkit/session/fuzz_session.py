@@ -1,8 +1,8 @@
-"""Fuzz the sessions of BuildKit: ``python -m tests.buildkit.fuzz_session SECONDS [CORPUS]``.
+"""Fuzz the sessions of BuildKit: ``python -m tests.buildkit.session.fuzz_session SECONDS [CORPUS]``.
 
 With atheris (``pip install atheris``; nothing else needs it) the bytes are guided by what code they reach,
 and kept in the directory CORPUS. Without it they are mutated at random. What is found is raised, with its
-bytes in a file ``crash-...`` in the current directory; ``python -m tests.buildkit.fuzz_session
+bytes in a file ``crash-...`` in the current directory; ``python -m tests.buildkit.session.fuzz_session
 crash-...`` plays it again. At the end the number of executions is printed.
 
 No execution may raise anything, take longer than `TIMEOUT`, or take memory beyond `MEMORY`, nor may all

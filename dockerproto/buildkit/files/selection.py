@@ -18,7 +18,7 @@ from dockerproto.buildcontext.dockerignore import PathMatch, Patterns
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import check_path
 from dockerproto.buildcontext.paths import parents
-from dockerproto.buildkit.follow_paths import follow
+from dockerproto.buildkit.files.follow_paths import follow
 from dockerproto.transport.host import FileSystem, Node
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dockerproto import OutputFailed, ProtocolViolated
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType, Stat
-from dockerproto.buildkit.handler import OK, Code
-from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, PacketType, Stat
+from dockerproto.buildkit.files.receiver import TarReceiver, TreeReceiver, file_send
+from dockerproto.buildkit.rpc.handler import OK, Code
 from dockerproto_local.output_directory import OutputDirectory, create_tar
 from tests.support.calling import Engine
 from tests.support.feeding import bytewise

@@ -3,7 +3,7 @@
 The response of the build and the session are two connections. When one ends, the other is closed: an engine
 that has lost its session may never end the response, and a session without its build is of no use.
 
-`dockerproto.buildkit.serving` answers the engine's calls meanwhile.
+`dockerproto.buildkit.session.serving` answers the engine's calls meanwhile.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from dockerproto.buildkit.provisioning import SessionServices, prepare_services
-from dockerproto.buildkit.serving import SessionServer
+from dockerproto.buildkit.session.provisioning import SessionServices, prepare_services
+from dockerproto.buildkit.session.serving import SessionServer
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.engine import Engine
 from dockerproto.errors import DockerError, NotFound, UnsupportedVersion

@@ -14,7 +14,7 @@ from hyperframe.frame import DataFrame, Frame, PingFrame, RstStreamFrame, Window
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerproto.buildkit.data_frames import PREFACE, DataFrames
+from dockerproto.buildkit.rpc.data_frames import PREFACE, DataFrames
 from tests.support.feeding import any_cuts, bytewise, cuts
 
 LIMIT: Final = 16384

@@ -13,14 +13,14 @@ from hpack import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dockerproto.buildkit.fsutil import BytesMessage, Packet
-from dockerproto.buildkit.handler import Code
-from dockerproto.buildkit.messages import GetSecretResponse
-from dockerproto.buildkit.sender import file_sync
-from dockerproto.buildkit.services import health, secrets
-from dockerproto.buildkit.ssh import ssh
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet
+from dockerproto.buildkit.files.sender import file_sync
+from dockerproto.buildkit.rpc.handler import Code
+from dockerproto.buildkit.session.messages import GetSecretResponse
+from dockerproto.buildkit.session.services import health, secrets
+from dockerproto.buildkit.session.ssh import ssh
 from dockerproto.errors import ProtocolViolated
-from tests.buildkit.test_filesync import recorded_tree
+from tests.buildkit.files.test_filesync import recorded_tree
 from tests.support.calling import Engine
 from tests.support.feeding import any_cuts, bytewise, cut_at
 from tests.support.hostile_engine import SCENARIOS, Agent, play, seeds

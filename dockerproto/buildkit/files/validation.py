@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import DEFAULT_LIMITS, Limits, TreeMeter, display_path, path_fault
 from dockerproto.buildcontext.paths import path_bytes
-from dockerproto.buildkit.fsutil import Stat, stat_to_entry
+from dockerproto.buildkit.files.fsutil import Stat, stat_to_entry
 from dockerproto.errors import OutputFailed
 
 _UNCLEAN_NAMES: Final = frozenset(("", ".", ".."))

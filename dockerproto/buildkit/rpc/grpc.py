@@ -32,8 +32,8 @@ import h2.events
 import h2.exceptions
 from msgspec import Struct, field
 
-from dockerproto.buildkit.handler import OK, Code, Metadata, RpcError, Status
-from dockerproto.buildkit.http2 import HEADERS_LIMIT, MESSAGE_LIMIT, HTTP2Connection
+from dockerproto.buildkit.rpc.handler import OK, Code, Metadata, RpcError, Status
+from dockerproto.buildkit.rpc.http2 import HEADERS_LIMIT, MESSAGE_LIMIT, HTTP2Connection
 from dockerproto.errors import ProtocolViolated
 from dockerproto.redacted import RedactedBuffer
 

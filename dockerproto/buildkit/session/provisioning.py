@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from dockerproto.buildcontext.limits import check_context
 from dockerproto.buildcontext.plan import BuildContext
-from dockerproto.buildkit.handler import Handler, Services
-from dockerproto.buildkit.receiver import TarReceiver, TreeReceiver, file_send
-from dockerproto.buildkit.sender import file_sync
-from dockerproto.buildkit.services import auth, health, secrets
-from dockerproto.buildkit.ssh import ssh
+from dockerproto.buildkit.files.receiver import TarReceiver, TreeReceiver, file_send
+from dockerproto.buildkit.files.sender import file_sync
+from dockerproto.buildkit.rpc.handler import Handler, Services
+from dockerproto.buildkit.session.services import auth, health, secrets
+from dockerproto.buildkit.session.ssh import ssh
 from dockerproto.credentials.credentials import Credentials
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.endpoint.addresses import UnixSocket

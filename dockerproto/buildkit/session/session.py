@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from dockerproto.buildkit.grpc import GRPC, CallEnded, CallStarted, HalfClosed, MessageReceived
-from dockerproto.buildkit.handler import (
+from dockerproto.buildkit.rpc.grpc import GRPC, CallEnded, CallStarted, HalfClosed, MessageReceived
+from dockerproto.buildkit.rpc.handler import (
     AsyncStep,
     BlockingStep,
     Code,
@@ -27,7 +27,7 @@ from dockerproto.buildkit.handler import (
     Status,
     Step,
 )
-from dockerproto.buildkit.inbox import Inbox
+from dockerproto.buildkit.rpc.inbox import Inbox
 from dockerproto.http.log import LOG
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dockerproto.buildkit.follow_paths import MAX_LINKS, follow, name_matcher
+from dockerproto.buildkit.files.follow_paths import MAX_LINKS, follow, name_matcher
 from dockerproto.errors import ProtocolViolated
 from dockerproto.transport.file_tree import FileTree
 from tests.support.filesync import symlink

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dockerproto import ProtocolViolated
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import (
+from dockerproto.buildkit.files.fsutil import (
     Packet,
     PacketType,
     Stat,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 
-from dockerproto.buildkit.handler import AsyncStep, BlockingStep
-from dockerproto.buildkit.http2 import MAX_CALLS
-from dockerproto.buildkit.provisioning import SessionServices
-from dockerproto.buildkit.session import ServedCall, Session
+from dockerproto.buildkit.rpc.handler import AsyncStep, BlockingStep
+from dockerproto.buildkit.rpc.http2 import MAX_CALLS
+from dockerproto.buildkit.session.provisioning import SessionServices
+from dockerproto.buildkit.session.session import ServedCall, Session
 from dockerproto.errors import ConnectionFailed, DockerError
 from dockerproto.http.connection import Connection
 from dockerproto.transport.local_work import Closable

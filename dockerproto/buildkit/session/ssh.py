@@ -13,8 +13,8 @@ from functools import partial
 from struct import Struct
 from typing import Final, Protocol
 
-from dockerproto.buildkit.fsutil import BytesMessage
-from dockerproto.buildkit.handler import (
+from dockerproto.buildkit.files.fsutil import BytesMessage
+from dockerproto.buildkit.rpc.handler import (
     OK,
     AsyncStep,
     Code,
@@ -25,7 +25,7 @@ from dockerproto.buildkit.handler import (
     Step,
     Unary,
 )
-from dockerproto.buildkit.messages import CheckAgentRequest
+from dockerproto.buildkit.session.messages import CheckAgentRequest
 from dockerproto.endpoint.addresses import UnixSocket
 from dockerproto.errors import ProtocolViolated
 from dockerproto.transport.streams import ByteStream

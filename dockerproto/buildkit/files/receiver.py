@@ -19,8 +19,9 @@ from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import DEFAULT_LIMITS, Limits, display_path
-from dockerproto.buildkit.fsutil import BytesMessage, Packet, PacketType
-from dockerproto.buildkit.handler import (
+from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, PacketType
+from dockerproto.buildkit.files.validation import EntryValidator
+from dockerproto.buildkit.rpc.handler import (
     OK,
     BlockingStep,
     Code,
@@ -31,7 +32,6 @@ from dockerproto.buildkit.handler import (
     Status,
     Step,
 )
-from dockerproto.buildkit.validation import EntryValidator
 from dockerproto.errors import OutputFailed, ProtocolViolated
 from dockerproto.transport.host import Destination, FileWriter
 

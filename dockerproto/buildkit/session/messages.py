@@ -1,4 +1,4 @@
-"""The messages of BuildKit's session services; those of the file transfer are in `fsutil`.
+"""The messages of BuildKit's session services; those of the file transfer are in `files.fsutil`.
 
 Documented at https://github.com/moby/buildkit/tree/master/session, in the .proto file of each service.
 """

@@ -9,7 +9,7 @@ import pytest
 
 from dockerproto import InvalidPattern
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.selection import Selection, metadata_values, select
+from dockerproto.buildkit.files.selection import Selection, metadata_values, select
 from dockerproto.transport.file_tree import FileTree
 from dockerproto.transport.host import Node
 from tests.support.filesync import directory, link, symlink

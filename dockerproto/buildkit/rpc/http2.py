@@ -14,7 +14,7 @@ import h2.events
 import h2.exceptions
 from h2.settings import SettingCodes, Settings
 
-from dockerproto.buildkit.data_frames import PREFACE, DataFrames
+from dockerproto.buildkit.rpc.data_frames import PREFACE, DataFrames
 from dockerproto.errors import ProtocolViolated
 
 MESSAGE_LIMIT: Final = 4 * 2**20

@@ -7,8 +7,8 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
-from dockerproto.buildkit.coordinator import BuildSession
-from dockerproto.buildkit.provisioning import SessionServices
+from dockerproto.buildkit.session.coordinator import BuildSession
+from dockerproto.buildkit.session.provisioning import SessionServices
 from dockerproto.http.connection import Connection
 from dockerproto.http.pool import Pool
 from dockerproto.transport.runtime import run

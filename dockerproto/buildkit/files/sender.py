@@ -18,8 +18,9 @@ from typing import Final
 from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
-from dockerproto.buildkit.fsutil import Packet, PacketType, encode_data, encode_entry
-from dockerproto.buildkit.handler import (
+from dockerproto.buildkit.files.fsutil import Packet, PacketType, encode_data, encode_entry
+from dockerproto.buildkit.files.selection import Selection, metadata_values, select
+from dockerproto.buildkit.rpc.handler import (
     OK,
     BlockingStep,
     Code,
@@ -30,7 +31,6 @@ from dockerproto.buildkit.handler import (
     Status,
     Step,
 )
-from dockerproto.buildkit.selection import Selection, metadata_values, select
 from dockerproto.errors import ProtocolViolated, UploadFailed
 from dockerproto.transport.host import FileReader, FileSystem
 
