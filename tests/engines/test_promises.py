@@ -55,7 +55,7 @@ class TestLeavingEarlyStopsTheEngine:
         async with connect(engine.url) as docker:
             async with begin(docker, command) as stream:
                 await read_until_begun(stream)
-                assert engine.processes(command)
+                await until(lambda: engine.processes(command))
             await until(lambda: not engine.processes(command), 2)
 
     @builds_stop

@@ -52,7 +52,7 @@ async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: 
     with suppress(KeyError):
         async with begin(docker, command, **way) as stream:
             await read_until_begun(stream)
-            assert engine.processes(command)
+            await until(lambda: engine.processes(command))
             if how == "error":
                 raise KeyError
             if how == "close":

@@ -87,7 +87,10 @@ class PrivateEngine(ABC):
         return not (self._run.exists() or self._members())
 
     def processes(self, needle: str) -> list[int]:
-        """Return the ids of the processes in this engine whose command line contains `needle`."""
+        """Return the ids of the processes in this engine whose command line contains `needle`.
+
+        The command line of a process that is just executing another program may be empty: wait for it.
+        """
         return [process.pid for process in self._members() if needle in process.command]
 
     @abstractmethod
