@@ -22,7 +22,7 @@ A quadratic pattern costs `FACTOR` times as much.
 """
 GUARDED: Final = frozenset(
     {
-        ("buildkit.follow_paths: _TOKEN", "finditer"),  # see test_linear_parsers
+        ("buildkit.files.follow_paths: _TOKEN", "finditer"),  # see test_linear_parsers
     }
 )
 """Patterns that are applied to a part of the text only."""
