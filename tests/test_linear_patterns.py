@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.patterns import Use, uses, worst_texts
+from tests.support.patterns import Use, free_uses, worst_texts
 
 SIZE: Final = 512
 FACTOR: Final = 8
@@ -20,12 +20,6 @@ BOUND: Final = 3.0
 
 A quadratic pattern costs `FACTOR` times as much.
 """
-GUARDED: Final = frozenset(
-    {
-        ("buildkit.files.follow_paths: _TOKEN", "finditer"),  # see test_linear_parsers
-    }
-)
-"""Patterns that are applied to a part of the text only."""
 
 
 def cost(use: Use, text: str, times: int) -> float:
@@ -41,13 +35,7 @@ def is_linear(use: Use, short: str, long: str) -> bool:
     return any(cost(use, long, 1) <= BOUND * cost(use, short, FACTOR) for _ in range(5))
 
 
-def found() -> list[Use]:
-    """Return each use once."""
-    distinct = {(use.pattern.pattern, use.pattern.flags, use.method): use for use in uses()}
-    return [use for use in distinct.values() if (use.where, use.method) not in GUARDED]
-
-
-@pytest.mark.parametrize("use", found(), ids=lambda use: f"{use.where} {use.method}"[:60])
+@pytest.mark.parametrize("use", free_uses(), ids=lambda use: f"{use.where} {use.method}"[:60])
 def test_a_pattern_takes_linear_time(use: Use) -> None:
     texts = zip(worst_texts(use.pattern, SIZE), worst_texts(use.pattern, SIZE * FACTOR), strict=True)
     assert next((short for short, long in texts if not is_linear(use, short, long)), None) is None

@@ -10,7 +10,7 @@ from time import thread_time_ns
 from typing import Final
 
 from tests.fuzz.oracles import Excess
-from tests.support.patterns import Use, uses, worst_texts
+from tests.support.patterns import Use, free_uses, worst_texts
 from tests.test_linear_parsers import MESSAGE, PARSERS, PUMPS
 
 SIZE: Final = 2**9
@@ -20,15 +20,12 @@ _BOUND: Final = 4
 _TRIALS: Final = 5
 _FLOOR_NS: Final = 1000 * SIZE
 """A microsecond a character: a short text may be recognized faster, and a long one may not be."""
-_GUARDED: Final = frozenset({"buildkit.follow_paths: _TOKEN"})
-"""Patterns that are applied to a part of the text only; their parser is a target itself."""
 
 
 @cache
 def patterns() -> tuple[Use, ...]:
-    """Return all uses of patterns."""
-    distinct = {(use.pattern.pattern, use.pattern.flags, use.method): use for use in uses()}
-    return tuple(use for use in distinct.values() if use.where not in _GUARDED)
+    """Return the uses of patterns that may meet any text."""
+    return tuple(free_uses())
 
 
 def play(random: Random) -> None:

@@ -85,6 +85,24 @@ def modules() -> Iterator[ModuleType]:
                 yield importlib.import_module(found.name)
 
 
+GUARDED: Final = frozenset(
+    {"buildkit.files.follow_paths: _TOKEN"}
+)  # tests/test_linear_parsers.py tests its parser
+"""Patterns that are applied to a part of the text only."""
+
+
+def free_uses() -> list[Use]:
+    """Return each use of a pattern once, except those of `GUARDED`.
+
+    Raises:
+        LookupError: a pattern of `GUARDED` does not exist.
+    """
+    distinct = {(use.pattern.pattern, use.pattern.flags, use.method): use for use in uses()}
+    if missing := GUARDED - {use.where for use in distinct.values()}:
+        raise LookupError(f"no such patterns: {missing}")
+    return [use for use in distinct.values() if use.where not in GUARDED]
+
+
 def uses() -> Iterator[Use]:
     """Yield each use of a pattern.
 
