@@ -16,7 +16,7 @@ PYTHONS := 3.11 3.12 3.13 3.14
 SUMMARY := .venv/summary
 # Several processes run the tests, a file each at a time; WORKERS=0 runs them in one.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 export PYTHON
 ifdef SEED

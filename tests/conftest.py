@@ -62,6 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(FileProgress(reporter))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores, as tests also wait; at most four, as each collects all."""
+    return min((os.cpu_count() or 1) + 1, 4)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what ran where, and what `-m "not engine"` left out; pytest itself lists the skipped tests."""
     if hasattr(config, "workerinput"):  # the process that started this one knows more
