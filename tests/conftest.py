@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one process more than there are cores, as tests also wait; at most four, as each collects all."""
+    """Return one process more than there are cores, as tests also wait; at most four."""
     return min((os.cpu_count() or 1) + 1, 4)
 
 
