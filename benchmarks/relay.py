@@ -1,4 +1,4 @@
-"""A relay before an engine that counts what clients send: it is the same for programs of any kind."""
+"""A relay before an engine, the same for all programs: it counts sent bytes, and can break connections."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Relay:
         self.url: Final = f"unix://{path}"
         """URL for clients."""
         self._engine: Final = engine.removeprefix("unix://")
+        self._clients: Final = set[socket.socket]()
         self._listener: Final = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(100)
@@ -30,14 +31,30 @@ class Relay:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
+    def cut(self) -> int:
+        """Break all connections; return how many there were."""
+        clients = list(self._clients)
+        for client in clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        return len(clients)
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
                 engine = socket.socket(socket.AF_UNIX)
                 engine.connect(self._engine)
-                Thread(target=_carry, args=(client, engine, self._count), daemon=True).start()
-                Thread(target=_carry, args=(engine, client, _ignore), daemon=True).start()
+                Thread(target=self._serve, args=(client, engine), daemon=True).start()
+
+    def _serve(self, client: socket.socket, engine: socket.socket) -> None:
+        replies = Thread(target=_carry, args=(engine, client, _ignore), daemon=True)
+        with client, engine:
+            self._clients.add(client)
+            replies.start()
+            _carry(client, engine, self._count)
+            replies.join()
+            self._clients.discard(client)
 
     def _count(self, size: int) -> None:
         self.sent += size

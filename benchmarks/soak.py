@@ -1,0 +1,122 @@
+"""Let all clients work for a long time, cancel calls and break connections, and tell what is left of it.
+
+    python -m benchmarks.soak [--minutes N] [--engine NAME] [--seed N]
+
+A private engine and a private registry serve three processes, one for each client. A relay between them and
+the engine breaks all connections at random. The exit status is 1 if a process has kept a descriptor, a thread
+or a task, if its memory has grown by more than `GROWTH`, or if the engine still runs a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Final
+
+import dockerproto_httpx
+from benchmarks.relay import Relay, relayed
+from benchmarks.soak_client import SLEEP
+from tests.testbed.base_image import busybox_layer, import_layer
+from tests.testbed.engines import DEFAULT, ENGINES
+from tests.testbed.private import PrivateEngine
+from tests.testbed.registry import Registry
+
+CLIENTS: Final = ("asyncio", "trio", "httpx")
+GROWTH: Final = 16 * 2**20
+"""Bytes by which the memory of a process may grow: allocators keep what once was needed."""
+PAUSE: Final = 2.0
+"""Seconds between two cuts, on average."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the soak, print its figures, and return the exit status."""
+    options = _options(arguments)
+    with tempfile.TemporaryDirectory() as directory:
+        private = ENGINES[options.engine](Path(directory, "engine"))
+        with private as engine, Registry(Path(directory, "registry")) as registry:
+            image = _prepare(engine, registry)
+            with relayed(engine.url) as relay:
+                reports = _soak(relay, engine.url, image, options)
+            faults = [fault for client, report in reports.items() for fault in _faults(client, report)]
+            faults += _steps(engine)
+    print(json.dumps(reports, indent=1))
+    print("\n".join(faults) or "nothing is left")
+    return bool(faults)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--engine", choices=list(ENGINES), default=DEFAULT)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(arguments)
+
+
+def _prepare(engine: PrivateEngine, registry: Registry) -> str:
+    """Import the base image, and push it; return its reference in the registry."""
+    import_layer(engine.socket, "busybox", busybox_layer())
+    image = f"{registry.host}/soak:latest"
+    with dockerproto_httpx.Docker(engine.url) as docker:
+        docker.images.tag("busybox:latest", repo=f"{registry.host}/soak", tag="latest")
+        docker.images.push(image)
+    return image
+
+
+def _soak(relay: Relay, url: str, image: str, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Let the clients work, and return the report of each."""
+    ended = Event()
+    cutter = Thread(target=_cut, args=(relay, random.Random(options.seed), ended))
+    cutter.start()
+    try:
+        processes = {
+            client: subprocess.Popen(
+                (
+                    *(sys.executable, "-m", "benchmarks.soak_client", client, url, relay.url, image),
+                    *(str(options.minutes * 60), str(options.seed)),
+                ),
+                stdout=subprocess.PIPE,
+            )
+            for client in CLIENTS
+        }
+        return {client: json.loads(each.communicate()[0]) for client, each in processes.items()}
+    finally:
+        ended.set()
+        cutter.join()
+
+
+def _cut(relay: Relay, generator: random.Random, ended: Event) -> None:
+    while not ended.wait(generator.expovariate(1 / PAUSE)):
+        relay.cut()
+
+
+def _faults(client: str, report: dict[str, Any]) -> list[str]:
+    """Return what a process has kept, a line each."""
+    begin, end = report["begin"], report["end"]
+    kept = [
+        f"{client}: {end[name] - begin[name]} {name} are left"
+        for name in ("descriptors", "threads", "tasks")
+        if end[name] > begin[name]
+    ]
+    if end["memory"] - begin["memory"] > GROWTH:
+        kept.append(f"{client}: memory has grown by {end['memory'] - begin['memory']} bytes")
+    return kept
+
+
+def _steps(engine: PrivateEngine) -> list[str]:
+    """Return a line if the engine still runs steps of builds that were left."""
+    until = time.monotonic() + 10
+    while engine.processes(SLEEP) and time.monotonic() < until:
+        time.sleep(0.1)
+    left = engine.processes(SLEEP)
+    return [f"the engine still runs {len(left)} steps"] if left else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
