@@ -109,8 +109,9 @@ def _unsupported_value(parameter: Parameter) -> str | None:
 
 def _for_buildkit(build: ClassicBuild, attachments: BuildAttachments) -> BuildKitBuild:
     query = (
-        *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in build.query),
+        # The first parameter that an engine lacks is the one in the error.
         Parameter("version", "2", _SINCE, for_podman=NotOnPodman("have BuildKit")),
+        *(replace(each, since=max(each.since, _LATER.get(each.name, each.since))) for each in build.query),
         Parameter("outputs", _outputs(attachments), Version(1, 40)),
     )
     return BuildKitBuild(

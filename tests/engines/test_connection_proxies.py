@@ -100,6 +100,7 @@ async def test_leaving_a_build_stops_it(
         async with build as stream:
             async for message in stream:
                 if message.get("stream") == "begun\n":
+                    wait_until(lambda: hidden.engine.processes("sleep 4321.5"))
                     break
         wait_until(lambda: not hidden.engine.processes("sleep 4321.5"), 5)
 

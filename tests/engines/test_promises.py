@@ -42,9 +42,11 @@ def begin(docker: Any, command: str, **options: Any) -> Any:
     )
 
 
-async def read_until_begun(stream: Any) -> None:
+async def read_until_begun(engine: PrivateEngine, stream: Any, command: str) -> None:
+    """Read the messages of a step until its command runs."""
     async for message in stream:
         if message.get("stream") == "begun\n":
+            await until(lambda: engine.processes(command))
             return
     pytest.fail("the build ended")
 
@@ -54,8 +56,7 @@ class TestLeavingEarlyStopsTheEngine:
     async def test_by_leaving_a_build(self, engine: PrivateEngine, connect: Connect, command: str) -> None:
         async with connect(engine.url) as docker:
             async with begin(docker, command) as stream:
-                await read_until_begun(stream)
-                await until(lambda: engine.processes(command))
+                await read_until_begun(engine, stream, command)
             await until(lambda: not engine.processes(command), 2)
 
     @builds_stop
@@ -63,7 +64,7 @@ class TestLeavingEarlyStopsTheEngine:
         async with connect(engine.url) as docker:
             with pytest.raises(KeyError):
                 async with begin(docker, command) as stream:
-                    await read_until_begun(stream)
+                    await read_until_begun(engine, stream, command)
                     raise KeyError
             await until(lambda: not engine.processes(command), 2)
 
@@ -71,7 +72,7 @@ class TestLeavingEarlyStopsTheEngine:
     @builds_stop
     async def test_by_closing(self, engine: PrivateEngine, connect: Connect, command: str, what: str) -> None:
         async with connect(engine.url) as docker, begin(docker, command) as stream:
-            await read_until_begun(stream)
+            await read_until_begun(engine, stream, command)
             await (stream if what == "stream" else docker).close()
             await until(lambda: not engine.processes(command), 2)
 
@@ -79,7 +80,7 @@ class TestLeavingEarlyStopsTheEngine:
     async def test_by_dropping_a_build(self, engine: PrivateEngine, connect: Connect, command: str) -> None:
         async with connect(engine.url) as docker:
             with pytest.warns(ResourceWarning, match="was not closed") as told, anyio.fail_after(10):
-                await read_until_begun(begin(docker, command))
+                await read_until_begun(engine, begin(docker, command), command)
                 while not told:  # the thread of a blocking client may still refer to it
                     gc.collect()
                     await anyio.sleep(0.01)
@@ -109,7 +110,7 @@ class TestLeavingEarlyStopsTheEngine:
     async def test_by_a_timeout(self, engine: PrivateEngine, connect: Connect, command: str) -> None:
         async with connect(engine.url) as docker:
             stream = begin(docker, command, timeout=Timeout(idle=5))
-            await read_until_begun(stream)
+            await read_until_begun(engine, stream, command)
             with pytest.raises(TimeoutError):
                 await stream.rest()
         await until(lambda: not engine.processes(command), 2)
@@ -129,7 +130,7 @@ class TestLeavingEarlyStopsTheEngine:
         async with connect(engine.url) as docker:
             for _ in range(20):
                 async with begin(docker, command) as stream:
-                    await read_until_begun(stream)
+                    await read_until_begun(engine, stream, command)
             if not Difference.BUILDS_GO_ON.on(engine):
                 await until(lambda: not engine.processes(command), 2)
             assert await docker.images.exists("busybox")

@@ -40,9 +40,11 @@ def begin(docker: Any, command: str, **options: Any) -> Any:
     return docker.images.build(fileobj=context(dockerfile), network_mode="none", stream=True, **options)
 
 
-async def read_until_begun(stream: Any) -> None:
+async def read_until_begun(engine: PrivateEngine, stream: Any, command: str) -> None:
+    """Read the messages of a step until its command runs."""
     async for message in stream:
         if any(b"begun" in log.msg for log in message["trace"].logs):
+            await until(lambda: engine.processes(command))
             return
     pytest.fail("the build ended")
 
@@ -51,8 +53,7 @@ async def read_until_begun(stream: Any) -> None:
 async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: str, way: Way) -> None:
     with suppress(KeyError):
         async with begin(docker, command, **way) as stream:
-            await read_until_begun(stream)
-            await until(lambda: engine.processes(command))
+            await read_until_begun(engine, stream, command)
             if how == "error":
                 raise KeyError
             if how == "close":
@@ -63,7 +64,7 @@ async def test_in_a_step(engine: PrivateEngine, docker: Any, command: str, how: 
 
 async def test_by_dropping_it(engine: PrivateEngine, docker: Any, command: str, way: Way) -> None:
     with pytest.warns(ResourceWarning, match="was not closed") as warned:
-        await read_until_begun(begin(docker, command, **way))
+        await read_until_begun(engine, begin(docker, command, **way), command)
         # The thread that has called the blocking client may hold it a moment longer.
         await until(lambda: gc.collect() >= 0 and len(warned))
     await until(lambda: not engine.processes(command), 2)
@@ -128,7 +129,7 @@ async def test_twenty_builds_leave_nothing(
         for number in range(20):
             # BuildKit shares a step that is the same with the build before, and may forget to stop it then.
             async with begin(docker, f"{command}{number}", **way) as stream:
-                await read_until_begun(stream)
+                await read_until_begun(engine, stream, command)
         await until(lambda: not engine.processes(command))
         assert await docker.images.exists("busybox")
         await until(lambda: sockets() <= before + 2)

@@ -63,6 +63,7 @@ async def test_leaving_a_build_stops_it(
         async with build as stream:
             async for message in stream:
                 if message.get("stream") == "begun\n":
+                    wait_until(lambda: engine.processes(command))
                     break
         wait_until(lambda: not engine.processes(command), 2)
 

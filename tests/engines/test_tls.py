@@ -108,6 +108,7 @@ async def test_leaving_a_build_stops_it(secured: Secured, connect: Connect) -> N
         async with build as stream:
             async for message in stream:
                 if message.get("stream") == "begun\n":
+                    wait_until(lambda: secured.engine.processes("sleep 4321.75"))
                     break
         wait_until(lambda: not secured.engine.processes("sleep 4321.75"), 2)
 

@@ -148,6 +148,11 @@ def test_a_podman_has_no_buildkit() -> None:
         query_of(podman=Version(6, 1), builder="buildkit")
 
 
+def test_a_podman_has_no_buildkit_whatever_else_its_version_lacks() -> None:
+    with pytest.raises(UnsupportedEngine, match=r"^Podman does not have BuildKit$"):
+        query_of(Version(1, 41), podman=Version(4, 3), builder="buildkit", shm_size=2**20)
+
+
 @pytest.mark.parametrize("builder", ["Buildkit", "", 2])
 def test_there_are_no_other_builders(builder: Any) -> None:
     with pytest.raises(ValueError, match=r"^builder must be 'classic' or 'buildkit', not "):
@@ -215,7 +220,7 @@ TAKEN: dict[str, Any] = {
 def test_what_buildkit_takes_is_sent_as_to_the_classic_builder() -> None:
     assert query_of(builder="buildkit", **TAKEN) == query_of(**TAKEN) | {"version": "2"}
     remote = request_of(build(remote="https://h/a.git", builder="buildkit")).target(NEWEST)
-    assert remote.endswith("?remote=https%3A%2F%2Fh%2Fa.git&rm=1&version=2")
+    assert remote.endswith("?version=2&remote=https%3A%2F%2Fh%2Fa.git&rm=1")
 
 
 @pytest.mark.parametrize(("argument", "parameter"), [("shm_size", "shmsize"), ("ulimits", "ulimits")])
