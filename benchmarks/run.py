@@ -25,12 +25,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.buildx import buildx
 from benchmarks.contexts import trees
 from benchmarks.relay import relayed
 from benchmarks.replay import replaying
 from benchmarks.rows import GIB, Row, Target, rows
 from benchmarks.workloads import CONTEXTS, SESSIONS, output_of
+from tests.testbed.buildx import buildx
 from tests.testbed.unix_http import ask
 
 SECONDS = 30

@@ -404,7 +404,7 @@ class Buildx:
     """buildx, with its configuration in a directory of its own."""
 
     def run(self, url: str, work: str, _amount: int, file: str) -> dict[str, float]:
-        from benchmarks.buildx import buildx
+        from tests.testbed.buildx import buildx
 
         destination = ("--output", f"type=local,dest={output_of(file)}")
         result = destination if work == "output" else ("--tag", "bench")

@@ -6,7 +6,7 @@ import subprocess
 from functools import cache
 from typing import Final
 
-from tests.testbed.trees import Tree
+from .trees import Tree
 
 _TREE: Final = Tree("forky", ("docker-buildx",))
 _PROGRAM: Final = "usr/libexec/docker/cli-plugins/docker-buildx"
@@ -15,7 +15,7 @@ _LOADER: Final = "usr/lib/*-linux-gnu*/ld-linux-*.so.*"
 
 @cache
 def buildx() -> tuple[str, ...]:
-    """Return the command of buildx; empty if it does not run here, and its rows are to be left out.
+    """Return the command of buildx; empty if it does not run here, so that comparisons are left out.
 
     This machine's libc may be older than the tree's, so the tree's loader runs the program.
     """
