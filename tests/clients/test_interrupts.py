@@ -21,7 +21,7 @@ import pytest
 import dockerproto_httpx
 from dockerproto import CacheOnly, NotFound
 from tests.support.forks import begin_child
-from tests.support.interrupts import Point, find_points, interrupt
+from tests.support.interrupts import Point, find_points, interrupt, prepare
 from tests.support.leftovers import build_context, connections, descriptors, ready_engine
 from tests.testbed.scripted import ScriptedEngine
 
@@ -131,11 +131,10 @@ def test_an_interrupt_at_any_opcode_leaves_nothing(
 
 def points_of(url: str, directory: Path, operation: Operation) -> list[Point]:
     """Return the points of an operation that is the first of its client."""
-    points = list[Point]()
-    for _ in range(2):  # what is imported on use is so now; and Python 3.12 may not trace opcodes at first
-        with dockerproto_httpx.Docker(url) as docker:
-            points = find_points(partial(operation, docker, directory), partial(state, docker))
-    return points
+    with dockerproto_httpx.Docker(url) as docker:
+        prepare(partial(operation, docker, directory))  # and what is imported on use is so now
+    with dockerproto_httpx.Docker(url) as docker:
+        return find_points(partial(operation, docker, directory), partial(state, docker))
 
 
 def state(docker: Docker) -> object:

@@ -24,7 +24,7 @@ from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.file_ranges import WINDOW, LocalFile, read_range
 from dockerproto_local.local_host import LocalHost
 from tests.conftest import Connect
-from tests.support.interrupts import find_points, interrupt
+from tests.support.interrupts import find_points, interrupt, prepare
 from tests.support.leftovers import descriptors
 from tests.testbed.scripted import ScriptedEngine, chunked
 
@@ -134,6 +134,7 @@ async def test_a_disk_that_fails_is_an_error(
 
 @pytest.mark.filterwarnings("ignore:unclosed file", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_while_a_file_is_opened_leaves_no_descriptor(path: Path) -> None:
+    prepare(partial(LocalFile, path))
     points = find_points(partial(LocalFile, path), lambda: None)
     before = descriptors()
     for point in points:

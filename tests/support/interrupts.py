@@ -64,10 +64,21 @@ class Point(NamedTuple):
         return f"opcode {self.opcode} of call {self.call}, {self.code.co_qualname} + {self.offset}"
 
 
+def prepare(function: Callable[[], object]) -> None:
+    """Call a function so that its points can be found.
+
+    Python 3.12 and later report no opcodes of a code object in its first traced call.
+    """
+    _traced(function, lambda _call: lambda _frame, _event, _argument: None)
+
+
 def find_points(function: Callable[[], object], state: Callable[[], object]) -> list[Point]:
     """Call a function, and return the points that it passes; `state` is called with each call.
 
     Of points that follow each other in a call without effects, the last one is returned.
+
+    Raises:
+        LookupError: No opcode was reported, as the function was not passed to `prepare` before.
     """
     calls = list[list[Point]]()
 
@@ -83,6 +94,8 @@ def find_points(function: Callable[[], object], state: Callable[[], object]) -> 
         return on_opcode
 
     _traced(function, trace)
+    if not any(calls):
+        raise LookupError("no opcode of the library was reported")
     return [
         point
         for points in calls
