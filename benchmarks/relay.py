@@ -31,13 +31,11 @@ class Relay:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
-    def cut(self) -> int:
-        """Break all connections; return how many there were."""
-        clients = list(self._clients)
-        for client in clients:
+    def cut(self) -> None:
+        """Break all connections."""
+        for client in list(self._clients):
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
-        return len(clients)
 
     def _accept(self) -> None:
         with suppress(OSError):

@@ -15,7 +15,7 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final
@@ -26,6 +26,7 @@ from benchmarks.soak_client import SLEEP
 from tests.testbed.base_image import busybox_layer, import_layer
 from tests.testbed.engines import DEFAULT, ENGINES
 from tests.testbed.private import PrivateEngine
+from tests.testbed.processes import NotInTimeError, wait_until
 from tests.testbed.registry import Registry
 
 CLIENTS: Final = ("asyncio", "trio", "httpx")
@@ -111,11 +112,10 @@ def _faults(client: str, report: dict[str, Any]) -> list[str]:
 
 def _steps(engine: PrivateEngine) -> list[str]:
     """Return a line if the engine still runs steps of builds that were left."""
-    until = time.monotonic() + 10
-    while engine.processes(SLEEP) and time.monotonic() < until:
-        time.sleep(0.1)
-    left = engine.processes(SLEEP)
-    return [f"the engine still runs {len(left)} steps"] if left else []
+    with suppress(NotInTimeError):
+        wait_until(lambda: not engine.processes(SLEEP), 10)
+        return []
+    return ["the engine still runs steps"]
 
 
 if __name__ == "__main__":

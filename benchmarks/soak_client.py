@@ -28,6 +28,7 @@ import trio
 
 from dockerproto import DockerError
 from tests.support.facade import Transport, client
+from tests.support.leftovers import descriptors
 
 Work: TypeAlias = Callable[[Any, str], Awaitable[None]]
 
@@ -38,6 +39,7 @@ WORKERS: Final = 4
 WARM_UP: Final = 0.1
 """Part of the time after which the process holds what it needs."""
 FILES: Final = 200
+"""Files of a directory that is built."""
 
 
 async def _build_classic(docker: Any, _image: str) -> None:
@@ -66,18 +68,19 @@ async def _build_by_control(docker: Any, _image: str) -> None:
     await docker.images.build(dockerfile=dockerfile, nocache=["another"], network_mode="none")
 
 
-async def _build_endless(docker: Any, _image: str) -> None:
-    """Build until the caller cancels it, or until it has taken a second."""
-    builder = random.choice(("classic", "buildkit"))
+def _endless(docker: Any, **options: Any) -> Any:
+    """Return a build that does not end by itself."""
     dockerfile = f"FROM busybox\nRUN {SLEEP} # {random.random()}\n"
-    await docker.images.build(dockerfile=dockerfile, builder=builder, network_mode="none", timeout=1)
+    builder = random.choice(("classic", "buildkit"))
+    return docker.images.build(dockerfile=dockerfile, builder=builder, network_mode="none", **options)
+
+
+async def _build_endless(docker: Any, _image: str) -> None:
+    await _endless(docker, timeout=1)
 
 
 async def _leave_build(docker: Any, _image: str) -> None:
-    dockerfile = f"FROM busybox\nRUN {SLEEP} # {random.random()}\n"
-    builder = random.choice(("classic", "buildkit"))
-    options = {"builder": builder, "network_mode": "none", "stream": True}
-    async with docker.images.build(dockerfile=dockerfile, **options) as stream:
+    async with _endless(docker, stream=True) as stream:
         async for _ in stream:
             return
 
@@ -161,7 +164,7 @@ def holdings() -> dict[str, int]:
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
-        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+        "descriptors": descriptors(),
         "threads": threading.active_count(),
         "tasks": _tasks(),
         "memory": pages * os.sysconf("SC_PAGE_SIZE"),
