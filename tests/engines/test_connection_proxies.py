@@ -13,6 +13,7 @@ from dockerproto import TCP, TLS
 from dockerproto.endpoint.proxies import find_proxy
 from tests.conftest import Connect
 from tests.support.proxy_cases import NO_PROXY_CASES
+from tests.support.waiting import read_until_begun
 from tests.testbed import dockerd
 from tests.testbed.base_image import busybox_layer, context, import_layer
 from tests.testbed.certificates import Certificates
@@ -98,10 +99,7 @@ async def test_leaving_a_build_stops_it(
     async with connect("tcp://engine.test:2376", tls=tls, proxy=proxy.url) as docker:
         build = docker.images.build(fileobj=data, network_mode="none", nocache=True, stream=True)
         async with build as stream:
-            async for message in stream:
-                if message.get("stream") == "begun\n":
-                    wait_until(lambda: hidden.engine.processes("sleep 4321.5"))
-                    break
+            await read_until_begun(hidden.engine, stream, "sleep 4321.5")
         wait_until(lambda: not hidden.engine.processes("sleep 4321.5"), 5)
 
 

@@ -22,7 +22,7 @@ from dockerproto import InvalidReference, Timeout
 from tests.conftest import Connect
 from tests.engines.differences import Difference
 from tests.support.facade import Transport
-from tests.support.waiting import sockets, until
+from tests.support.waiting import read_until_begun, sockets, until
 from tests.testbed.base_image import context
 from tests.testbed.private import PrivateEngine
 from tests.testbed.processes import NotInTimeError
@@ -40,15 +40,6 @@ def begin(docker: Any, command: str, **options: Any) -> Any:
     return docker.images.build(
         fileobj=context(dockerfile), network_mode="none", nocache=True, forcerm=True, stream=True, **options
     )
-
-
-async def read_until_begun(engine: PrivateEngine, stream: Any, command: str) -> None:
-    """Read the messages of a step until its command runs."""
-    async for message in stream:
-        if message.get("stream") == "begun\n":
-            await until(lambda: engine.processes(command))
-            return
-    pytest.fail("the build ended")
 
 
 class TestLeavingEarlyStopsTheEngine:

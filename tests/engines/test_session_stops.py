@@ -13,7 +13,7 @@ import pytest
 from dockerproto import UnsupportedEngine
 from tests.conftest import Connect
 from tests.engines.differences import Difference
-from tests.support.waiting import sockets, until
+from tests.support.waiting import read_until_begun, sockets, until
 from tests.testbed.base_image import context
 from tests.testbed.private import PrivateEngine
 
@@ -38,15 +38,6 @@ def way(request: pytest.FixtureRequest) -> Way:
 def begin(docker: Any, command: str, **options: Any) -> Any:
     dockerfile = f"FROM busybox\nRUN echo begun; {command}\n"
     return docker.images.build(fileobj=context(dockerfile), network_mode="none", stream=True, **options)
-
-
-async def read_until_begun(engine: PrivateEngine, stream: Any, command: str) -> None:
-    """Read the messages of a step until its command runs."""
-    async for message in stream:
-        if any(b"begun" in log.msg for log in message["trace"].logs):
-            await until(lambda: engine.processes(command))
-            return
-    pytest.fail("the build ended")
 
 
 @pytest.mark.parametrize("how", ["leave", "close", "error"])

@@ -11,6 +11,7 @@ from dockerproto import ConnectionFailed
 from tests.conftest import Connect
 from tests.engines.differences import Difference
 from tests.engines.test_images import loaded
+from tests.support.waiting import read_until_begun
 from tests.testbed import sshd
 from tests.testbed.base_image import context
 from tests.testbed.private import PrivateEngine
@@ -61,10 +62,7 @@ async def test_leaving_a_build_stops_it(
     async with connect(url) as docker:
         build = docker.images.build(fileobj=data, network_mode="none", nocache=True, stream=True)
         async with build as stream:
-            async for message in stream:
-                if message.get("stream") == "begun\n":
-                    wait_until(lambda: engine.processes(command))
-                    break
+            await read_until_begun(engine, stream, command)
         wait_until(lambda: not engine.processes(command), 2)
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from dockerproto import TLS, BadRequest, ConnectionFailed, Timeout
 from tests.conftest import Connect
 from tests.support.forks import in_child
+from tests.support.waiting import read_until_begun
 from tests.testbed import dockerd
 from tests.testbed.base_image import busybox_layer, context, import_layer
 from tests.testbed.certificates import Certificates
@@ -106,10 +107,7 @@ async def test_leaving_a_build_stops_it(secured: Secured, connect: Connect) -> N
     async with connect(secured.url, tls=secured.tls) as docker:
         build = docker.images.build(fileobj=data, network_mode="none", nocache=True, stream=True)
         async with build as stream:
-            async for message in stream:
-                if message.get("stream") == "begun\n":
-                    wait_until(lambda: secured.engine.processes("sleep 4321.75"))
-                    break
+            await read_until_begun(secured.engine, stream, "sleep 4321.75")
         wait_until(lambda: not secured.engine.processes("sleep 4321.75"), 2)
 
 

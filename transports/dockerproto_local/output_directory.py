@@ -95,7 +95,7 @@ def create_tar(path: str | os.PathLike[str]) -> PartialFile:
 
 
 class OutputDirectory:
-    """A directory that a tree is written to; see `dockerproto.buildkit.files.receiver.Destination`.
+    """A directory that a tree is written to; see `dockerproto.transport.host.Destination`.
 
     Args:
         path: The directory, which is created if it does not exist.
