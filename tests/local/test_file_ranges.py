@@ -134,12 +134,14 @@ async def test_a_disk_that_fails_is_an_error(
 
 @pytest.mark.filterwarnings("ignore:unclosed file", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_while_a_file_is_opened_leaves_no_descriptor(path: Path) -> None:
-    prepare(partial(LocalFile, path))
-    points = find_points(partial(LocalFile, path), lambda: None)
+    open_file = partial(LocalFile, path)
+    prepare(open_file)
+    points = find_points(open_file, lambda: None)
     before = descriptors()
     for point in points:
+        prepare(open_file)
         with pytest.raises(KeyboardInterrupt):
-            interrupt(partial(LocalFile, path), point)
+            interrupt(open_file, point)
         assert descriptors() == before, point
 
 

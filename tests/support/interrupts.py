@@ -65,9 +65,10 @@ class Point(NamedTuple):
 
 
 def prepare(function: Callable[[], object]) -> None:
-    """Call a function so that its points can be found.
+    """Call a function so that its opcodes can be traced in the next call.
 
-    Python 3.12 and later report no opcodes of a code object in its first traced call.
+    Python 3.12 and later report no opcodes of a code object in its first traced call; Python 3.13 and later
+    report none in the first one after the code has run without a trace, either.
     """
     _traced(function, lambda _call: lambda _frame, _event, _argument: None)
 
