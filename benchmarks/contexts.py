@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 
 def trees(directory: Path, title: str) -> Path:
     """Make the directory that a title speaks of, if it is not there yet, and return it."""
-    root = directory / title.replace(" ", "-")
+    root = directory / re.sub(r"\W+", "-", title)  # buildx takes a comma in a path for the end of it
     if root.exists():
         return root
     root.mkdir()

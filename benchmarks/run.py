@@ -35,6 +35,8 @@ from tests.testbed.unix_http import ask
 
 SECONDS = 30
 """Seconds for a row; a row that takes longer ends after three rounds."""
+MEMORY = "/dev/shm"
+"""Where the contexts, the outputs and the engines' data are: a disk would cost more than the programs."""
 DIRECTORIES = (*CONTEXTS, *SESSIONS, "rebuild")
 """The work that is done on a directory."""
 MODULES = {
@@ -91,7 +93,7 @@ def _run(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
     """Run a piece of work once, through a relay if it is about what is sent."""
     if row.work in SESSIONS:
         shutil.rmtree(output_of(file), ignore_errors=True)
-    if row.work in ("first", "output"):  # of what earlier builds sent, the engine keeps nothing
+    if row.work == "first":  # of what earlier builds sent, the engine keeps nothing
         ask(Path(url.removeprefix("unix://")), "POST", "/build/prune?all=1")
     if row.work != "rebuild":
         return {**_took(contestant, row, url, file), "sent": 0}
@@ -201,6 +203,7 @@ INTRODUCTION = """\
 Each figure is the median of several runs, with the lowest and the highest.
 Each run is a process of its own, and all contestants run in turn.
 Before it is measured, it makes a call, and a small build if it is about contexts.
+Files, and the data of real engines, are on a file system in memory.
 The factors are of the medians; where other programs run at the same time, that of CPU time tells more.
 
 The replay engine is a C program that sends prebuilt answers and discards what it gets.
@@ -217,7 +220,7 @@ Some contestants are not libraries; they show the cost of the work itself:
 - `msgspec` decodes the same documents, which are in memory.
   Of messages of 64 KiB, that and receiving them is more than a quarter of what other libraries take in all.
 - `buildx` is the program of the Docker CLI for builds with BuildKit, from a tree of Debian's packages.
-  Before each first build and each output, the engine's caches are emptied.
+  Before each first build, the engine's caches are emptied; an output is of files that the engine has.
 - `needed` is asyncio, msgspec and h11, whose import is a part of that of this library.
 
 The rows of chunks of 1 KiB are one curve: the same bytes, as fewer and longer messages.
@@ -236,6 +239,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="rows whose title has this in it")
     parser.add_argument("page", nargs="?", type=Path)
     options = parser.parse_args()
+    tempfile.tempdir = MEMORY if Path(MEMORY).is_dir() else None
     began = list(machine())
     print("\n".join(began))
     lines = list(run_all(options.only, options.rounds))

@@ -121,9 +121,10 @@ def free_port() -> int:
 def short_directory() -> Path:
     """Make a directory for sockets: their paths are limited to 107 bytes, a test's directory is not.
 
-    BuildKit makes sockets far below it.
+    BuildKit makes sockets far below it. TMPDIR is honoured if it is short, such as /dev/shm.
     """
-    return Path(tempfile.mkdtemp(prefix="dockerproto-", dir="/tmp"))
+    parent = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="dockerproto-", dir=parent if len(parent) < 10 else "/tmp"))
 
 
 def hindrance(*programs: str) -> str | None:
