@@ -12,7 +12,7 @@ from typing import Protocol, Self
 from msgspec import Struct
 
 
-class FileEntry(Struct, frozen=True, kw_only=True):
+class FileEntry(Struct, frozen=True, kw_only=True, gc=False):
     """A file, a directory or a link."""
 
     path: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -69,9 +70,8 @@ def check_context(size: int, limit: int) -> None:
         )
 
 
-def path_fault(path: str, limits: Limits = DEFAULT_LIMITS) -> str | None:
-    """Return the reason why a path exceeds the limits, or None if it does not."""
-    names = path_bytes(path).split(b"/")
+def path_fault(names: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> str | None:
+    """Return the reason why a path, the names in it, exceeds the limits, or None if it does not."""
     if len(names) > limits.depth:
         return f"nested in more than {limits.depth} directories"
     if max(map(len, names)) > limits.name:

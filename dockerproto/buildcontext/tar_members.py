@@ -123,6 +123,6 @@ def _clean_path(name: str, limits: Limits) -> str:
     if ".." in names:
         raise ValueError(f"{display_path(name)} must not contain '..'")
     path = "/".join(names)
-    if reason := path_fault(path, limits):
+    if reason := path_fault(path_bytes(path).split(b"/"), limits):
         raise ValueError(f"{display_path(path)}: {reason}")
     return path

@@ -51,6 +51,8 @@ UInt32: TypeAlias = Annotated[int, "uint32"]
 UInt64: TypeAlias = Annotated[int, "uint64"]
 """An unsigned 64-bit integer."""
 
+_LENGTHS_AND_INTEGERS: Final = (VARINT, DELIMITED)
+
 MAX_PARTS: Final = 250_000
 """Limit on the messages, list items and map items in one decoded message."""
 
@@ -150,17 +152,20 @@ def _merge(table: _MessageTable, data: bytes, values: list[Any], budget: _Budget
             tag, position = decode_tag(data, position - 1)
         wire = tag & 7
         value: Any
-        if wire == VARINT:
+        if wire not in _LENGTHS_AND_INTEGERS:
+            position = skip_field(data, position, tag)
+            continue
+        if position < size and data[position] < 0x80:  # noqa: PLR2004  # varints of one byte, which are most
+            value = data[position]
+            position += 1
+        else:
             value, position = decode_varint(data, position)
-        elif wire == DELIMITED:
-            length, start = decode_varint(data, position)
-            position = start + length
+        if wire == DELIMITED:
+            start = position
+            position += value
             if position > size:
                 raise malformed("is truncated")
             value = data[start:position]
-        else:
-            position = skip_field(data, position, tag)
-            continue
         decode = decoders.get(tag)
         if decode is not None:
             decode(values, value, budget)

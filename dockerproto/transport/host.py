@@ -111,6 +111,10 @@ class Destination(Protocol):
         """Begin to write a regular file."""
         ...
 
+    def write(self, entry: FileEntry, data: bytes, /) -> None:
+        """Write a regular file whose content is complete."""
+        ...
+
     def link(self, entry: FileEntry, /) -> None:
         """Create a hard link to a file that was written before."""
         ...

@@ -169,6 +169,10 @@ class MemoryOutput:
         self.parts[entry.path] = MemoryFile(self, entry)
         return self.parts[entry.path]
 
+    def write(self, entry: FileEntry, data: bytes, /) -> None:
+        self._take("file", entry)
+        self.contents[entry.path] = data
+
     def link(self, entry: FileEntry, /) -> None:
         assert entry.target in self.contents
         self._take("link", entry)

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 _NOT_A_DIRECTORY: Final = (errno.ENOTDIR, errno.ELOOP)
 """Errors of systems for a symlink where a directory is expected."""
 _CLOSED: Final = -1
+_PREFIX: Final = secrets.token_hex(8)
+_numbers: Final = count()
 
 
 class PartialFile:
@@ -52,12 +55,7 @@ class PartialFile:
 
     def write(self, data: bytes, /) -> None:
         """Append data. Raises OSError with the name of the file."""
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[os.write(self._file, view) :]
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self._name) from error
+        _write(self._file, data, self._name)
 
     def commit(self) -> None:
         """Finish the file and give it its final name. Raises OSError."""
@@ -131,6 +129,21 @@ class OutputDirectory:
         """Open a regular file for writing."""
         parent, name = self._locate(entry.path)
         return PartialFile(os.dup(parent), name, partial(_set_metadata, entry))
+
+    def write(self, entry: FileEntry, data: bytes, /) -> None:
+        """Write a regular file."""
+        parent, name = self._locate(entry.path)
+        temporary = _temporary_name()
+        file = os.open(temporary, _NEW, 0o600, dir_fd=parent)
+        try:
+            _write(file, data, name)
+            _set_metadata(entry, file)
+        except BaseException:
+            _unlink(parent, temporary)
+            raise
+        finally:
+            os.close(file)
+        _replace(parent, temporary, name)
 
     def link(self, entry: FileEntry, /) -> None:
         """Create a hard link to a file that was written before."""
@@ -240,6 +253,16 @@ def _unlink(directory: int, name: str) -> None:
         os.unlink(name, dir_fd=directory)
 
 
+def _write(file: int, data: bytes, name: str) -> None:
+    """Write all of the data. Raises OSError with the name of the file."""
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(file, view) :]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from error
+
+
 def _set_metadata(entry: FileEntry, descriptor: int) -> None:
     os.fchmod(descriptor, stat.S_IMODE(entry.mode))
     os.utime(descriptor, ns=(entry.mtime, entry.mtime))
@@ -257,4 +280,5 @@ def _new_file_mode(directory: int) -> int:
 
 
 def _temporary_name() -> str:
-    return f".dockerproto-{secrets.token_hex(8)}"
+    """Return a name that nobody else chooses, nor this program after a fork."""
+    return f".dockerproto-{_PREFIX}-{os.getpid():x}-{next(_numbers):x}"

@@ -19,7 +19,16 @@ from msgspec import Struct
 
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import DEFAULT_LIMITS, Limits, display_path
-from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, PacketType
+from dockerproto.buildkit.files.fsutil import (
+    BytesMessage,
+    Packet,
+    PacketType,
+    Stat,
+    decode_data,
+    decode_entry,
+    encode_request,
+    stat_to_entry,
+)
 from dockerproto.buildkit.files.validation import EntryValidator
 from dockerproto.buildkit.rpc.handler import (
     OK,
@@ -35,12 +44,14 @@ from dockerproto.buildkit.rpc.handler import (
 from dockerproto.errors import OutputFailed, ProtocolViolated
 from dockerproto.transport.host import Destination, FileWriter
 
-WINDOW: Final = 32
-"""Limit on the files requested, and so open, at once."""
+WINDOW: Final = 128
+"""Limit on the files requested, and so open, at once; more are requested when half of them are complete."""
 BATCH: Final = 256
 """Limit on the writes done in one step."""
 BATCH_BYTES: Final = 256 * 2**10
 """Bytes collected before they are written, unless they are the last."""
+SMALL: Final = 16 * 2**10
+"""Limit on the size of files that are received whole before they are opened."""
 _PATHS_IN_WARNING: Final = 5
 """Number of skipped paths that a warning lists."""
 _TAR_END: Final = 1024
@@ -79,6 +90,10 @@ class _WriteQueue:
     def add(self, write: Callable[[], None]) -> None:
         self._queue.append(write)
 
+    def write_whole(self, write: Callable[[], None], size: int) -> None:
+        self._bytes += size
+        self.add(write)
+
     def begin(self, identifier: int, create: Callable[[], FileWriter]) -> None:
         self.add(lambda: self._files.update({identifier: create()}))
 
@@ -97,7 +112,7 @@ class _WriteQueue:
     def step(self, *, last: bool) -> BlockingStep | None:
         """Return a step that does a batch of writes, if the batch is full or it is the last."""
         due = self._queue and (last or self.full)
-        return BlockingStep(self._run_batch, self._reset_size) if due else None
+        return BlockingStep(self._write_batch, self._reset_size) if due else None
 
     def discard(self) -> None:
         """Remove incomplete files."""
@@ -110,7 +125,7 @@ class _WriteQueue:
         self._files[identifier].commit()
         del self._files[identifier]
 
-    def _run_batch(self) -> None:
+    def _write_batch(self) -> None:
         try:
             for _ in range(min(BATCH, len(self._queue))):
                 self._queue.popleft()()
@@ -121,13 +136,15 @@ class _WriteQueue:
         self._bytes = 0
 
 
-class _ExpectedFile(Struct):
+class _ExpectedFile(Struct, gc=False):
     """A file that is to be received."""
 
     entry: FileEntry
     remaining: int
     """Number of bytes still to come."""
     opened: bool = False
+    data: bytes = b""
+    """Received content of a small file."""
 
 
 class TreeReceiver:
@@ -145,6 +162,7 @@ class TreeReceiver:
         self._count = 0
         self._to_request = deque[tuple[int, _ExpectedFile]]()
         self._requested = dict[int, _ExpectedFile]()
+        self._requesting = True
         self._links = list[FileEntry]()
         self._directories = list[FileEntry]()
         self._all_announced = self._all_received = self._confirmed = False
@@ -156,8 +174,8 @@ class TreeReceiver:
         self.bytes: int = 0
         """Total size of these files."""
         self._packet_handlers: Mapping[int, Callable[[Packet], None]] = {
-            PacketType.STAT: self._on_entry,
-            PacketType.DATA: self._on_data,
+            PacketType.STAT: self._on_stat,
+            PacketType.DATA: lambda packet: self._on_data(packet.ID, packet.data),
             PacketType.FIN: self._on_finish,
             PacketType.ERR: self._on_error,
         }
@@ -175,14 +193,15 @@ class TreeReceiver:
             OutputFailed: The output contains something that must not be written.
             ProtocolViolated: A sender must not send this packet.
         """
-        packet = Packet.decode(message)
-        handle = self._packet_handlers.get(packet.type)
-        if handle is None or self._status is not None:
-            raise ProtocolViolated(0, f"unexpected packet type {packet.type} while receiving files")
-        handle(packet)
+        if self._status is None and (chunk := decode_data(message)) is not None:
+            self._on_data(*chunk)
+        elif self._status is None and (entry := decode_entry(message)) is not None:
+            self._on_entry(entry)
+        else:
+            self._on_packet(Packet.decode(message))
         if self._all_announced and not (self._to_request or self._requested or self._all_received):
             self._queue_completion()
-        return not (self._writes.full or self._all_received or packet.type == PacketType.ERR)
+        return not (self._writes.full or self._all_received or self._status is not None)
 
     def end(self) -> None:
         """Note that the engine sends no more.
@@ -200,7 +219,7 @@ class TreeReceiver:
         """
         if self._status is not None:
             return self._status
-        if self._to_request and len(self._requested) < WINDOW:
+        if self._to_request and self._may_request():
             return self._next_request()
         step = self._writes.step(last=self._all_received)
         if step is None and self._all_received and not self._confirmed:
@@ -213,18 +232,33 @@ class TreeReceiver:
         self._writes.discard()
         self._destination.close()
 
+    def _may_request(self) -> bool:
+        """Return whether to request a file; several at once, as each time wakes the engine."""
+        requested = len(self._requested)
+        self._requesting = requested < WINDOW if self._requesting else requested <= WINDOW // 2
+        return self._requesting
+
+    def _on_packet(self, packet: Packet) -> None:
+        handle = self._packet_handlers.get(packet.type)
+        if handle is None or self._status is not None:
+            raise ProtocolViolated(0, f"unexpected packet type {packet.type} while receiving files")
+        handle(packet)
+
     def _next_request(self) -> bytes:
         identifier, file = self._to_request.popleft()
         self._requested[identifier] = file
-        return Packet(type=PacketType.REQ, ID=identifier).encode()
+        return encode_request(identifier)
 
-    def _on_entry(self, packet: Packet) -> None:
+    def _on_stat(self, packet: Packet) -> None:
+        if packet.stat is None and not self._all_announced:
+            self._all_announced = True
+        else:
+            self._on_entry(stat_to_entry(packet.stat or Stat()))
+
+    def _on_entry(self, entry: FileEntry) -> None:
         if self._all_announced:
             raise ProtocolViolated(0, "the engine sent an entry after the end of the entries")
-        if packet.stat is None:
-            self._all_announced = True
-            return
-        entry = self._validator.check(packet.stat)
+        self._validator.check(entry)
         identifier, self._count = self._count, self._count + 1
         if stat.S_ISREG(entry.mode) and not entry.hard:
             self._to_request.append((identifier, _ExpectedFile(entry, entry.size)))
@@ -244,27 +278,39 @@ class TreeReceiver:
     def _skip(self, entry: FileEntry) -> None:
         self.skipped.append(entry.path)
 
-    def _on_data(self, packet: Packet) -> None:
-        file = self._requested.get(packet.ID)
+    def _on_data(self, identifier: int, data: bytes) -> None:
+        file = self._requested.get(identifier)
         if file is None:
-            raise ProtocolViolated(0, f"the engine sent data for entry {packet.ID}, which was not requested")
-        if not file.opened:
-            file.opened = True
-            self._writes.begin(packet.ID, partial(self._destination.create, file.entry))
-        file.remaining -= len(packet.data)
-        if file.remaining < 0 or (file.remaining and not packet.data):
+            raise ProtocolViolated(0, f"the engine sent data for entry {identifier}, which was not requested")
+        file.remaining -= len(data)
+        if file.remaining < 0 or (file.remaining and not data):
             path, size = display_path(file.entry.path), file.entry.size
             raise OutputFailed(0, f"{path} in the build output does not have the announced {size} bytes")
-        if packet.data:
-            self._writes.write(packet.ID, packet.data)
+        if file.entry.size <= SMALL:
+            self._add_to_small(identifier, file, data)
         else:
-            self._end_file(packet.ID, file)
+            self._add_to_large(identifier, file, data)
 
-    def _end_file(self, identifier: int, file: _ExpectedFile) -> None:
+    def _add_to_small(self, identifier: int, file: _ExpectedFile, data: bytes) -> None:
+        file.data += data
+        if not data:
+            self._note_end(identifier, file)
+            self._writes.write_whole(partial(self._destination.write, file.entry, file.data), file.entry.size)
+
+    def _add_to_large(self, identifier: int, file: _ExpectedFile, data: bytes) -> None:
+        if not file.opened:
+            file.opened = True
+            self._writes.begin(identifier, partial(self._destination.create, file.entry))
+        if data:
+            self._writes.write(identifier, data)
+        else:
+            self._note_end(identifier, file)
+            self._writes.commit(identifier)
+
+    def _note_end(self, identifier: int, file: _ExpectedFile) -> None:
         del self._requested[identifier]
         self.files += 1
         self.bytes += file.entry.size
-        self._writes.commit(identifier)
 
     def _queue_completion(self) -> None:
         """Queue the writes that must wait until every file is complete."""

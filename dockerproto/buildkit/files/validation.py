@@ -13,10 +13,9 @@ from typing import Final, NoReturn
 from dockerproto.buildcontext.entry import FileEntry
 from dockerproto.buildcontext.limits import DEFAULT_LIMITS, Limits, TreeMeter, display_path, path_fault
 from dockerproto.buildcontext.paths import path_bytes
-from dockerproto.buildkit.files.fsutil import Stat, stat_to_entry
 from dockerproto.errors import OutputFailed
 
-_UNCLEAN_NAMES: Final = frozenset(("", ".", ".."))
+_UNCLEAN_NAMES: Final = frozenset((b"", b".", b".."))
 
 
 class EntryValidator:
@@ -30,20 +29,16 @@ class EntryValidator:
         """Directories above the last entry, and the entry itself if it is a directory."""
         self._files = set[str]()
 
-    def check(self, message: Stat) -> FileEntry:
-        """Return the entry of a message.
+    def check(self, entry: FileEntry) -> None:
+        """Check the next entry.
 
         Raises:
             OutputFailed: The entry must not be written.
-            ProtocolViolated: The file type is unknown.
         """
-        entry = stat_to_entry(message)
         self._check_amount(entry)
         self._check_path(entry)
-        self._check_order(entry)
         self._check_directory(entry)
         self._check_kind(entry)
-        return entry
 
     def _check_amount(self, entry: FileEntry) -> None:
         try:
@@ -52,14 +47,11 @@ class EntryValidator:
             raise OutputFailed(0, f"the build output has {error}") from error
 
     def _check_path(self, entry: FileEntry) -> None:
-        names = entry.path.split("/")
+        names = path_bytes(entry.path).split(b"/")
         if not _UNCLEAN_NAMES.isdisjoint(names) or "\0" in entry.path:
             _reject(entry, "the path is not clean")
-        if reason := path_fault(entry.path, self._limits):
+        if reason := path_fault(names, self._limits):
             _reject(entry, reason)
-
-    def _check_order(self, entry: FileEntry) -> None:
-        names = [path_bytes(name) for name in entry.path.split("/")]
         if names <= self._last_names:
             _reject(entry, "repeated or out of order")
         self._last_names = names

@@ -14,8 +14,11 @@ from dockerproto.buildkit.files.fsutil import (
     Packet,
     PacketType,
     Stat,
+    decode_data,
+    decode_entry,
     encode_data,
     encode_entry,
+    encode_request,
     entry_to_stat,
     go_mode,
     stat_to_entry,
@@ -128,6 +131,12 @@ def test_packets_on_the_wire(packet: Packet, wire: str) -> None:
 def test_packets_with_data_are_encoded_as_any_packet(identifier: int, content: bytes) -> None:
     packet = Packet(type=PacketType.DATA, ID=identifier, data=content)
     assert encode_data(identifier, content) == packet.encode()
+    assert decode_data(packet.encode()) == (identifier, content)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_requests_are_encoded_as_any_packet(identifier: int) -> None:
+    assert encode_request(identifier) == Packet(type=PacketType.REQ, ID=identifier).encode()
 
 
 ANY_ENTRIES = st.builds(
@@ -144,3 +153,73 @@ ANY_ENTRIES = st.builds(
 @given(ANY_ENTRIES)
 def test_packets_with_entries_are_encoded_as_any_packet(entry: FileEntry) -> None:
     assert encode_entry(entry) == Packet(stat=entry_to_stat(entry)).encode()
+
+
+ORDINARY_ENTRIES = st.builds(
+    Stat,
+    path=st.text(st.characters(codec="utf-8"), min_size=1, max_size=200) | st.just("\udcff"),
+    mode=st.sampled_from(list(map(go_mode, GO_MODES))),
+    uid=st.integers(0, 2**32 - 1),
+    gid=st.integers(0, 2**32 - 1),
+    size=st.integers(0, 2**63 - 1),
+    mod_time=st.integers(0, 2**63 - 1),
+)
+
+
+@given(ORDINARY_ENTRIES)
+def test_ordinary_entries_are_decoded_as_any_packet(entry: Stat) -> None:
+    assert decode_entry(Packet(stat=entry).encode()) == stat_to_entry(entry)
+
+
+OTHERS = {
+    "a request": "0801 1801",
+    "an end": "0803",
+    "nothing": "",
+    "an entry without a path": "1202 1002",
+    "an entry that is a link": "1206 0a0161 3a0162",
+    "an entry with an attribute": "120b 0a0161 5206 0a0178 120179",
+    "a negative size": "120e 0a0161 28ffffffffffffffffff01",
+    "a negative time": "120e 0a0161 30ffffffffffffffffff01",
+    "a large mode": "1209 0a0161 108080808020",
+    "an entry with two paths": "1206 0a0161 0a0162",
+    "an entry, and more": "1203 0a0161 1801",
+    "a path that is too long": "1203 0a0561",
+    "an entry that is too long": "1209 0a0161",
+    "data of a large number": "0802 188080808010",
+    "data with an entry": "0802 1203 0a0161",
+    "data, and more": "0802 1801 220161 2000",
+    "data that is too long": "0802 1801 220561",
+    "the type at the end": "1801 220161 0802",
+}
+
+
+@pytest.mark.parametrize("wire", OTHERS.values(), ids=OTHERS)
+def test_packets_of_another_form_are_left_to_any_packet(wire: str) -> None:
+    assert decode_data(bytes.fromhex(wire)) is None
+    assert decode_entry(bytes.fromhex(wire)) is None
+
+
+def outcome(message: bytes) -> object:
+    """Return what `Packet.decode` makes of a message, in the form of the functions for single types."""
+    try:
+        packet = Packet.decode(message)
+        entry = None if packet.stat is None else stat_to_entry(packet.stat)
+    except ProtocolViolated as error:
+        return str(error)
+    return (packet.ID, packet.data) if packet.type == PacketType.DATA else entry
+
+
+def quick_outcome(message: bytes) -> object:
+    """Return what the functions for single types make of a message; None if they leave it to others."""
+    try:
+        return decode_data(message) or decode_entry(message)
+    except ProtocolViolated as error:
+        return str(error)
+
+
+PIECES = st.sampled_from([*map(bytes.fromhex, OTHERS.values()), b"\x08\x02", b"\x12\x05\x0a\x01a\x10"])
+
+
+@given(st.lists(PIECES | st.binary(max_size=4), max_size=4).map(b"".join))
+def test_any_bytes_are_decoded_as_any_packet_or_left_to_it(message: bytes) -> None:
+    assert quick_outcome(message) in (None, outcome(message))
