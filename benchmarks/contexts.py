@@ -23,7 +23,7 @@ def trees(directory: Path, title: str) -> Path:
         _files(root / "node_modules", 10_000)
         _files(root / "source", 10)
     else:
-        _files(root, 20_000 if "20,000" in title else 10_000)
+        _files(root, next(count for count in (100_000, 20_000, 10_000) if f" {count:,} " in title))
     return root
 
 

@@ -212,10 +212,10 @@ def _lists() -> list[Row]:
 
 def _contexts() -> list[Row]:
     cases = (
-        ("build of a context of 10,000 files of 1 KiB", 10_000, "files/s", rate),
+        ("build of a context of 20,000 files of 1 KiB", 20_000, "files/s", rate),
         ("build of a context of 1 GiB in 8 files", GIB, "MB/s", megabytes),
     )
-    targets = Target("asyncio", "docker-py", 2), Target("asyncio", "docker", 0.8)
+    targets = Target("asyncio", "docker-py", 2), *(Target(ours, "docker", 1) for ours in OURS)
     built = {"POST /build": progress(1)}
     builders = (*OURS, "docker-py", "docker")
     ignored = Row(
@@ -265,6 +265,7 @@ def _first_builds() -> list[Row]:
         ("first build with BuildKit of 20,000 files of 1 KiB", "first", 20_000, small),
         ("second build with BuildKit of 20,000 files of 1 KiB", "again", 20_000, ahead),
         ("output of 20,000 files of 1 KiB to a directory", "output", 20_000, outputs),
+        ("first build with BuildKit of 100,000 files of 1 KiB", "first", 100_000, ()),
         ("first build with BuildKit of 8 files of 64 MiB", "first", 2**29, ahead),
     )
     return [
@@ -274,7 +275,7 @@ def _first_builds() -> list[Row]:
             amount,
             "MB/s" if amount == 2**29 else "files/s",
             megabytes if amount == 2**29 else rate,
-            (*OURS, "buildx"),
+            (*OURS, "buildx") if targets else OURS,
             targets=(*targets, Target("trio", "asyncio")),
             engine="real",
         )

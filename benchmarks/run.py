@@ -36,7 +36,7 @@ from tests.testbed.unix_http import ask
 SECONDS = 30
 """Seconds for a row; a row that takes longer ends after three rounds."""
 MEMORY = "/dev/shm"
-"""Where the contexts, the outputs and the engines' data are: a disk would cost more than the programs."""
+"""Directory for contexts, outputs and the data of engines: a disk would cost more than the programs."""
 DIRECTORIES = (*CONTEXTS, *SESSIONS, "rebuild")
 """The work that is done on a directory."""
 MODULES = {
