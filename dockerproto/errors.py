@@ -9,7 +9,7 @@ A name says what happened to the call or which value was wrong: `NotFound`, `Tim
     DockerError                    status, message, messages, hint, step
     ├── BadRequest                 the engine rejects a parameter, a Dockerfile, an archive
     │   ├── UnsupportedVersion     the engine does not support the API version or a parameter
-    │   └── UnsupportedEngine      Podman or the image store lacks the operation, or would ignore a part of it
+    │   └── UnsupportedEngine      Podman, the image store or BuildKit lacks the operation, or a part of it
     ├── Unauthorized               credentials are missing or wrong for the registry
     │   └── NotFoundOrUnauthorized the registry does not tell the two apart (a NotFound too)
     ├── NotFound                   the image, tag or manifest does not exist
@@ -106,7 +106,10 @@ class UnsupportedVersion(BadRequest):
 
 
 class UnsupportedEngine(BadRequest):
-    """Podman, or the engine's image store, lacks the operation or would ignore a part; nothing is sent."""
+    """Podman, the engine's image store or its BuildKit lacks the operation, or would ignore a part of it.
+
+    Nothing is changed.
+    """
 
 
 class Unauthorized(DockerError):

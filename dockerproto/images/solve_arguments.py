@@ -18,7 +18,7 @@ from dockerproto.request.caches import (
     read_cache_from,
     read_cache_to,
 )
-from dockerproto.request.named_contexts import NamedContext, NamedContexts, read_contexts
+from dockerproto.request.named_contexts import CAPABILITY, NamedContext, NamedContexts, read_contexts
 from dockerproto.request.outputs import (
     OCI,
     BuildOutput,
@@ -47,10 +47,6 @@ _PROVENANCE_SINCE: Final = Version(1, 43)
 """API version of Docker 24, whose BuildKit 0.11 introduced attestations; older engines ignore them."""
 _OUTPUTS_SINCE: Final = Version(1, 45)
 """API version of Docker 26, whose BuildKit 0.13 introduced several outputs; older engines write only one."""
-
-
-_CAPABILITY: Final = "moby.buildkit.frontend.contexts+forward"
-"""Capability of the frontend without which named contexts would be ignored; one that lacks it fails."""
 
 
 class SolveArguments(Struct, frozen=True):
@@ -156,7 +152,7 @@ def _attributes(chosen: _Chosen) -> dict[str, str]:
     values = {
         "no-cache": ",".join(chosen.nocache),
         "platform": ",".join(chosen.platforms),
-        "frontend.caps": _CAPABILITY if chosen.contexts.attributes else "",
+        "frontend.caps": CAPABILITY if chosen.contexts.attributes else "",
         "attest:provenance": f"mode={chosen.provenance}" if chosen.provenance else "",
     }
     return {**chosen.contexts.attributes, **{name: value for name, value in values.items() if value}}

@@ -13,6 +13,8 @@ from dockerproto.references import HUB, parse_reference
 NamedContext: TypeAlias = str | os.PathLike[str]
 """A directory as a path object, or a text: ``docker-image://NAME``, or the URL of a repository or archive."""
 
+CAPABILITY: Final = "moby.buildkit.frontend.contexts+forward"
+"""Capability of the frontend without which named contexts would be ignored; one that lacks it fails."""
 _SCHEMES: Final = ("docker-image://", "https://", "http://", "git://", "ssh://", "git@")
 _IMAGE: Final = _SCHEMES[0]
 _SERVED: Final = ("context", "dockerfile")

@@ -58,6 +58,8 @@ class SolveOptions(Redacted, frozen=True, kw_only=True):
     """Permissions of the steps."""
     requirements: tuple[Requirement, ...] = ()
     """Requirements of the options."""
+    subrequest: bool = False
+    """True if the frontend is asked a question, which is among the attributes, instead of a build."""
 
     def check_version(self, version: Version) -> None:
         """Raise UnsupportedVersion for an option that engines of an API version lack."""

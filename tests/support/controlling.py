@@ -8,21 +8,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dockerproto.buildkit.control.calls import CONTROL, GATEWAY
 from dockerproto.buildkit.control.messages import (
     Detail,
     ErrorStatus,
+    FrontendRequest,
+    FrontendResponse,
+    FrontendResult,
     ListWorkersResponse,
     SolveRequest,
     SolveResponse,
     WorkerRecord,
 )
 from dockerproto.buildkit.rpc.grpc import GRPC, CallStarted, HalfClosed, MessageReceived
-from dockerproto.buildkit.rpc.handler import OK, Status
+from dockerproto.buildkit.rpc.handler import OK, Metadata, Status
 from dockerproto.messages.trace import StatusResponse, Timestamp, Vertex
 from tests.support.calling import SWITCHING
 from tests.testbed.steps import Exchange
 from tests.testbed.wire import Wire
 
+ASK: Final = f"{GATEWAY}Solve"
+"""The call of a frontend."""
+RETURN: Final = f"{GATEWAY}Return"
+"""The call that ends a build whose frontend was called."""
 IMAGE: Final = f"sha256:{'ab' * 32}"
 CONTAINERD: Final = {"org.mobyproject.buildkit.worker.snapshotter": "overlayfs"}
 STEP: Final = StatusResponse(
@@ -41,18 +49,28 @@ def solved(response: Mapping[str, str] | None = None) -> bytes:
     return SolveResponse({"containerimage.digest": IMAGE} if response is None else response).encode()
 
 
+def replied(document: object) -> bytes:
+    """Return the reply of a frontend to a question: a document, or bytes in its place."""
+    raw = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return FrontendResponse(FrontendResult({"result.json": raw, "version": b"1.0.0"}).encode()).encode()
+
+
 def details(type_url: str, value: object) -> str:
     """Return details of an error as a header has them."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return b64encode(ErrorStatus((Detail(type_url, raw),)).encode()).decode().rstrip("=")
+    return b64encode(ErrorStatus(details=(Detail(type_url, raw),)).encode()).decode().rstrip("=")
 
 
 class ControlServer:
-    """An engine that is called: `requests` has the messages by method, once a call is complete."""
+    """An engine that is called: `requests` has the messages by method, once a call is complete.
+
+    The methods of the Control API have short names, others the names of their services too.
+    """
 
     def __init__(self) -> None:
         self.grpc = GRPC()
         self.requests: dict[str, bytes] = {}
+        self.metadata: dict[str, Metadata] = {}
         self._streams: dict[str, int] = {}
         self._methods: dict[int, str] = {}
 
@@ -61,8 +79,9 @@ class ControlServer:
         messages: dict[int, bytes] = {}
         for event in self.grpc.feed(data):
             if isinstance(event, CallStarted):
-                self._methods[event.stream] = event.path.removeprefix("/moby.buildkit.v1.Control/")
-                self._streams[self._methods[event.stream]] = event.stream
+                method = self._methods[event.stream] = event.path.removeprefix(CONTROL)
+                self._streams[method] = event.stream
+                self.metadata[method] = event.metadata
             elif isinstance(event, MessageReceived):
                 messages[event.stream] = event.message
                 self.grpc.acknowledge(event.stream, event.message)
@@ -93,6 +112,11 @@ class ControlServer:
     def solve(self) -> SolveRequest:
         """The build that was requested."""
         return SolveRequest.decode(self.requests["Solve"])
+
+    @property
+    def question(self) -> FrontendRequest:
+        """The question to the frontend."""
+        return FrontendRequest.decode(self.requests[ASK])
 
 
 class Controlled(ControlServer):
@@ -152,3 +176,42 @@ def building(
         control.reply("Solve", solved(response))
 
     return Control(script)
+
+
+def replying(
+    reply: bytes, seen: list[FrontendRequest] | None = None, *, reports: Sequence[bytes] = (STEP,)
+) -> Control:
+    """Return a step that replies to a question about a Dockerfile."""
+
+    def script(control: Controlled) -> None:
+        control.begin()
+        control.wait(ASK)
+        if seen is not None:
+            seen.append(control.question)
+        control.reply("Status", *reports, status=None)
+        _return(control, reply)
+
+    return Control(script)
+
+
+def building_or_replying() -> Control:
+    """Return a step that builds, or replies to a question."""
+
+    def script(control: Controlled) -> None:
+        control.begin()
+        if control.solve.frontend:
+            control.reply("Status", STEP)
+            control.reply("Solve", solved())
+        else:
+            control.wait(ASK)
+            _return(control, replied({}))
+
+    return Control(script)
+
+
+def _return(control: Controlled, reply: bytes) -> None:
+    control.reply(ASK, reply)
+    control.wait(RETURN)
+    control.reply(RETURN, b"")
+    control.reply("Solve", b"")
+    control.reply("Status")

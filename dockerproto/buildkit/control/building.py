@@ -12,6 +12,7 @@ from dockerproto.buildkit.control.attributes import solve_request, with_session
 from dockerproto.buildkit.control.connection import ControlConnection, open_control
 from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.buildkit.control.solve import Solve
+from dockerproto.buildkit.control.subrequest import Subrequest
 from dockerproto.buildkit.control.worker import worker_of
 from dockerproto.buildkit.session.coordinator import BuildSession, SessionResponse, in_session
 from dockerproto.buildkit.session.provisioning import SessionServices
@@ -127,4 +128,9 @@ def _start(
     control: ControlConnection, request: SolveRequest, build: SolveBuild, timer: Timer
 ) -> ControlResponse:
     quiet = any(each.name == "q" and each.value for each in build.query)
-    return ControlResponse(control, Solve(control.calls, request, quiet=quiet), timer)
+    solve = (
+        Subrequest(control.calls, request, question=build.options.argument)
+        if build.options.subrequest
+        else Solve(control.calls, request, quiet=quiet)
+    )
+    return ControlResponse(control, solve, timer)

@@ -6,6 +6,7 @@ taken from the `Call`; what nobody takes occupies the call's window, so the engi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from dockerproto.buildkit.rpc.grpc import GRPC, CallEnded, MessageReceived
@@ -13,7 +14,10 @@ from dockerproto.buildkit.rpc.handler import Code
 from dockerproto.buildkit.rpc.inbox import Inbox
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, ServerError
 
-_SERVICE: Final = "/moby.buildkit.v1.Control/"
+CONTROL: Final = "/moby.buildkit.v1.Control/"
+"""Service of the Control API."""
+GATEWAY: Final = "/moby.buildkit.v1.frontend.LLBBridge/"
+"""Service that calls frontends for a build; it needs the id of the build as metadata."""
 
 
 class Call:
@@ -45,9 +49,17 @@ class Calls:
         self._calls: dict[int, Call] = {}
         """Calls that are not over, by stream."""
 
-    def begin(self, method: str, message: bytes = b"", *, unary: bool = True) -> Call:
+    def begin(
+        self,
+        method: str,
+        message: bytes = b"",
+        *,
+        service: str = CONTROL,
+        metadata: Iterable[tuple[str, str]] = (),
+        unary: bool = True,
+    ) -> Call:
         """Start a call of a method with one message; `unary` unless the engine replies with many."""
-        stream = self._grpc.call(_SERVICE + method)
+        stream = self._grpc.call(service + method, metadata)
         self._grpc.send(stream, message)
         self._grpc.finish(stream)
         call = self._calls[stream] = Call(method, stream, unary=unary)

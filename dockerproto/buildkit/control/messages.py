@@ -1,6 +1,7 @@
-"""The messages of BuildKit's Control API.
+"""The messages of BuildKit's Control API, and of the gateway to its frontends.
 
-Documented at https://github.com/moby/buildkit/blob/master/api/services/control/control.proto.
+Documented at https://github.com/moby/buildkit/blob/master/api/services/control/control.proto and
+https://github.com/moby/buildkit/blob/master/frontend/gateway/pb/gateway.proto.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from dockerproto.protobuf.codec import ProtoMessage
+from dockerproto.protobuf.codec import Int32, ProtoMessage
 
 
 class Entry(ProtoMessage, frozen=True):
@@ -83,4 +84,37 @@ class Detail(ProtoMessage, frozen=True):
 class ErrorStatus(ProtoMessage, frozen=True):
     """An error with details, as gRPC sends it beside its status."""
 
+    code: Annotated[Int32, 1] = 0
+    message: Annotated[str, 2] = ""
     details: Annotated[tuple[Detail, ...], 3] = ()
+
+
+class FrontendRequest(ProtoMessage, frozen=True):
+    """A call of a frontend, in a build whose result the client returns; attributes may contain secrets."""
+
+    _hidden = ("attributes",)
+    frontend: Annotated[str, 2] = ""
+    attributes: Annotated[Mapping[str, str], 3] = field(default_factory=dict[str, str])
+    allow_result: Annotated[bool, 5] = False
+    """True, or engines reply in a form that has no metadata."""
+    allow_result_array: Annotated[bool, 6] = False
+
+
+class FrontendResponse(ProtoMessage, frozen=True):
+    """The result of a frontend."""
+
+    result: Annotated[bytes, 3] = b""
+    """A `FrontendResult` as it came."""
+
+
+class FrontendResult(ProtoMessage, frozen=True):
+    """The reply of a frontend to a question, or the facts about the files that it made."""
+
+    metadata: Annotated[Mapping[str, bytes], 10] = field(default_factory=dict[str, bytes])
+
+
+class ReturnRequest(ProtoMessage, frozen=True):
+    """The result of a build whose frontend the client called: a `FrontendResult`, or an error."""
+
+    result: Annotated[bytes, 1] = b""
+    error: Annotated[ErrorStatus | None, 2] = None

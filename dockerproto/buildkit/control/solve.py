@@ -25,6 +25,7 @@ from dockerproto.buildkit.rpc.grpc import CallEnded
 from dockerproto.errors import ProtocolViolated
 from dockerproto.messages.exported import EXPORTED
 from dockerproto.messages.trace import TRACE
+from dockerproto.protobuf.codec import ProtoMessage
 from dockerproto.redacted import RedactedBytes, hides_frames
 
 _IMAGE: Final = "moby.image.id"
@@ -54,7 +55,7 @@ class Solve:
         self._calls = calls
         self._quiet = quiet
         self._status = calls.begin("Status", StatusRequest(request.ref).encode(), unary=False)
-        self._solve = calls.begin("Solve", _encoded(request))
+        self._solve = calls.begin("Solve", encoded(request))
         self._reports_ended = False
         self.over: bool = False
         """True once the last message was returned."""
@@ -94,33 +95,36 @@ class Solve:
     def _reports(self) -> Iterator[bytes]:
         while (report := self._calls.take(self._status)) is not None:
             if report and not self._quiet:
-                yield _line({"id": TRACE, "aux": b64encode(report).decode("ascii")})
+                yield message_line({"id": TRACE, "aux": b64encode(report).decode("ascii")})
 
     def _result(self) -> Iterator[bytes]:
         if (failed := self._failed) is not None:
-            yield _error(failed)
+            yield error_line(failed)
             return
         response = SolveResponse.decode(self._calls.reply(self._solve)).exporter_response
         exported = {_readable(name): _readable(value) for name, value in response.items()}
-        yield _line({"id": EXPORTED, "aux": exported})
+        yield message_line({"id": EXPORTED, "aux": exported})
         if (image := exported.get(_DIGEST)) is not None:
-            yield _line({"id": _IMAGE, "aux": {"ID": image}})
+            yield message_line({"id": _IMAGE, "aux": {"ID": image}})
 
 
 @hides_frames
-def _encoded(request: SolveRequest) -> RedactedBytes:
+def encoded(request: ProtoMessage) -> RedactedBytes:
+    """Return a request that may contain secrets as bytes that tracebacks do not show."""
     return RedactedBytes(request.encode())
 
 
-def _line(message: dict[str, Any]) -> bytes:
+def message_line(message: dict[str, Any]) -> bytes:
+    """Return a message as its line, without a line end."""
     return msgspec.json.encode(message)
 
 
-def _error(ended: CallEnded) -> bytes:
+def error_line(ended: CallEnded) -> bytes:
+    """Return the message that reports the failure of a call."""
     text = ended.status.message or f"the build failed with gRPC status {ended.status.code}"
     code = _exit_code(ended.details)
     detail = {"message": text} if code is None else {"code": code, "message": text}
-    return _line({"errorDetail": detail, "error": text})
+    return message_line({"errorDetail": detail, "error": text})
 
 
 def _exit_code(details: str) -> int | None:
