@@ -58,6 +58,17 @@ from dockerproto.images.build_parameters import Ulimits
 from dockerproto.images.builders import Builder
 from dockerproto.images.local import ListParameters
 from dockerproto.images.solve_arguments import Provenance
+from dockerproto.messages.check_results import (
+    CheckFailure,
+    CheckResult,
+    CheckWarning,
+    Outline,
+    OutlineArg,
+    OutlineMount,
+    SourceFile,
+    SourceLines,
+    TargetSummary,
+)
 from dockerproto.messages.encoding import to_json
 from dockerproto.messages.models import (
     BuildsPruned,
@@ -156,6 +167,9 @@ __all__ = [
     "CacheOnly",
     "CacheSource",
     "CacheTarget",
+    "CheckFailure",
+    "CheckResult",
+    "CheckWarning",
     "ClientClosed",
     "Compression",
     "Conflict",
@@ -204,6 +218,9 @@ __all__ = [
     "NotFound",
     "NotFoundOrUnauthorized",
     "NotInstalled",
+    "Outline",
+    "OutlineArg",
+    "OutlineMount",
     "Output",
     "OutputFailed",
     "Ping",
@@ -227,9 +244,12 @@ __all__ = [
     "SecretLike",
     "ServerError",
     "Source",
+    "SourceFile",
+    "SourceLines",
     "StepFailed",
     "Stream",
     "Tar",
+    "TargetSummary",
     "TimedOut",
     "Timeout",
     "TimeoutLike",

@@ -35,7 +35,7 @@ import trio
 import dockerproto_asyncio
 import dockerproto_httpx
 import dockerproto_trio
-from dockerproto import ServerError, UnsupportedEngine, UnsupportedVersion
+from dockerproto import BadRequest, ServerError, UnsupportedEngine, UnsupportedVersion
 from dockerproto.transport.runtime import run
 from tests.engines.differences import Difference
 from tests.support.facade import Transport
@@ -215,6 +215,12 @@ REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
     "outputs=": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "cache_to=": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "contexts=": (Difference.NO_NAMED_CONTEXTS, UnsupportedVersion),
+    ".check(": (Difference.NO_CHECKS, BadRequest),
+    ".outline(": (Difference.NO_OUTLINES, UnsupportedVersion),
+    ".targets(": (Difference.NO_OUTLINES, UnsupportedVersion),
+    "images.check(": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "images.outline(": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "images.targets(": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "RegistryCache(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
     "push=True": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
     "downloaded is False": (Difference.PULL_OF_LAYERS_ONLY, AssertionError),

@@ -16,17 +16,26 @@ import pytest
 from dockerproto import (
     BuildResult,
     BuildWarning,
+    CheckFailure,
+    CheckResult,
+    CheckWarning,
     DockerError,
     DockerStreamError,
     FailedStep,
     ImportResult,
     InvalidPattern,
     MessageList,
+    Outline,
+    OutlineArg,
+    OutlineMount,
     Ping,
     PulledTag,
     PullResult,
     PushedTag,
     PushResult,
+    SourceFile,
+    SourceLines,
+    TargetSummary,
     errors,
 )
 from dockerproto.messages.decoding import BuildMessages
@@ -51,11 +60,21 @@ PROTOCOLS: dict[str, Callable[[Any], Any]] = {
 }
 STEP = FailedStep("[2/3] RUN make", "/bin/sh -c make", 2, ("one", "two"))
 WARNED = StatusResponse(warnings=(VertexWarning(short=b"w"),))
+LINES = (SourceLines(1, 2, ("FROM a", "")),)
 RESULTS: list[Any] = [
     BuildResult("sha256:ab", ("a:1",), (BuildWarning("w", ("d",), "u", "Dockerfile", 3),)),
     PullResult("a:1", downloaded=True, tags=(PulledTag("1", "sha256:ab"),)),
     PushResult("r/a", (PushedTag("1", "sha256:ab", 5),)),
     ImportResult(("a:1",), ("sha256:ab",)),
+    CheckResult(
+        (CheckWarning("A", "d", "t", "u", "Dockerfile", LINES),),
+        CheckFailure("m", "Dockerfile", LINES),
+        (SourceFile("Dockerfile", "FROM a\n"),),
+    ),
+    Outline(
+        "a", "d", (OutlineArg("V", "d", "1", LINES),), (OutlineMount("s", True, LINES),), (), ("FROM a\n",)
+    ),
+    TargetSummary("a", "d", True, "b", "linux/amd64", LINES),
     STEP,
     WARNED,
     Ping("1.45", "linux", "2", experimental=False, server="Docker/26.1.5 (linux)", podman=None),

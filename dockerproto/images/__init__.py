@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dockerproto.images.build import build
+from dockerproto.images.checks import check, outline, targets
 from dockerproto.images.load_save import export_image, import_filesystem, import_image
 from dockerproto.images.local import delete, exists, get, history, inspect, list, prune, prune_builds, tag
 from dockerproto.images.pull_push import pull, push
@@ -18,6 +19,7 @@ class AsyncImages(AsyncNamespace):
     """The images of an engine, for async clients."""
 
     build: Final = asynchronous(build)
+    check: Final = asynchronous(check)
     delete: Final = asynchronous(delete)
     distribution: Final = asynchronous(distribution)
     exists: Final = asynchronous(exists)
@@ -28,18 +30,21 @@ class AsyncImages(AsyncNamespace):
     import_image: Final = asynchronous(import_image)
     inspect: Final = asynchronous(inspect)
     list: Final = asynchronous(list)
+    outline: Final = asynchronous(outline)
     prune: Final = asynchronous(prune)
     prune_builds: Final = asynchronous(prune_builds)
     pull: Final = asynchronous(pull)
     push: Final = asynchronous(push)
     search: Final = asynchronous(search)
     tag: Final = asynchronous(tag)
+    targets: Final = asynchronous(targets)
 
 
 class Images(Namespace):
     """The images of an engine, for blocking clients."""
 
     build: Final = blocking(build)
+    check: Final = blocking(check)
     delete: Final = blocking(delete)
     distribution: Final = blocking(distribution)
     exists: Final = blocking(exists)
@@ -50,9 +55,11 @@ class Images(Namespace):
     import_image: Final = blocking(import_image)
     inspect: Final = blocking(inspect)
     list: Final = blocking(list)
+    outline: Final = blocking(outline)
     prune: Final = blocking(prune)
     prune_builds: Final = blocking(prune_builds)
     pull: Final = blocking(pull)
     push: Final = blocking(push)
     search: Final = blocking(search)
     tag: Final = blocking(tag)
+    targets: Final = blocking(targets)

@@ -105,6 +105,25 @@ class Reported(Operation[AsyncProgress[R], Progress[R]], frozen=True):
         return MessageList(await stream.rest(), stream.result)
 
 
+class Reduced(Struct, Generic[R], frozen=True):
+    """An operation that reports its progress, of which only the result is kept."""
+
+    reported: Reported[R]
+    """The operation."""
+
+    @property
+    def request(self) -> AnyRequest:
+        """Request to send."""
+        return self.reported.request
+
+    async def rest(self, client: Client) -> R:
+        """Send the request, read all messages, and return the result."""
+        async with self.reported.on_async(client) as stream:
+            async for _ in stream:
+                pass
+            return stream.result
+
+
 class Downloaded(Operation[AsyncDownload, Download], frozen=True):
     """An operation whose response is an archive."""
 
@@ -125,10 +144,10 @@ class Downloaded(Operation[AsyncDownload, Download], frozen=True):
 class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
     """An operation that returns once the whole response is read."""
 
-    items: Whole[Any] | Reported[Any]
-    """Request, and the items of its response."""
-    finish: Callable[[list[Any]], T]
-    """Function that turns the items into the result."""
+    items: Whole[Any] | Reported[Any] | Reduced[Any]
+    """Request, and the items of its response, or their result."""
+    finish: Callable[[Any], T]
+    """Function that turns them into the result."""
 
     def on_async(self, client: Client, name: str = "") -> Coroutine[Any, Any, T]:
         """Return a coroutine that sends the request and reads the whole response."""

@@ -20,7 +20,7 @@ from dockerproto.messages.empty_fields import NONE, EmptyFields, fill
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
-from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported, Whole
+from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reduced, Reported, Whole
 from dockerproto.request.request import Request
 
 T = TypeVar("T")
@@ -74,11 +74,18 @@ def progress(
     return messages if stream else Call(messages, _unchanged)
 
 
+def reduced(
+    request: AnyRequest, make_reducer: Callable[[], Reducer[R]], decoder: Callable[[int], Decoder[Message]]
+) -> Call[R]:
+    """Return an operation whose result is that of its messages, which are not kept."""
+    return Call(Reduced(Reported(request, {_OK: decoder}, make_reducer)), _unchanged)
+
+
 def _call(request: Request, decoders: Decoders[Any], finish: Callable[[list[Any]], T]) -> Call[T]:
     return Call(Whole(request, decoders), finish)
 
 
-def _unchanged(items: list[Any]) -> Any:
+def _unchanged(items: Any) -> Any:
     return items
 
 

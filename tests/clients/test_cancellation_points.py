@@ -64,6 +64,10 @@ async def build_by_control(docker: Any, directory: Path) -> None:
             pass
 
 
+async def check(docker: Any, directory: Path) -> None:
+    await docker.images.check(path=directory)
+
+
 async def leave_early(docker: Any, _: Path) -> None:
     async with docker.images.export_image("endless") as download:
         await anext(download)
@@ -97,6 +101,7 @@ OPERATIONS: dict[str, Operation] = {
     "pull": pull,
     "build": build,
     "build by the Control API": build_by_control,
+    "check": check,
     "leave early": leave_early,
     "leave a build early": leave_build_early,
     "be refused": be_refused,

@@ -108,6 +108,7 @@ OPERATIONS: dict[str, Operation] = {
     "pull at once": lambda docker, _: docker.images.pull("busybox"),
     "build from an archive": build_archive,
     "build by the Control API": build_by_control,
+    "check": lambda docker, _: docker.images.check(remote="https://example.com/a.git"),
     "import a file": lambda docker, path: docker.images.import_image(path / "archive.tar.gz"),
     "export to a file": export_to_file,
     "login": lambda docker, _: docker.login("r.example", "user", "password"),

@@ -143,6 +143,22 @@ class Difference(Enum):
         ),
         "named contexts and several outputs with BuildKit",
     )
+    NO_OUTLINES = (
+        Topic.BUILDS,
+        (_DOCKER_20,),
+        "BuildKit would build rather than reply, so `outline` and `targets` raise `UnsupportedVersion`.",
+        "`outline` and `targets` of BuildKit",
+    )
+    NO_CHECKS = (
+        Topic.BUILDS,
+        (_DOCKER_TO_26,),
+        (
+            "BuildKit has no checks: `check` raises `UnsupportedVersion` on Docker 20.10, and "
+            "`UnsupportedEngine` on 26.1, unless the Dockerfile begins with "
+            "`# syntax=docker/dockerfile:1`."
+        ),
+        "`check` of BuildKit",
+    )
     NO_LIMITS_IN_BUILDKIT = (
         Topic.BUILDS,
         (_DOCKER_20,),

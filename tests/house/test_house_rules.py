@@ -114,7 +114,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 MODULES = [
     importlib.import_module(f"dockerproto.images.{name}")
-    for name in ("build", "load_save", "local", "pull_push", "registry")
+    for name in ("build", "checks", "load_save", "local", "pull_push", "registry")
 ]
 OPERATIONS: dict[str, Any] = {
     name: value
@@ -126,7 +126,7 @@ FACADES: list[type] = [AsyncImages, Images]
 
 
 def test_there_are_operations() -> None:
-    assert len(OPERATIONS) == 17
+    assert len(OPERATIONS) == 20
     assert {"build", "pull", "list", "search"} <= OPERATIONS.keys()
 
 

@@ -15,8 +15,8 @@ from dockerproto.images.local import delete, exists, get, history, inspect, prun
 from dockerproto.images.local import list as list_images
 from dockerproto.images.pull_push import pull, push
 from dockerproto.images.registry import distribution, search
-from dockerproto.messages.decoding import ArchiveBody, Messages
-from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reported
+from dockerproto.messages.decoding import ArchiveBody, Decoders, Messages
+from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reduced, Reported
 from dockerproto.operations.system import version
 from dockerproto.request.build import EitherBuild
 from dockerproto.request.request import Request
@@ -358,10 +358,16 @@ def test_get_is_inspect() -> None:
     assert operation.items.request == inspect("a:1").items.request
 
 
+def decoders_of(operation: Operation) -> Decoders[Any]:
+    """Return the decoders of an operation whose response has items."""
+    items = operation.items if isinstance(operation, Call) else operation
+    assert not isinstance(items, Reduced)
+    return items.decoders
+
+
 def results(operation: Operation, status: int, body: bytes) -> Any:
     """Read an answer as a client does."""
-    streamed = operation.items if isinstance(operation, Call) else operation
-    decoder = streamed.decoders[status](1000)
+    decoder = decoders_of(operation)[status](1000)
     outcome = feed(decoder, [body] if body else [])
     assert outcome.failure is None
     return operation.finish(outcome.items) if isinstance(operation, Call) else outcome.items
@@ -415,7 +421,7 @@ def test_how_answers_are_read(operation: Operation, status: int, body: bytes, re
 )
 def test_kinds_of_operations(operation: Operation, kind: type, statuses: set[int]) -> None:
     assert type(operation) is kind
-    assert set((operation.items if isinstance(operation, Call) else operation).decoders) == statuses
+    assert set(decoders_of(operation)) == statuses
 
 
 def test_the_limit_of_messages_is_that_of_the_client() -> None:

@@ -15,6 +15,8 @@ from dockerproto import (
     AsyncProgress,
     BuildResult,
     BuildsPruned,
+    CheckResult,
+    CheckWarning,
     Credentials,
     DeletedImage,
     DistributionInspect,
@@ -27,11 +29,14 @@ from dockerproto import (
     ImportResult,
     Message,
     MessageList,
+    Outline,
     Ping,
     Progress,
     PullResult,
     PushResult,
     SearchResult,
+    SourceLines,
+    TargetSummary,
     Timeout,
 )
 from dockerproto_cli import AsyncShown, Display, Shown, show
@@ -44,6 +49,7 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await docker.login("r.example", "u", "p", store=True, timeout=5), str)
     assert_type(await images.build(fileobj=file, tag=["a", "b"]), MessageList[BuildResult])
     assert_type(images.build(fileobj=b"", stream=True), AsyncProgress[BuildResult])
+    assert_type(await images.check(path=file, timeout=5), CheckResult)
     assert_type(await images.delete("x", force=True), list[DeletedImage])
     assert_type(await images.distribution("x"), DistributionInspect)
     assert_type(await images.exists("x"), bool)
@@ -57,6 +63,7 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(images.import_image(file, True), AsyncProgress[ImportResult])
     assert_type(await images.inspect("x"), ImageInspect)
     assert_type(await images.list(filters={"dangling": True}, all=True), list[ImageSummary])
+    assert_type(await images.outline(remote="https://h/a.git", target="a"), Outline)
     assert_type(await images.prune(), ImagesPruned)
     assert_type(await images.prune_builds(reserved_space=5), BuildsPruned)
     assert_type(await images.pull("x", timeout=Timeout(idle=5)), MessageList[PullResult])
@@ -66,6 +73,7 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(images.push("x", stream=True), AsyncProgress[PushResult])
     assert_type(await images.search("x", limit=5), list[SearchResult])
     assert_type(await images.tag("x", "y"), bool)
+    assert_type(await images.targets(fileobj=b"", contexts={"a": file}), list[TargetSummary])
 
 
 class Vault:
@@ -140,6 +148,9 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     assert_type(docker.login("r.example", "u", "p", store=True, timeout=5), str)
     assert_type(images.build(fileobj=file, tag=["a", "b"]), MessageList[BuildResult])
     assert_type(images.build(fileobj=b"", stream=True), Progress[BuildResult])
+    assert_type(images.check(dockerfile="FROM a"), CheckResult)
+    assert_type(images.check(path=file).warnings, tuple[CheckWarning, ...])
+    assert_type(images.check(path=file).warnings[0].ranges, tuple[SourceLines, ...])
     assert_type(images.delete("x", force=True), list[DeletedImage])
     assert_type(images.distribution("x"), DistributionInspect)
     assert_type(images.exists("x"), bool)
@@ -152,6 +163,7 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     assert_type(images.import_image(file, True), Progress[ImportResult])
     assert_type(images.inspect("x"), ImageInspect)
     assert_type(images.list(filters={"dangling": True}, all=True), list[ImageSummary])
+    assert_type(images.outline(path=file), Outline)
     assert_type(images.prune(), ImagesPruned)
     assert_type(images.prune_builds(reserved_space=5), BuildsPruned)
     assert_type(images.pull("x", timeout=None), MessageList[PullResult])
@@ -160,6 +172,7 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     assert_type(images.push("x", stream=True), Progress[PushResult])
     assert_type(images.search("x", limit=5), list[SearchResult])
     assert_type(images.tag("x", "y"), bool)
+    assert_type(images.targets(path=file), list[TargetSummary])
     assert_type(
         images.build(fileobj=b"", stream=file.exists()), MessageList[BuildResult] | Progress[BuildResult]
     )
