@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from dockerproto import __version__
 from dockerproto_cli import local, remote
 from dockerproto_cli.build_options import read_agent, read_secret
+from dockerproto_cli.checks import CHECK, read_call
 from dockerproto_cli.control_options import (
     read_annotation,
     read_build_output,
@@ -102,6 +103,13 @@ _CONTROL: Final[tuple[Argument, ...]] = (
     _values("--annotation", read_annotation, "KEY=VALUE", "annotation of the image's manifest"),
     _value("--provenance", type=read_provenance, metavar="mode=min|mode=max|false", help="attach provenance"),
     _value("--metadata-file", metavar="FILE", help="write the engine's facts about the result to a file"),
+    _value(
+        "--call",
+        type=read_call,
+        metavar="check|outline|targets[,format=json]",
+        help="ask about the Dockerfile instead of building it; options about the result have no effect",
+    ),
+    (("--check",), {"action": "store_const", "const": CHECK, "dest": "call", "help": "same as --call check"}),
 )
 """Options of a build, most of which need BuildKit's Control API."""
 

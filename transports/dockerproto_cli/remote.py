@@ -13,6 +13,7 @@ from typing import IO, BinaryIO
 from dockerproto import build_result, import_result, parse_reference, push_result, to_json
 from dockerproto.references import HUB
 from dockerproto_cli.build_source import parse_source
+from dockerproto_cli.checks import ask
 from dockerproto_cli.control_options import solve_arguments
 from dockerproto_cli.printing import Invocation
 
@@ -39,9 +40,11 @@ def push(invocation: Invocation) -> None:
         invocation.line(f"{pushed.repository}:{tag.tag}@{tag.digest}")
 
 
-def build(invocation: Invocation) -> None:
-    """Build an image, and print its id."""
+def build(invocation: Invocation) -> int:
+    """Build an image, and print its id; or ask about its Dockerfile, and print the reply."""
     arguments = invocation.arguments
+    if arguments.call is not None:
+        return ask(invocation, arguments.call)
     display = invocation.display()
     stream = invocation.docker.images.build(
         **parse_source(arguments.source, arguments.file),
@@ -64,6 +67,7 @@ def build(invocation: Invocation) -> None:
         Path(arguments.metadata_file).write_bytes(to_json(built.metadata))
     if built.image is not None and not invocation.json:
         invocation.line(built.image)
+    return 0
 
 
 def load(invocation: Invocation) -> None:
