@@ -149,7 +149,7 @@ def describe(row: Row, figures: dict[str, Figures]) -> Iterator[str]:
         cpu = _spread([seconds * scale for seconds in each.cpu])
         yield f"| {name} | {_spread(each.values)} | {cpu} |{more}"
     yield ""
-    yield from (f"- {judge(each, row, figures)}" for each in row.targets if each.peer in figures)
+    yield from (f"- {judge(each, row, figures)}" for each in row.comparisons if each.peer in figures)
     if "buildx" in row.contestants and "buildx" not in figures:
         yield "- buildx is left out, as it does not run on this machine"
     yield ""
