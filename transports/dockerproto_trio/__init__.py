@@ -76,9 +76,10 @@ class _TrioTransport(LocalTransport):
         return _Task(coroutine)
 
     def now(self) -> float:
-        with suppress(RuntimeError):  # in a worker thread
+        try:
             return trio.current_time()
-        return _CLOCK.get().current_time()
+        except RuntimeError:  # in a worker thread
+            return _CLOCK.get().current_time()
 
 
 class _Lock:
