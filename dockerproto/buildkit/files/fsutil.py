@@ -139,8 +139,8 @@ _ID, _DATA, _STAT = (each.encode()[:1] for each in (Packet(ID=1), Packet(data=b"
 _LARGEST_ID: Final = 2**32 - 1
 _LARGEST_MODE: Final = 2**32 - 1
 _PATH, _SIZE, _MOD_TIME = (each.encode()[:1] for each in (Stat(path="1"), Stat(size=1), Stat(mod_time=1)))
-_ENTRY_FIELDS: Final = tuple(each.encode()[0] for each in (Stat(mode=1), Stat(size=1), Stat(mod_time=1)))
-_INTEGERS: Final = frozenset((*_ENTRY_FIELDS, *(each.encode()[0] for each in (Stat(uid=1), Stat(gid=1)))))
+_MODE, _UID, _GID = (each.encode()[0] for each in (Stat(mode=1), Stat(uid=1), Stat(gid=1)))
+_INTEGERS: Final = frozenset((_MODE, _UID, _GID, _SIZE[0], _MOD_TIME[0]))
 """Tags of the integers of an ordinary entry."""
 
 
@@ -222,7 +222,7 @@ def decode_entry(message: bytes) -> FileEntry | None:
     fields = dict[int, int]()
     while at < size and message[at] in _INTEGERS:
         fields[message[at]], at = decode_varint(message, at + 1)
-    mode, length, mtime = (fields.get(tag, 0) for tag in _ENTRY_FIELDS)
+    mode, length, mtime = fields.get(_MODE, 0), fields.get(_SIZE[0], 0), fields.get(_MOD_TIME[0], 0)
     if at != size or mode > _LARGEST_MODE or length > _LATEST or mtime > _LATEST:
         return None
     path = message[start:end].decode("utf-8", "surrogateescape")

@@ -45,6 +45,7 @@ _ALL_HEADERS_LIMIT: Final = 2 * HEADERS_LIMIT
 A compressed header takes one byte, and its patterns some hundred bytes for each character.
 """
 _PREFIX: Final = struct.Struct(">BI")
+_PREFIX_SIZE: Final = _PREFIX.size
 # Printable ASCII is sent unquoted, except the percent sign.
 _UNQUOTED: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 _MAX_STATUS_MESSAGE: Final = 4096
@@ -98,7 +99,8 @@ class MessageReader:
         """
         rest, at = self._rest, 0
         rest += data
-        while len(rest) - at >= _PREFIX.size:
+        size = len(rest)
+        while size - at >= _PREFIX_SIZE:
             compressed, length = _PREFIX.unpack_from(rest, at)
             if compressed:
                 raise RpcError(Code.UNIMPLEMENTED, "compressed messages are not supported")
@@ -107,8 +109,9 @@ class MessageReader:
                     Code.RESOURCE_EXHAUSTED,
                     f"a message of {length} bytes is over the limit of {MESSAGE_LIMIT}",
                 )
-            start, end = at + _PREFIX.size, at + _PREFIX.size + length
-            if len(rest) < end:
+            start = at + _PREFIX_SIZE
+            end = start + length
+            if size < end:
                 break
             yield bytes(rest[start:end])
             at = end
@@ -210,7 +213,7 @@ class GRPC:
         """
         state = self._streams.get(stream)
         if state is not None and (self._calls or state.status is None):
-            self._release(stream, state, len(messages) * _PREFIX.size + sum(map(len, messages)))
+            self._release(stream, state, len(messages) * _PREFIX_SIZE + sum(map(len, messages)))
 
     def finish(self, stream: int, status: Status = OK) -> None:
         """End a call once all its messages are sent.
