@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from dockerproto import (
+    ANONYMOUS,
     BadRequest,
     CheckResult,
     CheckWarning,
@@ -148,15 +149,17 @@ class TestACheck:
         self, checking: PrivateEngine, connect: Connect, closed_registry: Registry
     ) -> None:
         name = f"{closed_registry.host}/checks/{time.time_ns()}"
+        arguments: dict[str, Any] = {"dockerfile": f"FROM {name}\nRUN true\n", "pull": True}
         async with connect(checking.url, credentials={closed_registry.host: ME}) as docker:
             await docker.images.tag("busybox", name)
             await docker.images.push(name)
             await docker.images.delete(name)
-            dockerfile = f"FROM {name}\nRUN true\n"
-            assert (await docker.images.check(dockerfile=dockerfile, pull=True)).ok
-        async with connect(checking.url, credentials=None) as docker:
-            refused = await docker.images.check(dockerfile=dockerfile.replace("RUN", "RUN a;"), pull=True)
-        assert refused.failure is None or name in refused.failure.message
+            refused = await docker.images.check(auth=ANONYMOUS, **arguments)
+            allowed = await docker.images.check(**arguments)
+        assert refused.failure is not None
+        assert name in refused.failure.message
+        assert refused.failure.ranges == (SourceLines(1, 1, (f"FROM {name}",)),)
+        assert allowed.ok
 
 
 class TestAnOutline:
