@@ -128,6 +128,33 @@ class Destination(Protocol):
         ...
 
 
+class LayoutDirectory(Protocol):
+    """A directory with an OCI layout. Its methods raise OSError, for symlinks in it too.
+
+    The caller has validated the digests: ``sha256:`` and 64 hexadecimal digits.
+    """
+
+    def read_index(self) -> bytes | None:
+        """Return the content of ``index.json``, None if it does not exist."""
+        ...
+
+    def update_index(self, update: Callable[[bytes | None], bytes], /) -> None:
+        """Replace ``index.json``, of which `update` gets the content; other updates wait meanwhile."""
+        ...
+
+    def size(self, digest: str, /) -> int | None:
+        """Return the size of a blob in bytes, None if it does not exist."""
+        ...
+
+    def open(self, digest: str, offset: int, /) -> FileReader:
+        """Open a blob for reading, from an offset in bytes on."""
+        ...
+
+    def create(self, digest: str, /) -> FileWriter:
+        """Begin to write a blob."""
+        ...
+
+
 class Host(Protocol):
     """The machine that the program runs on."""
 
@@ -175,6 +202,10 @@ class Host(Protocol):
 
     def output_file(self, path: str, /) -> FileWriter:
         """Begin to write a file. Raises OSError."""
+        ...
+
+    def layout(self, path: str, /, *, create: bool) -> LayoutDirectory:
+        """Return a directory with an OCI layout; `create` makes it unless it exists. Raises OSError."""
         ...
 
     def identity(self, path: str, /) -> str:

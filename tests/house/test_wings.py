@@ -33,7 +33,7 @@ FLOORS: list[set[str]] = [
 """Wings, from the top floor down; the modules of the ground floor may import each other."""
 FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
 GROUND = FLOORS[-1]
-ROOMS = ["control", "session", "files", "rpc"]
+ROOMS = ["control", "content", "session", "files", "rpc"]
 """The folders of `dockerproto.buildkit`, from the top down."""
 CLIENTS = {"dockerproto_asyncio", "dockerproto_trio", "dockerproto_httpx"}
 

@@ -366,7 +366,7 @@ def test_a_tar_in_a_directory_that_is_not_writable(tmp_path: Path, monkeypatch: 
     def refuse(_: int) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("dockerproto_local.output_directory._new_file_mode", refuse)
+    monkeypatch.setattr("dockerproto_local.output_directory.new_file_mode", refuse)
     before = len([*Path("/proc/self/fd").iterdir()])
     with pytest.raises(PermissionError):
         create_tar(tmp_path / "out.tar")

@@ -20,6 +20,7 @@ from h2.settings import SettingCodes
 from hpack import Encoder
 
 from dockerproto import DockerError
+from dockerproto.buildkit.content.service import ContentStore, content
 from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, entry_to_stat
 from dockerproto.buildkit.files.receiver import TarReceiver, TreeReceiver, file_send
 from dockerproto.buildkit.files.sender import file_sync
@@ -35,7 +36,8 @@ from dockerproto.protobuf.codec import ProtoMessage
 from dockerproto.transport.file_tree import FileTree
 from tests.support.calling import Engine
 from tests.support.filesync import FIN, MemoryFile, MemoryOutput, data, directory, file, link, symlink
-from tests.support.hostile_messages import Choices, framed, message, metadata
+from tests.support.hostile_messages import BLOB, Choices, framed, message, metadata
+from tests.support.layouts import MemoryLayout, digest_of
 from tests.support.recorded_sessions import PREFACE, RECORDED, sent_by
 
 KNOWN: Final = (Credentials(username="me", password="pw"), Credentials(registrytoken="t"), None)
@@ -94,6 +96,7 @@ class Served:
 
     def __init__(self, choices: Choices, *, perfect: bool = False) -> None:
         self._outputs: list[MemoryOutput] = []
+        self._layout = MemoryLayout(BLOB)
         self._tar = choices.maybe(3)
         self._engine: Final = Engine(self._services())
         self.session: Final = self._engine.session
@@ -143,6 +146,8 @@ class Served:
         if not isinstance(failure := self.session.failure, DockerError | OSError | None):
             raise failure
         assert self.session.advance() is None
+        assert self._layout.parts == []
+        assert all(digest == digest_of(blob) for digest, blob in self._layout.blobs.items())
         for output in self._outputs:
             assert output.parts == {}
             assert output.closed or self._tar
@@ -152,13 +157,14 @@ class Served:
             return KNOWN[len(registry) % len(KNOWN)]
 
         agent: Any = Agent()  # what is used of a network
-        tree = context()
+        tree, layout = context(), self._layout
         return {
             **health(),
             **auth(find, bytes(32)),
             **secrets({"token": b"hush", "": bytes(70_000)}),
             **file_sync({"context": tree, "dockerfile": FileTree.of({"Dockerfile": b"FROM x"})}),
             **file_send({0: self._receiver}),
+            **content({"local:a": ContentStore(layout, writable=True), "oci:b": ContentStore(layout)}),
             **ssh({"default": "/agent"}, agent),
         }
 

@@ -6,9 +6,11 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from dockerproto.buildkit.content.messages import COMMIT, STAT, WRITE, ReadRequest, WriteRequest
 from dockerproto.buildkit.files.fsutil import BytesMessage, Packet, PacketType, Stat
 from dockerproto.buildkit.session.messages import GetSecretRequest
 from dockerproto.protobuf.codec import ProtoMessage
+from tests.support.layouts import digest_of
 
 T = TypeVar("T")
 
@@ -23,6 +25,9 @@ METHODS: Final = (
     "/moby.filesync.v1.Auth/FetchToken",
     "/moby.filesync.v1.Auth/GetTokenAuthority",
     "/moby.filesync.v1.Auth/VerifyTokenAuthority",
+    "/containerd.services.content.v1.Content/Info",
+    "/containerd.services.content.v1.Content/Read",
+    "/containerd.services.content.v1.Content/Write",
     "",
 )
 PATHS: Final = (
@@ -40,6 +45,8 @@ PATHS: Final = (
     "link/x",
     "long" * 70,
 )
+BLOB: Final = b"content of a blob"
+DIGESTS: Final = (digest_of(BLOB), digest_of(b"x"), f"sha256:{'../' * 21}x", "sha256:", "")
 MODES: Final = (0o644, 1 << 31 | 0o755, 1 << 27 | 0o777, 1 << 26, 1 << 25, 1 << 24, 1 << 23 | 0o4755, 1 << 19)
 NUMBERS: Final = (0, 1, 2, 3, 5, 31, 32, 127, 300, 2**31 - 1, 2**32 - 1, 2**63 - 1, -1, -(2**63))
 PATTERNS: Final = (
@@ -135,10 +142,35 @@ def agent_bytes(choices: Choices) -> ProtoMessage:
     return BytesMessage(struct.pack(">I", length) + content + bytes(choices.pick((0, 0, 4, 1024, 3000))))
 
 
+def write_request(choices: Choices) -> ProtoMessage:
+    """Make a request to write a blob, which may even be right."""
+    content = choices.text()
+    return WriteRequest(
+        action=choices.pick((COMMIT, COMMIT, WRITE, STAT, 7)),
+        ref=choices.pick(("r", "r", "r", "")),
+        total=choices.pick((len(content), len(content), *NUMBERS)),
+        expected=choices.pick((digest_of(content), digest_of(content), *DIGESTS)),
+        offset=choices.pick((0, 0, *NUMBERS)),
+        data=content,
+    )
+
+
+def read_request(choices: Choices) -> ProtoMessage:
+    """Make a request to read a blob."""
+    return ReadRequest(choices.pick(DIGESTS), choices.pick(NUMBERS), choices.pick(NUMBERS))
+
+
 def message(choices: Choices) -> bytes:
     """Make a message of a call, broken here and there."""
     make: Callable[[Choices], ProtoMessage] = choices.pick(
-        (packet, packet, agent_bytes, lambda _: GetSecretRequest(choices.pick(("token", "", "x"))))
+        (
+            packet,
+            packet,
+            agent_bytes,
+            lambda _: GetSecretRequest(choices.pick(("token", "", "x"))),
+            write_request,
+            read_request,
+        )
     )
     data = bytearray(make(choices).encode())
     if choices.maybe(6) and data:
@@ -163,6 +195,7 @@ def metadata(choices: Choices) -> list[tuple[bytes, bytes]]:
     """Make the headers of a call."""
     made = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"x")]
     made.append((b":path", choices.pick(METHODS).encode()))
+    made.append((b"buildkit-attachable-store-id", choices.pick((b"local:a", b"local:a", b"oci:b", b""))))
     made.append((b"dir-name", choices.pick((b"context", b"dockerfile", b"", b"x"))))
     for _ in range(choices.below(4)):
         name = choices.pick((b"include-patterns", b"followpaths", b"exclude-patterns", b"buildkit.ssh.id"))

@@ -8,7 +8,13 @@ from typing import BinaryIO, cast
 
 from dockerproto.buildcontext.plan import BuildContext, ContextSource
 from dockerproto.sources import Source
-from dockerproto.transport.host import Destination, FileWriter, OpenFileSystem, TimeLeft
+from dockerproto.transport.host import (
+    Destination,
+    FileWriter,
+    LayoutDirectory,
+    OpenFileSystem,
+    TimeLeft,
+)
 from dockerproto_local.file_ranges import LocalFile
 from dockerproto_local.small_files import pipe_seconds, read_any, read_regular
 
@@ -71,6 +77,12 @@ class LocalHost:
         from dockerproto_local.output_directory import create_tar
 
         return create_tar(path)
+
+    def layout(self, path: str, /, *, create: bool) -> LayoutDirectory:
+        """Return a directory with an OCI layout."""
+        from dockerproto_local.oci_layout import OCILayout
+
+        return OCILayout(path, create=create)
 
     def identity(self, path: str, /) -> str:
         """Return an identifier of this directory on this machine for this user."""

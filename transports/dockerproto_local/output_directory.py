@@ -85,7 +85,7 @@ def create_tar(path: str | os.PathLike[str]) -> PartialFile:
     mode = regular_mode(target)
     directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        mode = _new_file_mode(directory) if mode is None else mode
+        mode = new_file_mode(directory) if mode is None else mode
     except BaseException:
         os.close(directory)
         raise
@@ -268,7 +268,7 @@ def _set_metadata(entry: FileEntry, descriptor: int) -> None:
     os.utime(descriptor, ns=(entry.mtime, entry.mtime))
 
 
-def _new_file_mode(directory: int) -> int:
+def new_file_mode(directory: int) -> int:
     """Return the mode that a new file gets, by an empty one: to read the umask, it must be changed."""
     name = _temporary_name()
     probe = os.open(name, _NEW, 0o666, dir_fd=directory)

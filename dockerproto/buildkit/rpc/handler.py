@@ -30,8 +30,13 @@ class Code(IntEnum):
     OK = 0
     CANCELLED = 1
     UNKNOWN = 2
+    INVALID_ARGUMENT = 3
     NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    OUT_OF_RANGE = 11
     UNIMPLEMENTED = 12
     UNAVAILABLE = 14
 
@@ -190,3 +195,15 @@ class AsyncUnary(_UnaryHandler[Awaitable[bytes]]):
     def end(self) -> None:
         """Start to compute the reply."""
         self._steps = [AsyncStep(partial(self._function, self._message), self._reply)]
+
+
+class BlockingUnary(_UnaryHandler[bytes]):
+    """A unary call whose reply is computed in a worker thread.
+
+    Args:
+        function: Returns the reply to a message; it blocks.
+    """
+
+    def end(self) -> None:
+        """Start to compute the reply."""
+        self._steps = [BlockingStep(partial(self._function, self._message), self._reply)]

@@ -1,0 +1,3 @@
+"""Content stores: blobs of caches and images in directories, which the engine reads and writes."""
+
+from __future__ import annotations
