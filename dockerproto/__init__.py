@@ -119,9 +119,12 @@ from dockerproto.request.caches import (
     CacheSource,
     CacheTarget,
     InlineCache,
+    LocalCache,
     RegistryCache,
 )
+from dockerproto.request.compression import ImageCompression
 from dockerproto.request.filters import Filters, FilterValue
+from dockerproto.request.layouts import Layout
 from dockerproto.request.named_contexts import NamedContext
 from dockerproto.request.outputs import (
     OCI,
@@ -129,7 +132,6 @@ from dockerproto.request.outputs import (
     CacheOnly,
     DockerTar,
     Image,
-    ImageCompression,
     ImageOutput,
 )
 from dockerproto.request.ping import Ping
@@ -208,7 +210,9 @@ __all__ = [
     "InvalidHost",
     "InvalidPattern",
     "InvalidReference",
+    "Layout",
     "ListParameters",
+    "LocalCache",
     "ManifestSummary",
     "Message",
     "MessageList",

@@ -214,6 +214,8 @@ REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
     "output=": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "outputs=": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "cache_to=": (Difference.NO_BUILDKIT, UnsupportedEngine),
+    "LocalCache(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
+    "outputs=OCI(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
     "contexts=": (Difference.NO_NAMED_CONTEXTS, UnsupportedVersion),
     ".check(": (Difference.NO_CHECKS, BadRequest),
     ".outline(": (Difference.NO_OUTLINES, UnsupportedVersion),

@@ -276,7 +276,8 @@ def build(
         extra_hosts: Entries for the steps' ``/etc/hosts``: IP addresses by host name, or texts
             ``name=address`` or ``name:address``. An IPv6 address may be in brackets; ``host-gateway`` is the
             engine's own address. Since API 1.28.
-        cache_from: Images whose layers may be reused, by name; or caches, a `RegistryCache` or a `Cache`.
+        cache_from: Images whose layers may be reused, by name; or caches, a `RegistryCache`, a `LocalCache`
+            or a `Cache`.
         shm_size: Size of ``/dev/shm`` in bytes. For BuildKit since API 1.42.
         memory: Memory limit in bytes.
         memswap: Limit of memory and swap together in bytes; -1 is unlimited.
@@ -305,10 +306,12 @@ def build(
             Since API 1.40.
         outputs: Destinations of the result, instead of an image or besides it: an `Image`, `OCI`,
             `DockerTar`, the path of a directory, a `Tar`; or `CacheOnly`. Several since API 1.45.
-        cache_to: Caches to export: a `RegistryCache`, an `InlineCache`, or a `Cache` of another type.
+        cache_to: Caches to export: a `RegistryCache`, a `LocalCache`, an `InlineCache`, or a `Cache` of
+            another type.
         platforms: Platforms to build for, each ``os/arch[/variant]``; of several, the image is an index.
-        contexts: Named contexts for ``FROM`` and ``--from``: a path object is a directory; a text begins with
-            ``docker-image://``, or is the URL of a repository or an archive. Since API 1.42.
+        contexts: Named contexts for ``FROM`` and ``--from``: a path object is a directory; a `Layout` is an
+            image in one; a text begins with ``docker-image://``, or is the URL of a repository or an archive.
+            Since API 1.42.
         allow: Permissions of steps: ``network.host``, ``security.insecure``.
         annotations: Annotations of the image's manifest, of each platform's if there are several.
         provenance: Attach provenance, ``min`` or ``max``; none by default. Since API 1.43.
@@ -318,12 +321,12 @@ def build(
         InvalidPattern: The ignore file has a malformed pattern.
         StepFailed: A command failed; ``step`` has its exit code and its output.
         DockerStreamError: Something else failed; ``step`` has the step, ``messages`` the earlier messages.
-        OutputFailed: The output cannot be written; it is the cause of the engine's error.
+        OutputFailed: The output or a cache cannot be written; it is the cause of the engine's error.
         UnsupportedEngine: The engine is Podman, which lacks BuildKit and `remote`; or its image store lacks
             an argument, see the page on caches, platforms and outputs.
         UnsupportedVersion: The engine is too old for BuildKit, or for an argument.
-        UploadFailed: A file of the directory cannot be read, or changed while it was read; a secret or an
-            ssh agent is unavailable.
+        UploadFailed: A file of the directory cannot be read, or changed while it was read; a secret, an ssh
+            agent or an image of a `Layout` is unavailable.
         ValueError: None or several of `path`, `fileobj` and `remote` are given, or an argument that does
             not apply to them or to the builder.
 

@@ -30,7 +30,7 @@ from dockerproto.request.attachments import BuildAttachments, SecretLike
 from dockerproto.request.build import ClassicBuild
 from dockerproto.request.named_contexts import CAPABILITY, NamedContext, NamedContexts, read_contexts
 from dockerproto.request.parameters import default_platform, text
-from dockerproto.request.solve_options import Requirement, SolveOptions
+from dockerproto.request.solve_options import Requirement, SolveOptions, layout_requirements
 from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
@@ -269,7 +269,7 @@ def _ask(subrequest: str, argument: str, parse: Callable[[bytes], R], given: _Ar
 
 
 def _options(named: NamedContexts, subrequest: str, argument: str) -> SolveOptions:
-    capabilities = (CAPABILITY, _CAPABILITY) if named.attributes else (_CAPABILITY,)
+    capabilities = (CAPABILITY, _CAPABILITY) if named.given else (_CAPABILITY,)
     return SolveOptions(
         argument=argument,
         exporters=(),
@@ -278,6 +278,7 @@ def _options(named: NamedContexts, subrequest: str, argument: str) -> SolveOptio
             "frontend.caps": ",".join(capabilities),
             "requestid": subrequest,
         },
-        requirements=(Requirement(argument, _SINCE),),
+        context_layouts=named.layouts,
+        requirements=(Requirement(argument, _SINCE), *layout_requirements(named)),
         subrequest=True,
     )

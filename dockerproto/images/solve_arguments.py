@@ -11,6 +11,7 @@ from dockerproto.arguments import strings, strings_by_name
 from dockerproto.request.attachments import BuildAttachments, Output
 from dockerproto.request.caches import (
     INLINE,
+    LOCAL,
     REGISTRY,
     CacheEntry,
     CacheSource,
@@ -32,7 +33,7 @@ from dockerproto.request.outputs import (
     read_outputs,
 )
 from dockerproto.request.parameters import check_platform
-from dockerproto.request.solve_options import Requirement, SolveOptions
+from dockerproto.request.solve_options import Requirement, SolveOptions, layout_requirements
 from dockerproto.versions import Version
 
 Provenance: TypeAlias = Literal["min", "max"]
@@ -91,7 +92,7 @@ class _Chosen(Struct, frozen=True, kw_only=True):
     def argument(self) -> str | None:
         """Name of the first argument that was given."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}
-        values["contexts"] = self.contexts.attributes
+        values["contexts"] = self.contexts.given
         return next((name for name, value in values.items() if value), None)
 
 
@@ -143,6 +144,7 @@ def _options(
         attributes=_attributes(chosen),
         cache_exports=chosen.cache_to,
         cache_imports=chosen.cache_from,
+        context_layouts=chosen.contexts.layouts,
         entitlements=chosen.allow,
         requirements=(*_requirements(chosen), *_output_requirements(chosen, outputs)),
     )
@@ -152,7 +154,7 @@ def _attributes(chosen: _Chosen) -> dict[str, str]:
     values = {
         "no-cache": ",".join(chosen.nocache),
         "platform": ",".join(chosen.platforms),
-        "frontend.caps": CAPABILITY if chosen.contexts.attributes else "",
+        "frontend.caps": CAPABILITY if chosen.contexts.given else "",
         "attest:provenance": f"mode={chosen.provenance}" if chosen.provenance else "",
     }
     return {**chosen.contexts.attributes, **{name: value for name, value in values.items() if value}}
@@ -163,10 +165,11 @@ def _requirements(chosen: _Chosen) -> Iterator[Requirement]:
         if cache.type != INLINE:
             yield Requirement(f"cache_to of type {cache.type!r}", containerd=True)
     for cache in chosen.cache_from:
-        if cache.type != REGISTRY:
+        if cache.type not in (REGISTRY, LOCAL):
             yield Requirement(f"cache_from of type {cache.type!r}", containerd=True)
-    if chosen.contexts.attributes:
+    if chosen.contexts.given:
         yield Requirement("contexts", _CONTEXTS_SINCE)
+    yield from layout_requirements(chosen.contexts)
     if chosen.provenance is not None:
         yield Requirement("provenance", _PROVENANCE_SINCE)
 

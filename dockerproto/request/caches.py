@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -10,15 +11,17 @@ from msgspec import Struct, field
 from dockerproto.arguments import strings_by_name
 from dockerproto.redacted import Redacted
 from dockerproto.references import parse_reference
+from dockerproto.request.compression import ImageCompression, compression_attributes
+from dockerproto.request.layouts import LayoutReference, layout_reference
 
 CacheMode: TypeAlias = Literal["min", "max"]
 """Steps whose results are exported: those of the resulting image, or all, those of other stages included."""
 
 REGISTRY: Final = "registry"
 INLINE: Final = "inline"
-_UNSUPPORTED: Final[Mapping[str, str]] = {
-    "local": "a cache in a directory needs a content store in the session; use RegistryCache",
-}
+LOCAL: Final = "local"
+_STORE: Final = "local:"
+"""Beginning of the ids of content stores with caches."""
 
 
 class CacheEntry(Redacted, frozen=True):
@@ -28,6 +31,8 @@ class CacheEntry(Redacted, frozen=True):
 
     type: str
     attributes: Mapping[str, str]
+    layout: LayoutReference | None = None
+    """Directory of a cache on this machine."""
 
 
 class RegistryCache(Struct, frozen=True):
@@ -45,6 +50,27 @@ class InlineCache(Struct, frozen=True):
     """A cache in the image itself: a later build reads it with the image's name in ``cache_from``."""
 
 
+class LocalCache(Struct, frozen=True):
+    """A cache in a directory of this machine, which has an OCI layout; the session transfers it."""
+
+    path: str | os.PathLike[str]
+    """Path of the directory, which an export creates if it does not exist."""
+    mode: CacheMode | None = None
+    """Steps to export; the engine's default is ``min``. Only for ``cache_to``."""
+    tag: str | None = None
+    """Tag of the cache in ``index.json``; None: ``latest``."""
+    digest: str | None = None
+    """Digest of the cache's manifest, instead of a tag. Only for ``cache_from``."""
+    ignore_error: bool = False
+    """True if a failed export does not fail the build. Only for ``cache_to``."""
+    compression: ImageCompression | None = None
+    """Compression of new layers; the engine's default is ``gzip``. Only for ``cache_to``."""
+    compression_level: int | None = None
+    """Level, 0 to 9, for zstd up to 22. Only for ``cache_to``."""
+    force_compression: bool = False
+    """True if layers that exist are compressed anew too. Only for ``cache_to``."""
+
+
 class Cache(Redacted, frozen=True):
     """A cache of any other type that the engine supports, such as ``gha``; repr() omits the attributes.
 
@@ -60,9 +86,9 @@ class Cache(Redacted, frozen=True):
     """Attributes, with BuildKit's names."""
 
 
-CacheTarget: TypeAlias = RegistryCache | InlineCache | Cache
+CacheTarget: TypeAlias = RegistryCache | LocalCache | InlineCache | Cache
 """A cache to export."""
-CacheSource: TypeAlias = str | RegistryCache | Cache
+CacheSource: TypeAlias = str | RegistryCache | LocalCache | Cache
 """A cache to read; a str is the name of an image, or the reference of a cache in a registry."""
 
 
@@ -77,7 +103,9 @@ def read_cache_to(caches: CacheTarget | Iterable[CacheTarget] | None) -> tuple[C
         TypeError: A cache has another type.
         ValueError: The type or the mode of a cache is unsupported.
     """
-    return tuple(map(_export, _several("cache_to", caches)))
+    entries = [_export(number, each) for number, each in enumerate(_several("cache_to", caches))]
+    # Engines report one manifest, that of the last cache; it is needed for a directory only.
+    return tuple(sorted(entries, key=lambda entry: entry.layout is not None))
 
 
 def read_cache_from(
@@ -92,28 +120,36 @@ def read_cache_from(
     """
     sources = _several("cache_from", caches)
     names = tuple(each for each in sources if isinstance(each, str))
-    return names, tuple(_import(each) for each in sources if not isinstance(each, str))
+    others = enumerate(each for each in sources if not isinstance(each, str))
+    return names, tuple(_import(number, each) for number, each in others)
 
 
-def _export(cache: object) -> CacheEntry:
+def _export(number: int, cache: object) -> CacheEntry:
+    if isinstance(cache, LocalCache):
+        return _local_export(number, cache)
     if not isinstance(cache, RegistryCache | InlineCache | Cache):
         raise TypeError(
-            f"cache_to must contain RegistryCache, InlineCache or Cache, not {type(cache).__name__}"
+            "cache_to must contain RegistryCache, LocalCache, InlineCache or Cache, "
+            f"not {type(cache).__name__}"
         )
     return _entry(cache)
 
 
-def _import(cache: object) -> CacheEntry:
+def _import(number: int, cache: object) -> CacheEntry:
     if isinstance(cache, InlineCache):
         raise ValueError("an inline cache is read by the name of its image: cache_from='app:1'")  # noqa: TRY004  # the type is known
+    if isinstance(cache, LocalCache):
+        return _local_import(number, cache)
     if not isinstance(cache, RegistryCache | Cache):
-        raise TypeError(f"cache_from must contain str, RegistryCache or Cache, not {type(cache).__name__}")
+        raise TypeError(
+            f"cache_from must contain str, RegistryCache, LocalCache or Cache, not {type(cache).__name__}"
+        )
     if isinstance(cache, RegistryCache) and cache != RegistryCache(cache.ref):
         raise ValueError(f"mode and ignore_error of a cache are for cache_to, not for cache_from: {cache!r}")
     return _entry(cache)
 
 
-def _entry(cache: CacheTarget) -> CacheEntry:
+def _entry(cache: RegistryCache | InlineCache | Cache) -> CacheEntry:
     if isinstance(cache, InlineCache):
         return CacheEntry(INLINE, {})
     return _registry_entry(cache) if isinstance(cache, RegistryCache) else _other_entry(cache)
@@ -121,18 +157,43 @@ def _entry(cache: CacheTarget) -> CacheEntry:
 
 def _registry_entry(cache: RegistryCache) -> CacheEntry:
     parse_reference(cache.ref)
+    return CacheEntry(REGISTRY, {"ref": cache.ref, **_export_attributes(cache)})
+
+
+def _export_attributes(cache: RegistryCache | LocalCache) -> dict[str, str]:
     if cache.mode not in (None, *get_args(CacheMode)):
         raise ValueError(f"mode of a cache must be 'min' or 'max', not {cache.mode!r}")
     mode = {} if cache.mode is None else {"mode": cache.mode}
-    ignored = {"ignore-error": "true"} if cache.ignore_error else {}
-    return CacheEntry(REGISTRY, {"ref": cache.ref, **mode, **ignored})
+    return {**mode, **({"ignore-error": "true"} if cache.ignore_error else {})}
+
+
+def _local_export(number: int, cache: LocalCache) -> CacheEntry:
+    if cache.digest is not None:
+        raise ValueError(f"digest of a cache is for cache_from, not for cache_to: {cache!r}")
+    identifier = f"to-{number}"
+    layout = layout_reference("a LocalCache", _STORE + identifier, cache.path, cache.tag, None, writable=True)
+    compression = compression_attributes(
+        "a LocalCache", cache.compression, cache.compression_level, force=cache.force_compression
+    )
+    return CacheEntry(LOCAL, {"dest": identifier, **_export_attributes(cache), **compression}, layout)
+
+
+def _local_import(number: int, cache: LocalCache) -> CacheEntry:
+    if cache != LocalCache(cache.path, tag=cache.tag, digest=cache.digest):
+        raise ValueError(
+            "mode, ignore_error and the compression of a cache are for cache_to, "
+            f"not for cache_from: {cache!r}"
+        )
+    identifier = f"from-{number}"
+    layout = layout_reference("a LocalCache", _STORE + identifier, cache.path, cache.tag, cache.digest)
+    return CacheEntry(LOCAL, {"src": identifier}, layout)
 
 
 def _other_entry(cache: Cache) -> CacheEntry:
     if not isinstance(cache.type, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise TypeError(f"type of a cache must be a str, not {type(cache.type).__name__}")
-    if cache.type in _UNSUPPORTED:
-        raise ValueError(f"unsupported type of cache {cache.type!r}: {_UNSUPPORTED[cache.type]}")
+    if cache.type == LOCAL:
+        raise ValueError("unsupported type of cache 'local'; use LocalCache for a cache in a directory")
     return CacheEntry(cache.type, strings_by_name("attributes of a cache", cache.attributes))
 
 
@@ -140,7 +201,7 @@ def _several(argument: str, values: object) -> tuple[object, ...]:
     """Return one or more caches as a tuple; raise TypeError for something else."""
     if values is None:
         return ()
-    if isinstance(values, str | RegistryCache | InlineCache | Cache):
+    if isinstance(values, str | RegistryCache | LocalCache | InlineCache | Cache):
         return (values,)
     if not isinstance(values, Iterable):
         raise TypeError(f"{argument} must be a cache or an iterable of caches, not {type(values).__name__}")

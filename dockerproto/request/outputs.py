@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from dockerproto.arguments import strings
 from dockerproto.references import HUB, parse_reference
 from dockerproto.request.attachments import Output, Tar
-
-ImageCompression: TypeAlias = Literal["uncompressed", "gzip", "estargz", "zstd"]
-"""Compression of the layers of an image."""
+from dockerproto.request.compression import ImageCompression, compression_attributes
 
 _TAG: Final = "latest"
 
@@ -162,16 +160,7 @@ def full_name(name: str) -> str:
 
 def _image_attributes(image: Image) -> dict[str, str]:
     """Return the attributes of an image, except its names."""
-    if image.compression not in (None, *get_args(ImageCompression)):
-        known = ", ".join(get_args(ImageCompression))
-        raise ValueError(f"compression of an Image must be one of {known}, not {image.compression!r}")
-    level = image.compression_level
-    if isinstance(level, bool) or not isinstance(level, int | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"compression_level must be an int, not {type(level).__name__}")
-    values = {
-        "push": "true" if image.push else None,
-        "compression": image.compression,
-        "compression-level": None if level is None else str(level),
-        "force-compression": "true" if image.force_compression else None,
-    }
-    return {name: value for name, value in values.items() if value is not None}
+    compression = compression_attributes(
+        "an Image", image.compression, image.compression_level, force=image.force_compression
+    )
+    return {**({"push": "true"} if image.push else {}), **compression}

@@ -5,14 +5,17 @@ Each has its requirements: an engine that lacks one would ignore the option, or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, Self
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dockerproto.errors import UnsupportedEngine
 from dockerproto.redacted import Redacted
 from dockerproto.request.caches import CacheEntry
+from dockerproto.request.layouts import LayoutReference
+from dockerproto.request.named_contexts import NamedContexts, layout_context
 from dockerproto.request.outputs import Exporter
 from dockerproto.versions import OLDEST, Version, require
 
@@ -54,12 +57,35 @@ class SolveOptions(Redacted, frozen=True, kw_only=True):
     """Caches to write."""
     cache_imports: tuple[CacheEntry, ...] = ()
     """Caches to read, except those of images by name."""
+    context_layouts: Mapping[str, LayoutReference] = field(default_factory=dict[str, LayoutReference])
+    """Named contexts in OCI layouts, by the attribute that gets their digest."""
     entitlements: tuple[str, ...] = ()
     """Permissions of the steps."""
     requirements: tuple[Requirement, ...] = ()
     """Requirements of the options."""
     subrequest: bool = False
     """True if the frontend is asked a question, which is among the attributes, instead of a build."""
+
+    @property
+    def layouts(self) -> tuple[LayoutReference, ...]:
+        """Directories with an OCI layout that the session serves."""
+        caches = (each.layout for each in (*self.cache_exports, *self.cache_imports))
+        return (*(each for each in caches if each is not None), *self.context_layouts.values())
+
+    def with_digests(self, digests: Mapping[str, str]) -> Self:
+        """Return the options with the digests of manifests, by the ids of their content stores.
+
+        Caches to read without a digest do not exist, and are left out.
+        """
+        contexts = {
+            name: layout_context(each.store, digests[each.store])
+            for name, each in self.context_layouts.items()
+        }
+        return replace(
+            self,
+            attributes={**self.attributes, **contexts},
+            cache_imports=tuple(_with_digests(self.cache_imports, digests)),
+        )
 
     def check_version(self, version: Version) -> None:
         """Raise UnsupportedVersion for an option that engines of an API version lack."""
@@ -74,3 +100,16 @@ class SolveOptions(Redacted, frozen=True, kw_only=True):
         if missing is not None:
             message = f"this engine keeps its images with a graph driver, which does not support {missing}"
             raise UnsupportedEngine(0, f"{message}; {_WAY_OUT}")
+
+
+def layout_requirements(contexts: NamedContexts) -> tuple[Requirement, ...]:
+    """Return the requirements of named contexts in OCI layouts."""
+    return (Requirement("an OCI layout in contexts", containerd=True),) if contexts.layouts else ()
+
+
+def _with_digests(caches: Iterable[CacheEntry], digests: Mapping[str, str]) -> Iterable[CacheEntry]:
+    for each in caches:
+        if each.layout is None:
+            yield each
+        elif (digest := digests.get(each.layout.store)) is not None:
+            yield replace(each, attributes={**each.attributes, "digest": digest})

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from dockerproto import OCI, Cache, CacheOnly, DockerTar, Image, InlineCache, RegistryCache, Tar
+from dockerproto import (
+    OCI,
+    Cache,
+    CacheOnly,
+    DockerTar,
+    Image,
+    InlineCache,
+    Layout,
+    LocalCache,
+    RegistryCache,
+    Tar,
+)
 from dockerproto_cli.arguments import parse
 from dockerproto_cli.control_options import (
     read_annotation,
@@ -21,6 +32,7 @@ from dockerproto_cli.control_options import (
     solve_arguments,
 )
 
+DIGEST = f"sha256:{'ab' * 32}"
 READ: list[tuple[Callable[[str], Any], str, object]] = [
     (read_build_output, "dist", Path("dist")),
     (read_build_output, "type=tar,dest=a.tar", Tar("a.tar")),
@@ -49,12 +61,30 @@ READ: list[tuple[Callable[[str], Any], str, object]] = [
     ),
     (read_cache_to, "type=inline", InlineCache()),
     (read_cache_to, "type=gha,scope=a", Cache("gha", {"scope": "a"})),
+    (read_cache_to, "type=local,dest=a", LocalCache("a")),
+    (
+        read_cache_to,
+        "type=local,dest=a,mode=max,tag=b,ignore-error=true",
+        LocalCache("a", mode="max", tag="b", ignore_error=True),
+    ),
+    (
+        read_cache_to,
+        "type=local,dest=a,compression=zstd,compression-level=3,force-compression=true",
+        LocalCache("a", compression="zstd", compression_level=3, force_compression=True),
+    ),
+    (read_cache_from, "type=local,src=a", LocalCache("a")),
+    (read_cache_from, "type=local,src=a,tag=b", LocalCache("a", tag="b")),
+    (read_cache_from, f"type=local,src=a,digest={DIGEST}", LocalCache("a", digest=DIGEST)),
     (read_cache_from, "app:1", "app:1"),
     (read_cache_from, "type=registry,ref=a", "a"),
     (read_cache_from, "type=gha", Cache("gha")),
     (read_context, "a=b", ("a", Path("b"))),
     (read_context, "a=https://h/b.git", ("a", "https://h/b.git")),
     (read_context, "a=git@h:b", ("a", "git@h:b")),
+    (read_context, "a=oci-layout://dir", ("a", Layout("dir"))),
+    (read_context, "a=oci-layout:///dir:1", ("a", Layout("/dir", "1"))),
+    (read_context, f"a=oci-layout://dir@{DIGEST}", ("a", Layout("dir", digest=DIGEST))),
+    (read_context, f"a=oci-layout://dir:1@{DIGEST}", ("a", Layout("dir", digest=DIGEST))),
     (read_annotation, "a=b=c", ("a", "b=c")),
     (read_annotation, "manifest:a=b", ("a", "b")),
     (read_provenance, "mode=min", "min"),
@@ -74,6 +104,15 @@ REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
     (read_build_output, "type=image,x", "must be NAME=VALUE, not 'x'"),
     (read_cache_to, "ref=a", "a cache needs a type, as in type=registry,ref=NAME, not 'ref=a'"),
     (read_cache_from, "type=registry", "a cache in a registry needs ref=NAME: 'type=registry'"),
+    (read_cache_to, "type=local", "a cache in a directory needs dest=DIR, as in type=local,dest=cache"),
+    (
+        read_cache_from,
+        "type=local,src=",
+        "a cache in a directory needs src=DIR, as in type=local,src=cache",
+    ),
+    (read_cache_to, "type=local,dest=a,digest=b", "unknown attributes of a cache in a directory: digest"),
+    (read_cache_from, "type=local,src=a,mode=b", "unknown attributes of a cache in a directory: mode"),
+    (read_cache_to, "type=local,dest=a,compression-level=x", "compression-level must be a number, not 'x'"),
     (read_context, "a", "must be NAME=DIRECTORY or NAME=URL, not 'a'"),
     (read_context, "=a", "must be NAME=DIRECTORY or NAME=URL, not '=a'"),
     (read_annotation, "a", "must be KEY=VALUE for the manifest, not 'a'"),

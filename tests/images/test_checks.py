@@ -9,12 +9,21 @@ from typing import Any
 
 import pytest
 
-from dockerproto import ANONYMOUS, DEFAULT, InvalidReference, Secret, UnsupportedEngine, UnsupportedVersion
+from dockerproto import (
+    ANONYMOUS,
+    DEFAULT,
+    InvalidReference,
+    Layout,
+    Secret,
+    UnsupportedEngine,
+    UnsupportedVersion,
+)
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.buildkit.control.attributes import solve_request
 from dockerproto.images.build import build
 from dockerproto.images.checks import check, outline, targets
 from dockerproto.request.build import SolveBuild
+from dockerproto.request.layouts import LayoutReference
 from dockerproto.request.parameters import NO_VARIABLES
 from dockerproto.request.solve_options import Worker
 from dockerproto.versions import NEWEST, Version
@@ -77,6 +86,18 @@ def test_arguments(question: Callable[..., Any], tmp_path: Path) -> None:
         "frontend.caps": f"{CONTEXTS},{SUBREQUESTS}",
         "requestid": attributes_of(question)["requestid"],
     }
+
+
+@each_question
+def test_a_context_in_a_layout(question: Callable[..., Any], tmp_path: Path) -> None:
+    options = asked(question, contexts={"base": Layout(tmp_path, "1")}).options
+    assert options.context_layouts == {
+        "context:base": LayoutReference(store="oci:layout-0", path=str(tmp_path), tag="1")
+    }
+    assert options.attributes["frontend.caps"] == f"{CONTEXTS},{SUBREQUESTS}"
+    options.check_worker(Worker(containerd=True))
+    with pytest.raises(UnsupportedEngine, match="does not support an OCI layout in contexts"):
+        options.check_worker(Worker(containerd=False))
 
 
 @pytest.mark.parametrize("question", [check, outline])

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dockerproto import InvalidReference
+from dockerproto import InvalidReference, Layout
+from dockerproto.request.layouts import LayoutReference
 from dockerproto.request.named_contexts import read_contexts
 
 
@@ -36,13 +37,41 @@ def test_contexts(contexts: Any, attributes: dict[str, str], directories: dict[s
     assert (read.attributes, read.directories) == (attributes, directories)
 
 
+DIGEST = f"sha256:{'ab' * 32}"
+
+
+def test_layouts() -> None:
+    contexts: Any = {
+        "lib": Path("lib"),
+        "a:latest": Layout("one", "1"),
+        "b": Layout(Path("two"), digest=DIGEST),
+    }
+    read = read_contexts(contexts)
+    assert read.attributes == {"context:lib": "local:lib"}
+    assert read.layouts == {
+        "context:a": LayoutReference(store="oci:layout-1", path="one", tag="1"),
+        "context:b": LayoutReference(store="oci:layout-2", path="two", digest=DIGEST),
+    }
+
+
 @pytest.mark.parametrize(
     ("contexts", "error", "message"),
     [
         ([], TypeError, "contexts must be a mapping, not list"),
-        ({"a": 5}, TypeError, r"contexts\['a'\] must be a path object or a str, not int"),
+        ({"a": 5}, TypeError, r"contexts\['a'\] must be a path object, a Layout or a str, not int"),
         ({"a": "../lib"}, ValueError, r"contexts\['a'\] must be a path object for a directory, or a text"),
         ({"a": Path(), "a:latest": Path()}, ValueError, "two names of contexts mean the same: 'a:latest'"),
+        ({"a": Layout(""), "a:latest": Path()}, ValueError, "two names of contexts mean the same"),
+        (
+            {"a": Layout("b", "")},
+            ValueError,
+            r"contexts\['a'\] must have a tag that is not empty, or a digest",
+        ),
+        (
+            {"a": Layout("b", digest="c")},
+            ValueError,
+            r"digest of contexts\['a'\] must be sha256: and 64 hexad",
+        ),
         ({"A": Path()}, InvalidReference, "invalid image name or id: 'A'"),
         ({"a": "docker-image://A"}, InvalidReference, "invalid image name or id: 'A'"),
     ],

@@ -98,7 +98,7 @@ _CONTROL: Final[tuple[Argument, ...]] = (
     _values("--cache-from", read_cache_from, "NAME|type=TYPE,...", "cache to read"),
     _values("--cache-to", read_cache_to, "NAME|type=TYPE,...", "cache to export"),
     _values("--no-cache-filter", str, "STAGE,...", "stages to build without the cache"),
-    _values("--build-context", read_context, "NAME=DIR|URL", "named build context"),
+    _values("--build-context", read_context, "NAME=DIR|URL|oci-layout://DIR", "named build context"),
     _values("--allow", str, "PERMISSION", "permission of steps, such as network.host"),
     _values("--annotation", read_annotation, "KEY=VALUE", "annotation of the image's manifest"),
     _value("--provenance", type=read_provenance, metavar="mode=min|mode=max|false", help="attach provenance"),

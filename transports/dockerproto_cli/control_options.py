@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import csv
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from dockerproto import OCI, BuildOutput, Cache, CacheOnly, DockerTar, Image, InlineCache, RegistryCache, Tar
+from dockerproto import (
+    OCI,
+    BuildOutput,
+    Cache,
+    CacheOnly,
+    CacheSource,
+    CacheTarget,
+    DockerTar,
+    Image,
+    InlineCache,
+    Layout,
+    LocalCache,
+    NamedContext,
+    RegistryCache,
+    Tar,
+)
 from dockerproto_cli.build_options import read_output
 
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -22,7 +37,11 @@ _IMAGES: Final[Mapping[str, Image]] = {
 """Outputs that are images in the engine, by type."""
 _ARCHIVES: Final[Mapping[str, type[OCI | DockerTar]]] = {"oci": OCI, "docker": DockerTar}
 """Outputs that are images in tars, by type."""
-_IMAGE_FIELDS: Final = ("type", "name", "push", "compression", "compression-level", "force-compression")
+_COMPRESSION_FIELDS: Final = ("compression", "compression-level", "force-compression")
+_IMAGE_FIELDS: Final = ("type", "name", "push", *_COMPRESSION_FIELDS)
+_LOCAL_EXPORT_FIELDS: Final = ("dest", "mode", "tag", "ignore-error", *_COMPRESSION_FIELDS)
+_LOCAL_IMPORT_FIELDS: Final = ("src", "tag", "digest")
+_LAYOUT: Final = "oci-layout://"
 
 
 def read_build_output(text: str) -> BuildOutput:
@@ -43,7 +62,7 @@ def read_build_output(text: str) -> BuildOutput:
     return _image(_IMAGES[kind], fields) if kind in _IMAGES else read_output(text)
 
 
-def read_cache_to(text: str) -> RegistryCache | InlineCache | Cache:
+def read_cache_to(text: str) -> CacheTarget:
     """Parse a cache to export: ``type=TYPE`` with its attributes, or an image reference.
 
     >>> read_cache_to("type=registry,ref=app:cache,mode=max")
@@ -56,6 +75,8 @@ def read_cache_to(text: str) -> RegistryCache | InlineCache | Cache:
     kind = fields.pop("type")
     if kind == "inline" and not fields:
         return InlineCache()
+    if kind == "local":
+        return _local_export(fields)
     if kind == "registry" and fields.keys() <= {"ref", "mode", "ignore-error"}:
         mode: Any = fields.get("mode")  # validated by the library
         ignored = _boolean("ignore-error", fields.get("ignore-error", "false"))
@@ -63,7 +84,7 @@ def read_cache_to(text: str) -> RegistryCache | InlineCache | Cache:
     return Cache(kind, fields)
 
 
-def read_cache_from(text: str) -> str | Cache:
+def read_cache_from(text: str) -> CacheSource:
     """Parse a cache to read: ``type=TYPE`` with its attributes, or an image reference.
 
     >>> read_cache_from("type=registry,ref=app:cache"), read_cache_from("app:1")
@@ -74,14 +95,19 @@ def read_cache_from(text: str) -> str | Cache:
     """
     fields = _cache_fields(text)
     kind = fields.pop("type")
+    if kind == "local":
+        _check_local(fields, "src", _LOCAL_IMPORT_FIELDS)
+        return LocalCache(fields["src"], tag=fields.get("tag"), digest=fields.get("digest"))
     return fields["ref"] if kind == "registry" and fields.keys() == {"ref"} else Cache(kind, fields)
 
 
-def read_context(text: str) -> tuple[str, str | Path]:
-    """Parse ``NAME=DIRECTORY`` or ``NAME=URL``.
+def read_context(text: str) -> tuple[str, NamedContext]:
+    """Parse ``NAME=DIRECTORY``, ``NAME=URL`` or ``NAME=oci-layout://DIRECTORY[:TAG][@DIGEST]``.
 
     >>> read_context("lib=../lib"), read_context("base=docker-image://alpine")
     (('lib', PosixPath('../lib')), ('base', 'docker-image://alpine'))
+    >>> read_context("base=oci-layout://dir:1")
+    ('base', Layout(path='dir', tag='1', digest=None))
 
     Raises:
         ArgumentTypeError: The name or the context is missing.
@@ -89,6 +115,8 @@ def read_context(text: str) -> tuple[str, str | Path]:
     name, _, value = text.partition("=")
     if not name or not value:
         raise ArgumentTypeError(f"must be NAME=DIRECTORY or NAME=URL, not {text!r}")
+    if value.startswith(_LAYOUT):
+        return name, _layout(value.removeprefix(_LAYOUT))
     return name, value if "://" in value or value.startswith("git@") else Path(value)
 
 
@@ -147,20 +175,54 @@ def _output_arguments(outputs: list[BuildOutput], *, push: bool) -> dict[str, An
 
 
 def _image(image: Image, fields: Mapping[str, str]) -> Image:
-    if unknown := sorted(fields.keys() - set(_IMAGE_FIELDS)):
-        raise ArgumentTypeError(f"unknown attributes of an image: {', '.join(unknown)}")
-    level, compression = fields.get("compression-level"), fields.get("compression")
-    if level is not None and not level.isdecimal():
-        raise ArgumentTypeError(f"compression-level must be a number, not {level!r}")
-    checked: Any = compression  # validated by the library
+    _check_fields("an image", fields, _IMAGE_FIELDS)
     return replace(
         image,
         push=_boolean("push", fields["push"]) if "push" in fields else image.push,
         names=tuple(filter(None, fields.get("name", "").split(","))),
-        compression=checked,
-        compression_level=None if level is None else int(level),
-        force_compression=_boolean("force-compression", fields.get("force-compression", "false")),
+        **_compression(fields),
     )
+
+
+def _local_export(fields: Mapping[str, str]) -> LocalCache:
+    _check_local(fields, "dest", _LOCAL_EXPORT_FIELDS)
+    mode: Any = fields.get("mode")  # validated by the library
+    return LocalCache(
+        fields["dest"],
+        mode=mode,
+        tag=fields.get("tag"),
+        ignore_error=_boolean("ignore-error", fields.get("ignore-error", "false")),
+        **_compression(fields),
+    )
+
+
+def _layout(text: str) -> Layout:
+    """Parse ``DIRECTORY[:TAG][@DIGEST]``; with a digest, the tag has no meaning."""
+    rest, _, digest = text.partition("@")
+    path, _, tag = rest.partition(":")
+    return Layout(path, digest=digest) if digest else Layout(path, tag or None)
+
+
+def _compression(fields: Mapping[str, str]) -> dict[str, Any]:
+    level = fields.get("compression-level")
+    if level is not None and not level.isdecimal():
+        raise ArgumentTypeError(f"compression-level must be a number, not {level!r}")
+    return {
+        "compression": fields.get("compression"),  # validated by the library
+        "compression_level": None if level is None else int(level),
+        "force_compression": _boolean("force-compression", fields.get("force-compression", "false")),
+    }
+
+
+def _check_local(fields: Mapping[str, str], path: str, known: Iterable[str]) -> None:
+    _check_fields("a cache in a directory", fields, known)
+    if not fields.get(path):
+        raise ArgumentTypeError(f"a cache in a directory needs {path}=DIR, as in type=local,{path}=cache")
+
+
+def _check_fields(owner: str, fields: Mapping[str, str], known: Iterable[str]) -> None:
+    if unknown := sorted(fields.keys() - set(known)):
+        raise ArgumentTypeError(f"unknown attributes of {owner}: {', '.join(unknown)}")
 
 
 def _cache_fields(text: str) -> dict[str, str]:

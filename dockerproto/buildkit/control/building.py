@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from dockerproto.buildkit.control.attributes import solve_request, with_session
 from dockerproto.buildkit.control.connection import ControlConnection, open_control
+from dockerproto.buildkit.control.layouts import Layouts, open_layouts
 from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.buildkit.control.solve import Solve
 from dockerproto.buildkit.control.subrequest import Subrequest
@@ -29,6 +32,7 @@ from dockerproto.transport.local_work import LocalWork
 
 LAST_REPORTS: Final = 5.0
 """Seconds to wait for the last reports of steps once the result is known, as buildx does."""
+_BUILD: Final = "a build with BuildKit"
 _SUCCESS: Final = Head(200, {})
 
 
@@ -50,16 +54,17 @@ async def build_by_control(
     try:
         worker = engine.worker = engine.worker or await _find_worker(control, work.timer)
         build.options.check_worker(worker)
-        unbound = _request(engine, build, dialect, worker)
+        layouts = await open_layouts(build.options, engine.transport.need_host(_BUILD), work)
+        unbound = _request(engine, replace(build, options=layouts.options), dialect, worker)
 
         async def send(session: BuildSession, name: str, services: SessionServices) -> Response:
             session.bind(control)
             request = with_session(unbound, name, services.dockerfile)
-            response = _start(control, request, build, work.timer)
+            response = _start(control, request, build, layouts)
             await control.send(work.timer)
             return SessionResponse(response, session)
 
-        return await in_session(engine, credentials, build, dialect, work, send=send)
+        return await in_session(engine, credentials, build, dialect, work, send=send, more=layouts.services)
     except BaseException:
         control.close()
         raise
@@ -68,10 +73,11 @@ async def build_by_control(
 class ControlResponse:
     """The response to a build, as that of ``POST /build`` would be."""
 
-    def __init__(self, control: ControlConnection, solve: Solve, timer: Timer) -> None:
+    def __init__(self, control: ControlConnection, solve: Solve, layouts: Layouts) -> None:
         self._control = control
         self._solve = solve
-        self._timer = timer
+        self._layouts = layouts
+        self._timer = layouts.work.timer
         self._ending: Timer | None = None
         self.head: Head = _SUCCESS
         """Status and headers."""
@@ -87,6 +93,7 @@ class ControlResponse:
         try:
             while not (data := self._solve.messages()) and not self._solve.over:
                 await self._move()
+            await self._finish()
         except BaseException:
             self.close()
             raise
@@ -100,6 +107,12 @@ class ControlResponse:
 
     async def settle(self) -> None:
         """Do nothing: no task serves this response."""
+
+    async def _finish(self) -> None:
+        """Finish the directories with caches, once, before the last messages."""
+        exported, self._solve.exported = self._solve.exported, None
+        if exported is not None:
+            await self._layouts.finish(exported)
 
     async def _move(self) -> None:
         """Wait for the engine; once the result is known, not longer than `LAST_REPORTS`."""
@@ -118,14 +131,14 @@ async def _find_worker(control: ControlConnection, timer: Timer) -> Worker:
 
 
 def _request(engine: Engine, build: SolveBuild, dialect: Dialect, worker: Worker) -> SolveRequest:
-    ref = engine.transport.need_host("a build with BuildKit").unique()
+    ref = engine.transport.need_host(_BUILD).unique()
     return solve_request(
         build, version=dialect.version, environment=engine.transport.variable, worker=worker, ref=ref
     )
 
 
 def _start(
-    control: ControlConnection, request: SolveRequest, build: SolveBuild, timer: Timer
+    control: ControlConnection, request: SolveRequest, build: SolveBuild, layouts: Layouts
 ) -> ControlResponse:
     quiet = any(each.name == "q" and each.value for each in build.query)
     solve = (
@@ -133,4 +146,4 @@ def _start(
         if build.options.subrequest
         else Solve(control.calls, request, quiet=quiet)
     )
-    return ControlResponse(control, solve, timer)
+    return ControlResponse(control, solve, layouts)

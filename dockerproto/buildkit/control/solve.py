@@ -13,7 +13,7 @@ the same code.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -59,6 +59,8 @@ class Solve:
         self._reports_ended = False
         self.over: bool = False
         """True once the last message was returned."""
+        self.exported: Mapping[str, str] | None = None
+        """Result of the exporters, once the build has succeeded."""
 
     @property
     def solved(self) -> bool:
@@ -103,6 +105,7 @@ class Solve:
             return
         response = SolveResponse.decode(self._calls.reply(self._solve)).exporter_response
         exported = {_readable(name): _readable(value) for name, value in response.items()}
+        self.exported = exported
         yield message_line({"id": EXPORTED, "aux": exported})
         if (image := exported.get(_DIGEST)) is not None:
             yield message_line({"id": _IMAGE, "aux": {"ID": image}})

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
+from dockerproto.buildkit.rpc.handler import Services
 from dockerproto.buildkit.session.provisioning import SessionServices, prepare_services
 from dockerproto.buildkit.session.serving import SessionServer
 from dockerproto.credentials.source import CallCredentials
@@ -53,7 +54,7 @@ async def build_in_session(
         return await engine.exchange(request, None, dialect, work.timer, session.send)
 
     engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
-    return await in_session(engine, credentials, build, dialect, work, send=send)
+    return await in_session(engine, credentials, build, dialect, work, send=send, more={})
 
 
 async def in_session(
@@ -64,8 +65,18 @@ async def in_session(
     work: LocalWork,
     *,
     send: Callable[[BuildSession, str, SessionServices], Awaitable[Response]],
+    more: Services,
 ) -> Response:
     """Open a session, and return the response to what `send` sends in it, with the name of the session.
+
+    Args:
+        engine: The engine.
+        credentials: Looks up credentials when the engine asks for them.
+        build: The build, whose attachments the session serves.
+        dialect: Dialect of the handshake.
+        work: Work of the call.
+        send: Sends the build.
+        more: Services besides those for the attachments.
 
     Raises:
         DockerError: The handshake cannot be sent; an attachment cannot be read; the engine has no sessions.
@@ -73,7 +84,7 @@ async def in_session(
     timer = work.timer
     ping = await engine.introduce(timer)
     services = await prepare_services(
-        engine.transport, credentials, build, work, requires_utf8=ping.requires_utf8
+        engine.transport, credentials, build, work, more, requires_utf8=ping.requires_utf8
     )
     name = engine.transport.need_host("a build with BuildKit").unique()
     try:

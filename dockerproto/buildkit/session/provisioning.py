@@ -72,6 +72,7 @@ async def prepare_services(
     credentials: CallCredentials,
     build: BuildKitBuild,
     work: LocalWork,
+    more: Services,
     *,
     requires_utf8: bool,
 ) -> SessionServices:
@@ -82,6 +83,7 @@ async def prepare_services(
         credentials: Looks up credentials when the engine asks for them.
         build: The build.
         work: Reads the attachments, and counts the time that lookups take.
+        more: Services besides those for the attachments.
         requires_utf8: True if the engine rejects names of files that are not UTF-8.
 
     Raises:
@@ -90,7 +92,7 @@ async def prepare_services(
         ValueError: A secret is too long.
     """
     host = transport.need_host("a build with BuildKit")
-    services = await _attached_services(transport, host, credentials, build, work)
+    services = {**await _attached_services(transport, host, credentials, build, work), **more}
     context = await _open_context(build, work, host)
     named = await _open_named(context, build.attachments.directories, work, host)
     if named.directories:
