@@ -74,18 +74,20 @@ class Client:
         """True once the client is closed, and with it all its connections and streams."""
         return self._closed
 
-    async def open(self, request: Request | AnyBuild, credentials: CallCredentials) -> Response:
+    async def open(
+        self, request: Request | AnyBuild, credentials: CallCredentials, work: LocalWork
+    ) -> Response:
         """Send a request, and return its response once the head has arrived.
 
         Args:
             request: The request.
             credentials: The lookups of this call, from `CredentialsLookup.for_call`.
+            work: The work of the call that the request belongs to, from `begin`.
 
         Raises:
             CredentialsError: Its credentials cannot be looked up.
             DockerError: It cannot be sent at all, or not in the API version in use.
         """
-        work = self.begin(request.timeout, request.pace)
         if not isinstance(request, Request):
             return await self._build(request, credentials, work)
         if request.body is not None:
@@ -153,8 +155,7 @@ class Client:
         Raises:
             BadRequest: The variable is not a boolean.
         """
-        variable = self.transport.variable(BUILDKIT_VARIABLE)
-        if variable:
+        if variable := self.transport.variable(BUILDKIT_VARIABLE):
             buildkit = parse_buildkit_variable(variable)
         elif self.transport.host is None:  # sessions need one
             buildkit = False

@@ -64,7 +64,8 @@ LINES = (SourceLines(1, 2, ("FROM a", "")),)
 RESULTS: list[Any] = [
     BuildResult("sha256:ab", ("a:1",), (BuildWarning("w", ("d",), "u", "Dockerfile", 3),)),
     PullResult("a:1", downloaded=True, tags=(PulledTag("1", "sha256:ab"),)),
-    PushResult("r/a", (PushedTag("1", "sha256:ab", 5),)),
+    BuildResult("sha256:ab", pushed=(PushedTag("1", "sha256:ab", 5, "r/a"),)),
+    PushResult("r/a", (PushedTag("1", "sha256:ab", 5, "r/a"),)),
     ImportResult(("a:1",), ("sha256:ab",)),
     CheckResult(
         (CheckWarning("A", "d", "t", "u", "Dockerfile", LINES),),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
 from dockerproto.arguments import json_text
 from dockerproto.buildcontext.plan import BuildContext
+from dockerproto.credentials.credentials import ANONYMOUS
+from dockerproto.images.transfers import push_request
+from dockerproto.references import parse_reference
 from dockerproto.request.attachments import BuildAttachments
 from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild, SolveBuild
-from dockerproto.request.outputs import exporter_of
+from dockerproto.request.outputs import exporter_of, pushed_names
 from dockerproto.request.parameters import NotOnPodman, Parameter
+from dockerproto.request.request import Request
 from dockerproto.request.solve_options import SolveOptions
 from dockerproto.versions import Version
 
@@ -84,8 +88,16 @@ def _for_control(
         auths=plain.auths,
         timeout=plain.timeout,
         attachments=attachments,
-        options=options,
+        options=replace(options, pushes=tuple(_pushes(plain, options))),
     )
+
+
+def _pushes(build: BuildKitBuild, options: SolveOptions) -> Iterator[Request]:
+    anonymous = build.attachments.anonymous
+    for exporter in options.exporters:
+        for name in pushed_names(exporter.attributes):
+            auth = ANONYMOUS if anonymous else build.auths.get(parse_reference(name).registry)
+            yield push_request(name, auth=auth, timeout=build.timeout)
 
 
 def _unsupported_reason(build: ClassicBuild) -> str | None:

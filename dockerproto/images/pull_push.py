@@ -5,11 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, Literal, overload
 
-from msgspec.structs import replace
-
-from dockerproto.credentials.credentials import ANONYMOUS, AuthLike
-from dockerproto.errors import InvalidReference
-from dockerproto.images.local import LATEST
+from dockerproto.credentials.credentials import AuthLike
+from dockerproto.images.transfers import image_name, parse_name, push_request, tag_parameter
 from dockerproto.messages.results import (
     MessageList,
     PullReducer,
@@ -19,17 +16,13 @@ from dockerproto.messages.results import (
 )
 from dockerproto.operations.operation import Call, ListOrStream, Reported
 from dockerproto.operations.replies import progress
-from dockerproto.references import Reference, path_of, repository
 from dockerproto.request.parameters import (
-    NotOnPodman,
     Parameter,
     default_platform,
-    platform_json,
     text,
 )
 from dockerproto.request.request import Request
 from dockerproto.timeouts import DEFAULT, TimeoutLike
-from dockerproto.versions import Version
 
 CREATE: Final = "/images/create"
 
@@ -96,20 +89,20 @@ def pull(
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageCreate.
     """
-    reference, version = _parse(from_image, tag, "from_image")
+    reference, version = parse_name(from_image, tag, "from_image")
     request = Request(
         method="POST",
         path=CREATE,
         query=(
             Parameter("fromImage", reference.name),
-            _tag(version, "pull"),
+            tag_parameter(version, "pull"),
             text("repo", repo),
             default_platform(platform),
         ),
         timeout=timeout,
         pace="long",
     )
-    image = _image(reference, version)
+    image = image_name(reference, version)
     request = request.for_registry(reference.registry, auth, f"pull {image}")
     return progress(request, stream, partial(PullReducer, image))
 
@@ -171,40 +164,5 @@ def push(
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImagePush.
     """
-    reference, version = _parse(name, tag, "name")
-    if reference.digest is not None:
-        raise InvalidReference(0, f"cannot push a digest: {name!r}")
-    request = Request(
-        method="POST",
-        path=f"/images/{path_of(reference.name)}/push",
-        query=(_tag(version, "push"), text("platform", platform_json(platform), since=Version(1, 46))),
-        auth=ANONYMOUS,  # engines up to 28.3 reject a push without this header
-        timeout=timeout,
-        pace="long",
-    )
-    request = request.for_registry(reference.registry, auth, f"push {_image(reference, version)}")
+    request = push_request(name, auth=auth, tag=tag, platform=platform, timeout=timeout)
     return progress(request, stream, PushReducer)
-
-
-def _image(reference: Reference, version: str | None) -> str:
-    """Return the name of what is transferred; without a version, it is the whole repository."""
-    return f"{reference.name}{'@' if reference.digest else ':'}{version}" if version else reference.name
-
-
-def _parse(name: str, tag: str | None, argument: str) -> tuple[Reference, str | None]:
-    """Return a reference, and its tag or digest for the engine's ``tag`` parameter; None means all tags."""
-    if tag and ":" in tag:
-        name, tag = f"{name}@{tag}", None
-    reference = repository(name, tag, argument)
-    if tag != "":
-        return reference, reference.digest or reference.tag or LATEST
-    if reference.tag or reference.digest:
-        raise ValueError(f"{argument} must not have a tag if all tags are requested: {name!r}")
-    return reference, None
-
-
-def _tag(version: str | None, verb: str) -> Parameter:
-    parameter = text("tag", version)
-    if version is not None:
-        return parameter
-    return replace(parameter, for_podman=NotOnPodman(f"{verb} all tags at once"))

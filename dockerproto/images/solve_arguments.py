@@ -183,7 +183,6 @@ def _output_requirements(chosen: _Chosen, outputs: tuple[BuildOutput, ...]) -> I
     if image is None:
         return
     options = {
-        "pushing from a build; push the image afterwards": image.push,
         "compression of an Image": image.compression or image.compression_level or image.force_compression,
         "an image for several platforms": len(chosen.platforms) > 1,
         "annotations": chosen.annotations,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import msgspec
@@ -34,6 +34,32 @@ def descriptor_of(metadata: Mapping[str, Any]) -> Descriptor | None:
             return cast("Descriptor", descriptor)  # its other values are the engine's: described, not checked
         case _:
             return None
+
+
+def push_messages(names: Iterable[str], metadata: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return messages about an image that BuildKit pushed, as the engine's own push reports each name.
+
+    >>> metadata = {"containerimage.descriptor": {"digest": "sha256:ab", "size": 5}}
+    >>> [*push_messages(["r.example/app:1"], metadata)][1]
+    {'progressDetail': {}, 'aux': {'Tag': '1', 'Digest': 'sha256:ab', 'Size': 5}}
+    """
+    descriptor = descriptor_of(metadata)
+    for name in names:
+        repository, _, tag = name.rpartition(":")
+        yield {"status": f"The push refers to repository [{repository}]"}
+        if descriptor is not None:
+            pushed = {"Tag": tag, "Digest": descriptor["digest"], "Size": descriptor.get("size")}
+            yield {"progressDetail": {}, "aux": pushed}
+
+
+def built_note(image: str, tags: Iterable[str]) -> str:
+    """Return a note for an exception that came after the image was built.
+
+    >>> built_note("sha256:ab", ["app:1", "app:2"])
+    'the image was built before: sha256:ab (app:1, app:2)'
+    """
+    names = ", ".join(tags)
+    return f"the image was built before: {image}" + (f" ({names})" if names else "")
 
 
 def _decoded(text: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from dockerproto.errors import DockerStreamError, FailedStep
+from dockerproto.errors import DockerError, DockerStreamError, FailedStep
 from dockerproto.messages.build_log import Built, LogEvent, StepNotice, StepStarted, without_red
 from dockerproto.messages.command_failure import failed_command, failed_instruction
 from dockerproto.messages.trace import STDERR, StatusResponse, VertexLog
@@ -74,6 +74,11 @@ class FailedStepFinder:
     def add_trace(self, trace: StatusResponse) -> None:
         """Take the next trace of BuildKit."""
         self._vertexes.add(trace)
+
+    def explain(self, error: DockerError) -> None:
+        """Set the step of an error that the engine reported to the step that failed."""
+        if isinstance(error, DockerStreamError):
+            error.step = self.find(error)
 
     def find(self, error: DockerStreamError) -> FailedStep | None:
         """Return the step that failed; None if the build had none, or all were complete."""

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from dockerproto.errors import DockerStreamError, NotFinished
+from dockerproto.errors import DockerError, NotFinished
 from dockerproto.messages.decoding import Decoder, Decoders
 from dockerproto.messages.models import Message
 
@@ -26,7 +26,7 @@ class Reducer(Protocol[R_co]):
         """Take the next message."""
         ...
 
-    def explain(self, error: DockerStreamError, /) -> None:
+    def explain(self, error: DockerError, /) -> None:
         """Add to an error what the messages before it say about it."""
         ...
 
@@ -36,7 +36,7 @@ class Reducer(Protocol[R_co]):
 
 
 class Collector(Generic[R]):
-    """The result of one response, which is complete when all its messages have been read."""
+    """The result of one or several responses, complete when all messages of the last one have been read."""
 
     def __init__(self, reducer: Reducer[R]) -> None:
         self._reducer = reducer
@@ -56,6 +56,10 @@ class Collector(Generic[R]):
             raise NotFinished(0, "the stream was not read to its end, so it has no result")
         return self._reducer.result()
 
+    def explain(self, error: DockerError) -> None:
+        """Add to an error what the messages before it say about it."""
+        self._reducer.explain(error)
+
     def collect(self, messages: Iterable[Message], *, last: bool) -> Iterable[Message]:
         """Return the messages, and pass each of them to the reducer; `last` means that none will follow.
 
@@ -69,16 +73,13 @@ class Collector(Generic[R]):
 
     def _collect_lazily(self, messages: Iterable[Message], *, last: bool) -> Iterator[Message]:
         add = self._reducer.add
-        try:
-            for message in messages:
-                add(message)
-                yield message
-        except DockerStreamError as error:
-            self._reducer.explain(error)
-            raise
+        for message in messages:
+            add(message)
+            yield message
         self._complete = self._complete or last
 
     def _wrap(self, make_decoder: Callable[[int], Decoder[Message]], limit: int) -> Decoder[Message]:
+        self._complete = False
         return _CollectingDecoder(make_decoder(limit), self)
 
 

@@ -14,10 +14,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct, field
 
-from dockerproto.errors import DockerStreamError, InvalidReference, NotFound
+from dockerproto.errors import DockerError, InvalidReference, NotFound
 from dockerproto.messages.build_log import BuildLog, ImageId, LogEvent, Tagged, Warned
 from dockerproto.messages.decoding import decode_message_trace
-from dockerproto.messages.exported import EXPORTED, descriptor_of, metadata_of
+from dockerproto.messages.exported import EXPORTED, built_note, descriptor_of, metadata_of
 from dockerproto.messages.failed_step import FailedStepFinder
 from dockerproto.messages.models import Descriptor, Message
 from dockerproto.messages.reduce import Reducer
@@ -25,6 +25,7 @@ from dockerproto.messages.trace import StatusResponse, VertexWarning
 from dockerproto.messages.values import object_of, text_of
 from dockerproto.references import HUB, parse_reference
 
+K = TypeVar("K")
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ class BuildResult(Struct, frozen=True):
 
     Only builds with ``outputs``, ``cache_to`` or another argument of BuildKit's Control API have any.
     """
+    pushed: tuple[PushedTag, ...] = ()
+    """The names by which the build pushed the image."""
 
     @property
     def descriptor(self) -> Descriptor | None:
@@ -88,8 +91,14 @@ class BuildResult(Struct, frozen=True):
 
     @property
     def digest(self) -> str | None:
-        """The digest of the image's manifest or index, by which a registry knows it; None as `descriptor`."""
-        return None if self.descriptor is None else self.descriptor["digest"]
+        """The digest of the image's manifest or index, by which a registry knows it.
+
+        None where `metadata` has no descriptor, unless the build pushed the image with one digest.
+        """
+        if self.descriptor is not None:
+            return self.descriptor["digest"]
+        digests = {each.digest for each in self.pushed}
+        return digests.pop() if len(digests) == 1 else None
 
     @property
     def image_id(self) -> str:
@@ -151,6 +160,8 @@ class PushedTag(Struct, frozen=True):
     """The digest of its manifest."""
     size: int
     """Size of the manifest in bytes."""
+    repository: str | None = None
+    """The repository, with its registry; None: not reported."""
 
 
 class PushResult(Struct, frozen=True):
@@ -190,7 +201,7 @@ def build_result(messages: Iterable[Message]) -> BuildResult:
     """Return the result of a build, from all of its messages.
 
     >>> build_result([{"aux": {"ID": "sha256:abc"}}])
-    BuildResult(image='sha256:abc', tags=(), warnings=(), metadata={})
+    BuildResult(image='sha256:abc', tags=(), warnings=(), metadata={}, pushed=())
     """
     return _reduce(BuildReducer(), map(decode_message_trace, messages))
 
@@ -238,13 +249,16 @@ class BuildReducer:
         self._printed_image: str | None = None
         self._tags: dict[str, None] = {}
         self._warnings = deque[BuildWarning](maxlen=MOST_RESULTS)
-        self._metadata: dict[str, Any] = {}
+        self._metadata: dict[str, Any] | None = None
+        self._pushes = PushReducer()
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
         if message.get("id") == EXPORTED:
             self._metadata = metadata_of(message.get("aux"))
             return
+        if self._metadata is not None:
+            self._pushes.add(message)
         image = object_of(message.get("aux")).get("ID")
         if isinstance(image, str):
             self._image = image
@@ -260,14 +274,22 @@ class BuildReducer:
             if event is not None:
                 self._add_event(event)
 
-    def explain(self, error: DockerStreamError, /) -> None:
-        """Set the step of an error to the step that failed."""
-        error.step = self._failed_step.find(error)
+    def explain(self, error: DockerError, /) -> None:
+        """Set the failed step of an error; once the image is built, add a note with its id."""
+        if self._metadata is None:
+            self._failed_step.explain(error)
+        elif self._image is not None:
+            error.add_note(built_note(self._image, self._tags))
 
     def result(self) -> BuildResult:
         """Return the result of the build."""
-        image = self._image or self._printed_image
-        return BuildResult(image, tuple(self._tags), tuple(self._warnings), self._metadata)
+        return BuildResult(
+            image=self._image or self._printed_image,
+            tags=tuple(self._tags),
+            warnings=tuple(self._warnings),
+            metadata=self._metadata or {},
+            pushed=self._pushes.result().tags,
+        )
 
     def _add_trace(self, trace: StatusResponse) -> None:
         self._failed_step.add_trace(trace)
@@ -293,7 +315,7 @@ class BuildReducer:
 class _NoExplanation:
     """Base of reducers whose messages say nothing about an error."""
 
-    def explain(self, error: DockerStreamError, /) -> None:
+    def explain(self, error: DockerError, /) -> None:
         """Do nothing."""
 
 
@@ -331,16 +353,16 @@ class PushReducer(_NoExplanation):
 
     def __init__(self) -> None:
         self._repository: str | None = None
-        self._tags: dict[str, PushedTag] = {}
+        self._tags: dict[tuple[str | None, str], PushedTag] = {}
 
     def add(self, message: Message, /) -> None:
         """Take the next message."""
         status = text_of(message.get("status"))
         match object_of(message.get("aux")):
             case {"Tag": str(tag), "Digest": str(digest), "Size": int(size)}:
-                _keep(self._tags, tag, PushedTag(tag, digest, size))
+                self._keep(PushedTag(tag, digest, size, self._repository))
             case _ if match := _PUSHED.fullmatch(status):
-                _keep(self._tags, match[1], PushedTag(match[1], match[2], int(match[3])))
+                self._keep(PushedTag(match[1], match[2], int(match[3]), self._repository))
             case _ if match := _REPOSITORY.fullmatch(status):
                 self._repository = match[1]
             case _:
@@ -349,6 +371,9 @@ class PushReducer(_NoExplanation):
     def result(self) -> PushResult:
         """Return the result of the push."""
         return PushResult(self._repository, tuple(self._tags.values()))
+
+    def _keep(self, pushed: PushedTag) -> None:
+        _keep(self._tags, (pushed.repository, pushed.tag), pushed)
 
 
 class ImportReducer(_NoExplanation):
@@ -383,7 +408,7 @@ def warning_of(warning: VertexWarning) -> BuildWarning:
     )
 
 
-def _keep(items: dict[str, T], key: str, value: T) -> None:
+def _keep(items: dict[K, T], key: K, value: T) -> None:
     """Store a value; drop the oldest one if there are too many."""
     if key not in items and len(items) >= MOST_RESULTS:
         del items[next(iter(items))]

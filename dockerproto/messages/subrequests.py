@@ -13,7 +13,7 @@ from typing import Annotated, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from dockerproto.errors import DockerStreamError, ProtocolViolated
+from dockerproto.errors import DockerError, ProtocolViolated
 from dockerproto.messages.check_results import (
     CheckFailure,
     CheckResult,
@@ -134,9 +134,9 @@ class SubrequestReducer(Generic[R]):
         if isinstance(trace, StatusResponse):
             self._failed_step.add_trace(trace)
 
-    def explain(self, error: DockerStreamError, /) -> None:
+    def explain(self, error: DockerError, /) -> None:
         """Set the step of an error to the step that failed."""
-        error.step = self._failed_step.find(error)
+        self._failed_step.explain(error)
 
     def result(self) -> R:
         """Return the result of the subrequest."""

@@ -64,7 +64,8 @@ class Whole(Struct, Generic[T], frozen=True):
     async def rest(self, client: Client) -> list[T]:
         """Send the request, and return all items of the response."""
         credentials = client.credentials.for_call()
-        response = await client.open(self.request, credentials)
+        work = client.begin(self.request.timeout, self.request.pace)
+        response = await client.open(self.request, credentials, work)
         items: list[T] = []
         try:
             decoder = decoder_for(response.head.status, self.decoders, client.configuration.message_limit)

@@ -8,6 +8,7 @@ the end of the response or any error closes them, and closing never waits for th
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from types import TracebackType
@@ -28,8 +29,9 @@ from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Collector, Reducer
 from dockerproto.operations.advice import advise
 from dockerproto.operations.tail import Tail
-from dockerproto.request.build import AnyBuild
+from dockerproto.request.build import AnyBuild, SolveBuild
 from dockerproto.request.request import Request
+from dockerproto.transport.local_work import LocalWork
 from dockerproto.transport.runtime import run
 
 T = TypeVar("T")
@@ -53,6 +55,9 @@ class AsyncStream(Generic[T]):
         self._client = client
         self._request = request
         self._decoders = decoders
+        self._requests = deque[Request | AnyBuild]((request,))
+        """Requests to send: the first one, then those that follow it."""
+        self._work: LocalWork | None = None
         self._credentials = client.credentials.for_call()
         self._response: Response | None = None
         self._decoder: Decoder[T] | None = None
@@ -167,7 +172,7 @@ class AsyncStream(Generic[T]):
 
     async def _step(self) -> None:
         if self._response is None or self._decoder is None:
-            self._response = await self._client.open(self._request, self._credentials)
+            self._response = await self._send_next()
             status, limit = self._response.head.status, self._client.configuration.message_limit
             self._decoder = decoder_for(status, self._decoders, limit)
             if status in self._decoders:
@@ -176,8 +181,10 @@ class AsyncStream(Generic[T]):
         while data and self._response.head.status not in self._decoders:
             self._decoder.feed(data)
             data = await self._response.receive()
-        self._ended = not data
         items = self._decoder.feed(data)
+        if not data:
+            self._decoder = None
+            self._ended = not self._requests
         if isinstance(items, list | tuple):
             self.ready = iter(items)
         else:
@@ -185,6 +192,15 @@ class AsyncStream(Generic[T]):
             self._taken_items = items
         if self.kept_count:
             self._tail.begin(items, len(data))
+
+    async def _send_next(self) -> Response:
+        """Send the next request, within the limits of the call that the first one began."""
+        self._request = request = self._requests.popleft()
+        self._work = self._work or self._client.begin(request.timeout, request.pace)
+        response = await self._client.open(request, self._credentials, self._work)
+        if isinstance(request, SolveBuild):
+            self._requests.extend(request.options.following(self._client.engine.worker))
+        return response
 
     async def _fail(self, error: DockerError, previous: list[T]) -> None:
         await self.close()
@@ -243,6 +259,10 @@ class AsyncProgress(AsyncStream[Message], Generic[R]):
             NotFinished: Messages remain, or the operation failed.
         """
         return self._collector.result()
+
+    async def _fail(self, error: DockerError, previous: list[Message]) -> None:
+        self._collector.explain(error)
+        await super()._fail(error, previous)
 
 
 class AsyncDownload(AsyncStream[bytes]):

@@ -20,7 +20,7 @@ class Image(Struct, frozen=True, kw_only=True):
     """An image in the engine, which is the output unless others are given."""
 
     push: bool = False
-    """True if the engine also pushes it, by all of its names."""
+    """True if the engine also pushes it, by all of its names, once it is built."""
     names: str | Sequence[str] = ()
     """More names, besides those of ``tag``."""
     compression: ImageCompression | None = None
@@ -53,6 +53,9 @@ ImageOutput: TypeAlias = Image | OCI | DockerTar
 """An output that is an image, so that it has names and annotations."""
 BuildOutput: TypeAlias = ImageOutput | Output | CacheOnly
 """One output of a build: an image, files (the path of a directory, or a `Tar`), or `CacheOnly`."""
+
+PUSH: Final = "push"
+"""Attribute of an image that BuildKit pushes."""
 
 _OUTPUTS: Final = (str, os.PathLike, Tar, Image, OCI, DockerTar, CacheOnly)
 _ARCHIVES: Final[Mapping[type, str]] = {OCI: "oci", DockerTar: "docker"}
@@ -138,6 +141,15 @@ def image_exporter(image: ImageOutput, tags: tuple[str, ...], annotations: Mappi
     return Exporter("moby", {**name, **_image_attributes(image), **annotated})
 
 
+def pushed_names(attributes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the full names by which an exporter with these attributes pushes an image.
+
+    >>> pushed_names({"name": "r.example/app:1,r.example/app:2", "push": "true"})
+    ('r.example/app:1', 'r.example/app:2')
+    """
+    return tuple(attributes["name"].split(",")) if PUSH in attributes else ()
+
+
 def full_name(name: str) -> str:
     """Return a name with its registry, repository and tag.
 
@@ -163,4 +175,4 @@ def _image_attributes(image: Image) -> dict[str, str]:
     compression = compression_attributes(
         "an Image", image.compression, image.compression_level, force=image.force_compression
     )
-    return {**({"push": "true"} if image.push else {}), **compression}
+    return {**({PUSH: "true"} if image.push else {}), **compression}

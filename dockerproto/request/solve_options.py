@@ -17,6 +17,7 @@ from dockerproto.request.caches import CacheEntry
 from dockerproto.request.layouts import LayoutReference
 from dockerproto.request.named_contexts import NamedContexts, layout_context
 from dockerproto.request.outputs import Exporter
+from dockerproto.request.request import Request
 from dockerproto.versions import OLDEST, Version, require
 
 _WAY_OUT: Final = "enable its containerd image store, see https://docs.docker.com/engine/storage/containerd/"
@@ -65,6 +66,12 @@ class SolveOptions(Redacted, frozen=True, kw_only=True):
     """Requirements of the options."""
     subrequest: bool = False
     """True if the frontend is asked a question, which is among the attributes, instead of a build."""
+    pushes: tuple[Request, ...] = ()
+    """Requests that push the image once it is built, if BuildKit cannot: with a graph driver."""
+
+    def following(self, worker: Worker | None) -> tuple[Request, ...]:
+        """Return the requests to send once the image is built: pushes, if the worker does not push."""
+        return () if worker is None or worker.containerd else self.pushes
 
     @property
     def layouts(self) -> tuple[LayoutReference, ...]:

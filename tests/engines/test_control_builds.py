@@ -24,17 +24,16 @@ from dockerproto import (
     DockerTar,
     FailedStep,
     Image,
-    InlineCache,
     RegistryCache,
     StepFailed,
     Tar,
     Unauthorized,
 )
 from tests.conftest import Connect
-from tests.support.private_engines import Start, engines
+from tests.support.private_engines import CONTAINERD_STORES, GRAPH_DRIVERS, Start, engines, new_salt
 from tests.support.stored import ME, PASSWORD, USER
 from tests.testbed.dockerd import Dockerd
-from tests.testbed.engines import Docker26Containerd, Docker28, Docker28Containerd
+from tests.testbed.engines import Docker26Containerd, Docker28
 from tests.testbed.private import PrivateEngine
 from tests.testbed.registry import Registry
 from tests.testbed.scripted import wait_until
@@ -64,30 +63,25 @@ MANIFESTS: Final = ", ".join(
 
 
 start = pytest.fixture(engines, scope="module")
+salt = pytest.fixture(new_salt)
 
 
-@pytest.fixture(params=[Docker26Containerd, Docker28Containerd], ids=lambda kind: kind.name)
+@pytest.fixture(params=CONTAINERD_STORES, ids=lambda kind: kind.name)
 def containerd(request: pytest.FixtureRequest, start: Start) -> PrivateEngine:
     """Return an engine with the containerd image store."""
     return start(request.param)
 
 
-@pytest.fixture(params=[Docker28, Docker28Containerd], ids=lambda kind: kind.name)
+@pytest.fixture(params=[*GRAPH_DRIVERS[1:], *CONTAINERD_STORES], ids=lambda kind: kind.name)
 def newer(request: pytest.FixtureRequest, start: Start) -> PrivateEngine:
     """Return an engine with either image store."""
     return start(request.param)
 
 
-@pytest.fixture(params=[Dockerd, Docker28, Docker28Containerd], ids=lambda kind: kind.name)
+@pytest.fixture(params=[*GRAPH_DRIVERS, *CONTAINERD_STORES], ids=lambda kind: kind.name)
 def any_engine(request: pytest.FixtureRequest, start: Start) -> PrivateEngine:
     """Return an engine, old or new."""
     return start(request.param)
-
-
-@pytest.fixture
-def salt() -> dict[str, str]:
-    """Return build arguments that no earlier build had."""
-    return {"SALT": str(time.time_ns())}
 
 
 def cached(messages: Any) -> list[str]:
@@ -118,6 +112,8 @@ class TestAnyEngine:
             assert (await docker.images.inspect("control/b"))["Id"] == result.image_id
             plain = await docker.images.build(builder="buildkit", **arguments)
             assert plain.result.image_id == result.image_id or result.digest is not None
+            worker = docker.client.engine.worker
+            assert worker.containerd is (type(any_engine) in CONTAINERD_STORES)
             assert len(cached(plain)) == 1
 
     async def test_a_step_that_fails(self, any_engine: PrivateEngine, connect: Connect) -> None:
@@ -294,36 +290,6 @@ class TestContainerdStore:
             for platform in PLATFORMS:
                 await docker.images.pull(name, platform=platform, auth=ME)
                 assert (await docker.images.inspect(name))["Architecture"] == platform.partition("/")[2]
-
-    async def test_a_registry_cache_is_used_by_another_engine(
-        self, start: Start, connect: Connect, closed_registry: Registry, salt: Any
-    ) -> None:
-        cache = f"{closed_registry.host}/control/cache:{salt['SALT']}"
-        arguments = {
-            "dockerfile": SALTED,
-            "buildargs": salt,
-            "outputs": CacheOnly(),
-            "auth": {closed_registry.host: ME},
-            **HOST,
-        }
-        async with connect(start(Docker26Containerd).url, credentials=None) as docker:
-            build = await docker.images.build(cache_to=RegistryCache(cache, mode="max"), **arguments)
-            assert cached(build) == []
-            assert build.result.metadata["cache.manifest"]["digest"].startswith("sha256:")
-        async with connect(start(Docker26Containerd, 1).url, credentials=None) as docker:
-            build = await docker.images.build(cache_from=RegistryCache(cache), **arguments)
-            assert len(cached(build)) == 1
-
-    async def test_an_inline_cache_is_used_by_another_engine(
-        self, start: Start, connect: Connect, closed_registry: Registry, salt: Any
-    ) -> None:
-        name = f"{closed_registry.host}/control/inline:{salt['SALT']}"
-        arguments = {"dockerfile": SALTED, "buildargs": salt, "auth": {closed_registry.host: ME}, **HOST}
-        async with connect(start(Docker26Containerd).url, credentials=None) as docker:
-            await docker.images.build(cache_to=InlineCache(), tag=name, outputs=Image(push=True), **arguments)
-        async with connect(start(Docker26Containerd, 1).url, credentials=None) as docker:
-            build = await docker.images.build(cache_from=name, outputs=CacheOnly(), **arguments)
-            assert len(cached(build)) == 1
 
     async def test_an_image_in_a_tar(
         self, containerd: PrivateEngine, start: Start, connect: Connect, tmp_path: Path, salt: Any

@@ -10,14 +10,23 @@ from typing import Any
 
 import pytest
 
-from dockerproto import Image, RegistryCache, UnsupportedEngine, UnsupportedVersion
+from dockerproto import (
+    OCI,
+    BadRequest,
+    Cache,
+    CacheOnly,
+    DockerTar,
+    Image,
+    RegistryCache,
+    UnsupportedEngine,
+    UnsupportedVersion,
+)
 from dockerproto.request.solve_options import SolveOptions
 from dockerproto.versions import Version
 from tests.conftest import Connect
 from tests.engines.test_control_builds import PLATFORMS, SALTED
-from tests.support.private_engines import Start, engines
+from tests.support.private_engines import GRAPH_DRIVERS, Start, engines
 from tests.testbed.dockerd import Dockerd
-from tests.testbed.engines import Docker28
 from tests.testbed.private import PrivateEngine
 from tests.testbed.unix_http import ask
 
@@ -32,12 +41,15 @@ def unchecked(options: SolveOptions, version: Version) -> None:
 
 
 class TestWhatEnginesLack:
-    @pytest.mark.parametrize("kind", [Dockerd, Docker28], ids=lambda kind: kind.name)
+    @pytest.mark.parametrize("kind", GRAPH_DRIVERS, ids=lambda kind: kind.name)
     @pytest.mark.parametrize(
         "arguments",
         [
             {"cache_to": RegistryCache("127.0.0.1:1/a")},
-            {"outputs": Image(push=True), "tag": "127.0.0.1:1/a"},
+            {"cache_to": Cache("gha", {"url": "http://127.0.0.1:1", "token": "a"})},
+            {"outputs": OCI("a.tar")},
+            {"outputs": DockerTar("a.tar")},
+            {"outputs": Image(compression="zstd")},
             {"platforms": PLATFORMS},
             {"annotations": {"a": "b"}},
         ],
@@ -81,3 +93,21 @@ class TestWhatEnginesLack:
                 with pytest.raises(UnsupportedVersion):
                     await docker.images.build(dockerfile=SALTED, **arguments)
         assert not (tmp_path / "a").exists()
+
+    async def test_an_old_frontend_has_no_permissions(self, start: Start, connect: Connect) -> None:
+        """They are for steps that ask for them, which its Dockerfiles cannot."""
+        async with connect(start(Dockerd).url, credentials=None) as docker:
+            with pytest.raises(BadRequest, match="network"):
+                await docker.images.build(
+                    dockerfile="FROM busybox\nRUN --network=host true\n",
+                    outputs=CacheOnly(),
+                    allow="network.host",
+                )
+
+    @pytest.mark.parametrize("kind", GRAPH_DRIVERS[1:], ids=lambda kind: kind.name)
+    async def test_a_graph_driver_has_no_provenance_of_images(
+        self, kind: type[PrivateEngine], start: Start, connect: Connect
+    ) -> None:
+        async with connect(start(kind).url, credentials=None) as docker:
+            with pytest.raises(UnsupportedEngine, match="does not support provenance of an image"):
+                await docker.images.build(dockerfile=SALTED, provenance="min")

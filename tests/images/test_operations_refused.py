@@ -307,8 +307,8 @@ FACADES: list[Callable[[Client], object]] = [AsyncImages, Images]
 class NoClient:
     """A client that must not be asked for anything."""
 
-    async def open(self, request: object) -> None:
-        raise AssertionError(f"sent: {request}")
+    def begin(self, *_: object) -> None:
+        raise AssertionError("sent")
 
 
 @pytest.mark.parametrize("facade", FACADES)

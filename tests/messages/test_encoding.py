@@ -37,6 +37,7 @@ JSON: list[tuple[Any, Any]] = [
             "tags": ["a:1"],
             "warnings": [{"text": "w", "detail": [], "url": None, "filename": None, "line": 3}],
             "metadata": {},
+            "pushed": [],
         },
     ),
     (
@@ -49,8 +50,11 @@ JSON: list[tuple[Any, Any]] = [
         },
     ),
     (
-        PushResult("r/a", (PushedTag("1", "sha256:ab", 5),)),
-        {"repository": "r/a", "tags": [{"tag": "1", "digest": "sha256:ab", "size": 5}]},
+        PushResult("r/a", (PushedTag("1", "sha256:ab", 5, "r/a"),)),
+        {
+            "repository": "r/a",
+            "tags": [{"tag": "1", "digest": "sha256:ab", "size": 5, "repository": "r/a"}],
+        },
     ),
     (ImportResult(("a:1",), ("sha256:ab",)), {"references": ["a:1"], "ids": ["sha256:ab"]}),
     (FailedStep("RUN a", exit_code=3), {"name": "RUN a", "command": None, "exit_code": 3, "log": []}),

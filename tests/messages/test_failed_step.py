@@ -53,11 +53,13 @@ RECORDED = [
 
 def fail(body: bytes, *, bytewise_fed: bool = False) -> DockerStreamError:
     """Return the error of a build, as a stream raises it."""
-    (make_decoder,) = Collector(BuildReducer()).wrap({200: BuildMessages}).values()
+    collector = Collector(BuildReducer())
+    (make_decoder,) = collector.wrap({200: BuildMessages}).values()
     decoder = make_decoder(1 << 20)
     with pytest.raises(DockerStreamError) as raised:
         for chunk in (*(bytewise(body) if bytewise_fed else [body]), b""):
             list(decoder.feed(chunk))
+    collector.explain(raised.value)
     return raised.value
 
 

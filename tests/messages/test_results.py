@@ -176,7 +176,7 @@ def test_a_pull_of_all_tags() -> None:
 def test_a_push(engine: str, operation: str) -> None:
     result = push_result(messages_of(engine, operation))
     repository = f"127.0.0.1:5000/apiref/pushed-{engine}"
-    assert result == PushResult(repository, (PushedTag("p1", result.digest or "", 738),))
+    assert result == PushResult(repository, (PushedTag("p1", result.digest or "", 738, repository),))
     assert (result.tag, result.size) == ("p1", 738)
     assert (result.digest == DIGEST) is (engine in DOCKERS)
 
@@ -184,7 +184,8 @@ def test_a_push(engine: str, operation: str) -> None:
 @on(*DOCKERS)
 def test_a_push_of_all_tags(engine: str) -> None:
     result = push_result(messages_of(engine, "push-no-tag"))
-    assert result.tags == (PushedTag("p1", DIGEST, 738), PushedTag("p2", DIGEST, 738))
+    repository = f"127.0.0.1:5000/apiref/pushed-{engine}"
+    assert result.tags == tuple(PushedTag(tag, DIGEST, 738, repository) for tag in ("p1", "p2"))
     texts = [message for message in messages_of(engine, "push-no-tag") if "aux" not in message]
     assert push_result(texts) == result  # as engines with another store say it
 

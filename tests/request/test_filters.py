@@ -132,7 +132,7 @@ class NoClient:
 
     credentials = CredentialsLookup(None)
 
-    async def open(self, *_: object) -> None:
+    def begin(self, *_: object) -> None:
         raise NoEngine(0, "sent")
 
 

@@ -37,6 +37,20 @@ STEP: Final = StatusResponse(
     vertexes=(Vertex("sha256:1", name="[1/1] RUN make", started=Timestamp(1), completed=Timestamp(2)),)
 ).encode()
 """A report of one step."""
+PUSHED: Final = f"sha256:{'cd' * 32}"
+"""Digest of a manifest that was pushed."""
+PREPARING: Final[dict[str, Any]] = {"status": "Preparing", "progressDetail": {}, "id": "0a1b"}
+"""The message that announces a layer to push."""
+
+
+def pushing(repository: str) -> list[dict[str, Any]]:
+    """Return the messages of the engine's own push."""
+    return [
+        {"status": f"The push refers to repository [{repository}]"},
+        PREPARING,
+        {"status": f"1: digest: {PUSHED} size: 527"},
+        {"progressDetail": {}, "aux": {"Tag": "1", "Digest": PUSHED, "Size": 527}},
+    ]
 
 
 def workers(labels: Mapping[str, str] = CONTAINERD) -> bytes:
@@ -73,20 +87,20 @@ class ControlServer:
         self.metadata: dict[str, Metadata] = {}
         self._streams: dict[str, int] = {}
         self._methods: dict[int, str] = {}
+        self._messages: dict[int, bytes] = {}
 
     def feed(self, data: bytes) -> None:
         """Take what the client sent."""
-        messages: dict[int, bytes] = {}
         for event in self.grpc.feed(data):
             if isinstance(event, CallStarted):
                 method = self._methods[event.stream] = event.path.removeprefix(CONTROL)
                 self._streams[method] = event.stream
                 self.metadata[method] = event.metadata
             elif isinstance(event, MessageReceived):
-                messages[event.stream] = event.message
+                self._messages[event.stream] = event.message
                 self.grpc.acknowledge(event.stream, event.message)
             elif isinstance(event, HalfClosed):
-                self.requests[self._methods[event.stream]] = messages.get(event.stream, b"")
+                self.requests[self._methods[event.stream]] = self._messages.get(event.stream, b"")
 
     def reply(self, method: str, *messages: bytes, status: Status | None = OK) -> None:
         """Send messages in the last call of a method, and end it with a status; with None it goes on."""

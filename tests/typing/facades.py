@@ -33,6 +33,7 @@ from dockerproto import (
     Ping,
     Progress,
     PullResult,
+    PushedTag,
     PushResult,
     SearchResult,
     SourceLines,
@@ -133,6 +134,7 @@ async def either(
 async def results(docker: dockerproto_asyncio.Docker, blocking: dockerproto_httpx.Docker) -> None:
     assert_type((await docker.images.build(path=".")).result, BuildResult)
     assert_type((await docker.images.build(path=".")).result.image_id, str)
+    assert_type((await docker.images.build(path=".")).result.pushed, tuple[PushedTag, ...])
     assert_type((await docker.images.pull("x")).result.digest, str | None)
     assert_type((await docker.images.push("x")).result, PushResult)
     assert_type((await docker.images.import_image(b"")).result, ImportResult)

@@ -18,6 +18,7 @@ from dockerproto.errors import UnsupportedEngine
 from dockerproto.redacted import hides_frames
 from dockerproto.request.build import SolveBuild
 from dockerproto.request.caches import INLINE, REGISTRY
+from dockerproto.request.outputs import PUSH, Exporter
 from dockerproto.request.parameters import Environment
 from dockerproto.request.solve_options import Worker
 from dockerproto.versions import Version
@@ -60,7 +61,7 @@ def solve_request(
         *_named_imports(values),
         *(Entry(each.type, each.attributes) for each in options.cache_imports),
     )
-    exporters = tuple(Entry(each.type, each.attributes) for each in options.exporters)
+    exporters = tuple(_exporter(each, worker) for each in options.exporters)
     first = exporters[0] if exporters else Entry()
     return SolveRequest(
         ref=ref,
@@ -143,6 +144,14 @@ def _host(entry: str, worker: Worker) -> str:
             "this engine does not report the address of host-gateway; Docker 25 and later do, with a bridge",
         )
     return f"{name}={worker.host_gateway}"
+
+
+def _exporter(exporter: Exporter, worker: Worker) -> Entry:
+    """Return an exporter; with a graph driver, which would ignore it, without the attribute to push."""
+    attributes = exporter.attributes
+    if not worker.containerd:
+        attributes = {name: value for name, value in attributes.items() if name != PUSH}
+    return Entry(exporter.type, attributes)
 
 
 def _build_arguments(arguments: Mapping[str, str | None]) -> dict[str, str]:

@@ -23,10 +23,11 @@ from dockerproto.buildkit.control.calls import Calls
 from dockerproto.buildkit.control.messages import ErrorStatus, SolveRequest, SolveResponse, StatusRequest
 from dockerproto.buildkit.rpc.grpc import CallEnded
 from dockerproto.errors import ProtocolViolated
-from dockerproto.messages.exported import EXPORTED
+from dockerproto.messages.exported import EXPORTED, metadata_of, push_messages
 from dockerproto.messages.trace import TRACE
 from dockerproto.protobuf.codec import ProtoMessage
 from dockerproto.redacted import RedactedBytes, hides_frames
+from dockerproto.request.outputs import pushed_names
 
 _IMAGE: Final = "moby.image.id"
 _DIGEST: Final = "containerimage.digest"
@@ -54,6 +55,7 @@ class Solve:
     def __init__(self, calls: Calls, request: SolveRequest, *, quiet: bool) -> None:
         self._calls = calls
         self._quiet = quiet
+        self._pushed = [name for each in request.exporters for name in pushed_names(each.attributes)]
         self._status = calls.begin("Status", StatusRequest(request.ref).encode(), unary=False)
         self._solve = calls.begin("Solve", encoded(request))
         self._reports_ended = False
@@ -107,6 +109,7 @@ class Solve:
         exported = {_readable(name): _readable(value) for name, value in response.items()}
         self.exported = exported
         yield message_line({"id": EXPORTED, "aux": exported})
+        yield from map(message_line, push_messages(self._pushed, metadata_of(exported)))
         if (image := exported.get(_DIGEST)) is not None:
             yield message_line({"id": _IMAGE, "aux": {"ID": image}})
 
