@@ -15,12 +15,10 @@ from dockerproto import ConnectionFailed, DockerStreamError, to_json
 from dockerproto_cli.printing import report_error
 from dockerproto_httpx import Docker
 from dockerproto_local.small_files import READ_LIMIT
-from tests.support.calling import Speak
 from tests.support.commanding import Run, endless_stdin, stdin
-from tests.support.controlling import IMAGE, building
 from tests.support.recorded_streams import lines_of, reply
 from tests.testbed.base_image import context
-from tests.testbed.scripted import ScriptedEngine, UntilClosed, recorded
+from tests.testbed.scripted import ScriptedEngine, recorded
 
 
 @pytest.fixture
@@ -157,13 +155,3 @@ def test_a_build_that_fails_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert error["error"].startswith("process ")
     assert error["step"]["exit_code"] == 3
     assert set(error["step"]["log"]) == {"out", "err"}
-
-
-def test_metadata_is_written(run: Run, tmp_path: Path) -> None:
-    run.engine.api_version = "1.47"
-    run.engine.script("POST", "/session", (Speak(), UntilClosed()))
-    run.engine.script("POST", "/grpc", (building(), UntilClosed()))
-    path = tmp_path / "metadata.json"
-    lines = run("build", "--metadata-file", str(path), "--push", "-t", "app", "https://h/a.git")
-    assert lines[-1] == IMAGE
-    assert json.loads(path.read_text()) == {"containerimage.digest": IMAGE}

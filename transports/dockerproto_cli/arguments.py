@@ -15,8 +15,8 @@ from dockerproto_cli.checks import CHECK, read_call
 from dockerproto_cli.control_options import (
     read_annotation,
     read_build_output,
-    read_cache_from,
     read_cache_to,
+    read_caches_from,
     read_context,
     read_provenance,
 )
@@ -86,7 +86,7 @@ def _values(name: str, read: Callable[[str], Any], metavar: str, help: str, *sho
 
 
 _CONTROL: Final[tuple[Argument, ...]] = (
-    _value("--platform", metavar="OS[/ARCH[/VARIANT]],...", help="platforms of the image"),
+    _values("--platform", str, "OS[/ARCH[/VARIANT]],...", "platforms of the image"),
     _values(
         "--output",
         read_build_output,
@@ -95,14 +95,15 @@ _CONTROL: Final[tuple[Argument, ...]] = (
         "-o",
     ),
     _flag("--push", help="push the image from the build"),
-    _values("--cache-from", read_cache_from, "NAME|type=TYPE,...", "cache to read"),
+    _values("--cache-from", read_caches_from, "NAME,...|type=TYPE,...", "cache to read"),
     _values("--cache-to", read_cache_to, "NAME|type=TYPE,...", "cache to export"),
     _values("--no-cache-filter", str, "STAGE,...", "stages to build without the cache"),
     _values("--build-context", read_context, "NAME=DIR|URL|oci-layout://DIR", "named build context"),
-    _values("--allow", str, "PERMISSION", "permission of steps, such as network.host"),
+    _values("--allow", str, "PERMISSION,...", "permission of steps, such as network.host"),
     _values("--annotation", read_annotation, "KEY=VALUE", "annotation of the image's manifest"),
     _value("--provenance", type=read_provenance, metavar="mode=min|mode=max|false", help="attach provenance"),
     _value("--metadata-file", metavar="FILE", help="write the engine's facts about the result to a file"),
+    _value("--iidfile", metavar="FILE", help="write the id of the image to a file"),
     _value(
         "--call",
         type=read_call,

@@ -21,6 +21,7 @@ from dockerproto import (
     TargetSummary,
 )
 from dockerproto_cli.build_source import parse_source
+from dockerproto_cli.control_options import separated
 from dockerproto_cli.printing import Invocation
 
 _FAILED: Final = 1
@@ -72,13 +73,14 @@ def _arguments(arguments: Namespace, question: Question) -> dict[str, Any]:
     """Return the arguments of the question; raise ValueError for options that it cannot have."""
     if arguments.builder == "classic":
         raise ValueError(f"the classic builder does not support --call {question.method}")
-    if arguments.platform and "," in arguments.platform:
-        raise ValueError(f"--call {question.method} takes one platform, not {arguments.platform}")
+    platforms = separated(arguments.platform)
+    if len(platforms) > 1:
+        raise ValueError(f"--call {question.method} takes one platform, not {','.join(platforms)}")
     given = {
         **parse_source(arguments.source, arguments.file),
         "buildargs": dict(arguments.build_arg),
         "pull": arguments.pull,
-        "platform": arguments.platform,
+        "platform": platforms[0] if platforms else None,
         "target": arguments.target,
         "secrets": dict(arguments.secret),
         "ssh": dict(arguments.ssh),

@@ -101,6 +101,15 @@ def read_cache_from(text: str) -> CacheSource:
     return fields["ref"] if kind == "registry" and fields.keys() == {"ref"} else Cache(kind, fields)
 
 
+def read_caches_from(text: str) -> list[CacheSource]:
+    """Parse one cache to read, or image references separated by commas.
+
+    Raises:
+        ArgumentTypeError: The text is malformed.
+    """
+    return [read_cache_from(each) for each in ([text] if "=" in text else text.split(","))]
+
+
 def read_context(text: str) -> tuple[str, NamedContext]:
     """Parse ``NAME=DIRECTORY``, ``NAME=URL`` or ``NAME=oci-layout://DIRECTORY[:TAG][@DIGEST]``.
 
@@ -146,18 +155,17 @@ def read_provenance(text: str) -> str | None:
 
 def solve_arguments(arguments: Namespace) -> dict[str, Any]:
     """Return the arguments of `build` for the options that were given."""
-    platforms: list[str] = arguments.platform.split(",") if arguments.platform else []
+    platforms = separated(arguments.platform)
     several = len(platforms) > 1
-    stages = [each for text in arguments.no_cache_filter for each in text.split(",")]
     return {
         **_output_arguments(arguments.output, push=arguments.push),
-        "platform": None if several else arguments.platform,
+        "platform": platforms[0] if len(platforms) == 1 else None,
         "platforms": platforms if several else None,
-        "nocache": arguments.no_cache or stages,
+        "nocache": arguments.no_cache or separated(arguments.no_cache_filter),
         "cache_to": arguments.cache_to,
-        "cache_from": arguments.cache_from,
+        "cache_from": [each for caches in arguments.cache_from for each in caches],
         "contexts": dict(arguments.build_context),
-        "allow": arguments.allow,
+        "allow": separated(arguments.allow),
         "annotations": dict(arguments.annotation),
         "provenance": arguments.provenance,
     }
@@ -172,6 +180,11 @@ def _output_arguments(outputs: list[BuildOutput], *, push: bool) -> dict[str, An
     if len(outputs) == 1 and isinstance(outputs[0], Path | Tar):
         return {"output": outputs[0]}
     return {"outputs": outputs or None}
+
+
+def separated(texts: Iterable[str]) -> list[str]:
+    """Return the values of an option that may be repeated, and may have several, separated by commas."""
+    return [each for text in texts for each in text.split(",")]
 
 
 def _image(image: Image, fields: Mapping[str, str]) -> Image:

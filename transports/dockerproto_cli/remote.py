@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, BinaryIO
 
-from dockerproto import build_result, import_result, parse_reference, push_result, to_json
+from dockerproto import build_result, import_result, parse_reference, push_result
 from dockerproto.references import HUB
+from dockerproto_cli.build_facts import with_facts, write_facts
 from dockerproto_cli.build_source import parse_source
 from dockerproto_cli.checks import ask
 from dockerproto_cli.control_options import solve_arguments
@@ -58,13 +59,12 @@ def build(invocation: Invocation) -> int:
         builder=arguments.builder,
         secrets=dict(arguments.secret),
         ssh=dict(arguments.ssh),
-        **solve_arguments(arguments),
+        **with_facts(solve_arguments(arguments), arguments, invocation.docker),
         on_upload=display.uploaded if arguments.builder == "classic" else None,  # BuildKit fetches
         stream=True,
     )
     built = build_result(invocation.messages(stream, display))
-    if arguments.metadata_file is not None:
-        Path(arguments.metadata_file).write_bytes(to_json(built.metadata))
+    write_facts(built, arguments)
     if built.image is not None and not invocation.json:
         invocation.line(built.image)
     return 0
