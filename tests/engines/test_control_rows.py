@@ -1,0 +1,162 @@
+"""Rows of what builds by the Control API do on each version and image store: contexts, warnings, caches.
+
+These tests start the engines they need, whatever --engine selects.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockerproto import CacheOnly, Image, InlineCache, RegistryCache, Tar
+from tests.conftest import Connect
+from tests.engines.test_control_builds import CROSS, HOST, PLATFORMS, SALTED, cached
+from tests.support.private_engines import CONTAINERD_STORES, GRAPH_DRIVERS, Start, engines, new_salt
+from tests.support.stored import ME
+from tests.testbed.base_image import context
+from tests.testbed.dockerd import Dockerd
+from tests.testbed.engines import Docker26, Docker26Containerd, Docker28, Docker28Containerd
+from tests.testbed.private import PrivateEngine
+from tests.testbed.registry import Registry
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engine]
+
+start = pytest.fixture(engines, scope="module")
+salt = pytest.fixture(new_salt)
+on_each = pytest.mark.parametrize("kind", [*GRAPH_DRIVERS, *CONTAINERD_STORES], ids=lambda kind: kind.name)
+
+
+@on_each
+async def test_a_tar_as_the_context_and_as_the_output(
+    kind: type[PrivateEngine], start: Start, connect: Connect, tmp_path: Path, salt: dict[str, str]
+) -> None:
+    tar = context("FROM scratch\nCOPY file /\n", file=salt["SALT"].encode())
+    async with connect(start(kind).url, credentials=None) as docker:
+        await docker.images.build(fileobj=tar, outputs=[Tar(tmp_path / "out.tar")])
+    with tarfile.open(tmp_path / "out.tar") as archive:
+        file = archive.extractfile("file")
+        assert file is not None
+        assert file.read() == salt["SALT"].encode()
+
+
+@on_each
+async def test_warnings_of_the_linter(kind: type[PrivateEngine], start: Start, connect: Connect) -> None:
+    """The linter is in Docker 27 and later."""
+    async with connect(start(kind).url, credentials=None) as docker:
+        build = await docker.images.build(dockerfile="FROM busybox as base\n", outputs=CacheOnly())
+    warned = kind in (Docker28, Docker28Containerd)
+    assert [each.text.partition(":")[0] for each in build.result.warnings] == ["FromAsCasing"] * warned
+    assert [each.line for each in build.result.warnings] == [1] * warned
+
+
+@on_each
+async def test_another_platform_without_emulation(
+    kind: type[PrivateEngine], start: Start, connect: Connect, salt: dict[str, str]
+) -> None:
+    """The step runs on the platform of the engine, and the image is for the other one."""
+    async with connect(start(kind).url, credentials=None) as docker:
+        build = await docker.images.build(
+            dockerfile=CROSS, buildargs=salt, platforms=PLATFORMS[1:], outputs=Image(), **HOST
+        )
+        image = await docker.images.inspect(build.result.image_id)
+    assert (image["Os"], image["Architecture"]) == ("linux", "arm64")
+
+
+@on_each
+async def test_an_inline_cache_after_a_prune(
+    kind: type[PrivateEngine],
+    start: Start,
+    connect: Connect,
+    closed_registry: Registry,
+    salt: dict[str, str],
+) -> None:
+    name = f"{closed_registry.host}/rows/inline:{salt['SALT']}"
+    arguments = {"dockerfile": SALTED, "buildargs": salt, "auth": {closed_registry.host: ME}, **HOST}
+    async with connect(start(kind).url, credentials=None) as docker:
+        await docker.images.build(tag=name, outputs=Image(push=True), cache_to=InlineCache(), **arguments)
+        await docker.images.delete(name)
+        await docker.images.prune_builds(all_builds=True)
+        assert cached(await docker.images.build(outputs=CacheOnly(), cache_from=name, **arguments)) != []
+        await docker.images.prune_builds(all_builds=True)
+        assert cached(await docker.images.build(outputs=CacheOnly(), **arguments)) == []
+
+
+@pytest.fixture
+async def base(connect: Connect, closed_registry: Registry, start: Start, salt: dict[str, str]) -> str:
+    """Push a base image, and return its name: an import has another time, so another id, on each engine."""
+    name = f"{closed_registry.host}/rows/base:{salt['SALT']}"
+    async with connect(start(Dockerd).url, credentials=None) as docker:
+        await docker.images.tag("busybox", name)
+        await docker.images.push(name, auth=ME)
+        await docker.images.delete(name)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader", "hits"),
+    [
+        (Docker26Containerd, Docker26Containerd, True),
+        (Docker26Containerd, Docker26, True),
+        (Docker28Containerd, Docker28Containerd, True),
+        (Docker28Containerd, Docker28, True),
+        (Docker28Containerd, Docker26, True),
+        (Docker26Containerd, Docker28, True),
+        (Docker26Containerd, Dockerd, False),
+        (Docker28Containerd, Dockerd, False),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+async def test_a_registry_cache_of_another_engine(
+    writer: type[PrivateEngine],
+    reader: type[PrivateEngine],
+    *,
+    hits: bool,
+    start: Start,
+    connect: Connect,
+    closed_registry: Registry,
+    base: str,
+    salt: dict[str, str],
+) -> None:
+    """Engine 20.10 reads no cache of the others, and runs all steps, without an error."""
+    cache = f"{closed_registry.host}/rows/cache:{salt['SALT']}"
+    arguments: dict[str, Any] = {
+        "dockerfile": SALTED.replace("busybox", base),
+        "buildargs": salt,
+        "outputs": CacheOnly(),
+        "auth": {closed_registry.host: ME},
+        **HOST,
+    }
+    async with connect(start(writer).url, credentials=None) as docker:
+        build = await docker.images.build(cache_to=RegistryCache(cache, mode="max"), **arguments)
+        assert cached(build) == []
+        assert build.result.metadata["cache.manifest"]["digest"].startswith("sha256:")
+    async with connect(start(reader, 1).url, credentials=None) as docker:
+        build = await docker.images.build(cache_from=RegistryCache(cache), **arguments)
+        assert (len(cached(build)) == 1) is hits
+
+
+@pytest.mark.parametrize("kind", CONTAINERD_STORES, ids=lambda kind: kind.name)
+async def test_an_inline_cache_of_another_engine(
+    kind: type[PrivateEngine],
+    *,
+    start: Start,
+    connect: Connect,
+    closed_registry: Registry,
+    base: str,
+    salt: dict[str, str],
+) -> None:
+    name = f"{closed_registry.host}/rows/inline:{salt['SALT']}"
+    arguments: dict[str, Any] = {
+        "dockerfile": SALTED.replace("busybox", base),
+        "buildargs": salt,
+        "auth": {closed_registry.host: ME},
+        **HOST,
+    }
+    async with connect(start(kind).url, credentials=None) as docker:
+        await docker.images.build(cache_to=InlineCache(), tag=name, outputs=Image(push=True), **arguments)
+    async with connect(start(kind, 1).url, credentials=None) as docker:
+        build = await docker.images.build(cache_from=name, outputs=CacheOnly(), **arguments)
+        assert len(cached(build)) == 1
