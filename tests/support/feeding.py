@@ -69,6 +69,11 @@ def bytewise(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
 
+def in_pieces(data: bytes, size: int) -> list[bytes]:
+    """Cut into pieces of a size."""
+    return cut_at(data, range(size, len(data), size))
+
+
 def cut_at(data: bytes, places: Iterable[int]) -> list[bytes]:
     """Cut at some places; no piece is empty, as that is the end."""
     borders = sorted({0, len(data), *(place for place in places if place < len(data))})

@@ -1,4 +1,4 @@
-"""Recorded sessions between real engines and the Docker CLI, parsed into messages."""
+"""Recorded connections between real engines and the Docker CLI or buildx, parsed into messages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from tests.support.feeding import VECTORS
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 RECORDED: Final = ("docker-20.10", "docker-26.1")
+"""Recordings of the Docker CLI: sessions."""
+OF_BUILDX: Final = ("buildx-docker-20.10", "buildx-docker-26.1")
+"""Recordings of buildx: sessions, and connections to the Control API."""
 _DATA, _HEADERS = 0, 1
 
 
@@ -26,14 +29,14 @@ class Answers:
 
 
 @cache
-def sent_by(side: str, engine: str) -> bytes:
-    """Return all bytes of a side, ``client`` or ``engine``, of the session with an engine."""
-    return b"".join(pieces_by(side, engine))
+def sent_by(side: str, engine: str, connection: str = "session") -> bytes:
+    """Return all bytes of a side, ``client`` or ``engine``, of a connection with an engine."""
+    return b"".join(pieces_by(side, engine, connection))
 
 
-def pieces_by(side: str, engine: str) -> list[bytes]:
+def pieces_by(side: str, engine: str, connection: str = "session") -> list[bytes]:
     """Return them as they came: what answers the other side is in a piece of its own."""
-    events: list[tuple[str, str]] = json.loads((VECTORS / engine / "session.json").read_text())
+    events: list[tuple[str, str]] = json.loads((VECTORS / engine / f"{connection}.json").read_text())
     return [base64.b64decode(data) for who, data in events if who == side]
 
 

@@ -158,9 +158,15 @@ def test_recorded_calls(engine: str) -> None:
         assert sent == client[stream]
 
 
-def recorded_tree(sent: list[Packet]) -> FileTree:
-    """Return the files that a recorded client sent, as a file system."""
+def recorded_tree(*calls: list[Packet]) -> FileTree:
+    """Return the files that a recorded client sent in some calls, as a file system."""
     tree = FileTree()
+    for sent in calls:
+        _add_recorded(tree, sent)
+    return tree
+
+
+def _add_recorded(tree: FileTree, sent: list[Packet]) -> None:
     contents = {packet.ID: packet.data for packet in sent if packet.type == PacketType.DATA and packet.data}
     for identifier, packet in enumerate(each for each in sent if each.stat is not None):
         assert packet.stat is not None
@@ -173,7 +179,6 @@ def recorded_tree(sent: list[Packet]) -> FileTree:
         )
         assert entry_to_stat(entry) == packet.stat
         _add(tree, entry, content)
-    return tree
 
 
 def recorded(engine: str, side: str) -> dict[int, list[Packet]]:
