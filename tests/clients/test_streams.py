@@ -17,6 +17,7 @@ import pytest
 
 import dockerproto
 from dockerproto import (
+    AsyncStream,
     BadRequest,
     ClientClosed,
     ConnectionFailed,
@@ -28,6 +29,7 @@ from dockerproto import (
 )
 from tests.conftest import Connect
 from tests.support.facade import Transport
+from tests.support.waiting import until
 from tests.testbed.scripted import (
     LAST_CHUNK,
     Close,
@@ -381,7 +383,16 @@ class TestDownload:
                 await docker.images.export_image("busybox").read()
 
 
-async def test_two_cannot_read_one_stream_at_once(scripted: ScriptedEngine, connect: Connect) -> None:
+async def test_two_cannot_read_one_stream_at_once(
+    scripted: ScriptedEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = threading.Event()
+    read: Any = vars(AsyncStream)["_step"]
+
+    async def noted(stream: AsyncStream[Any]) -> None:
+        reading.set()
+        await read(stream)
+
     scripted.script(*PULL, [stream_head(), chunk(line(FIRST)), UntilClosed()])
     async with connect(scripted.url) as docker:
         stream = docker.images.pull("busybox", stream=True)
@@ -391,9 +402,10 @@ async def test_two_cannot_read_one_stream_at_once(scripted: ScriptedEngine, conn
             with pytest.raises(DockerError):
                 await anext(stream)
 
+        monkeypatch.setattr(AsyncStream, "_step", noted)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(read_on)
-            await anyio.sleep(0.05)
+            await until(reading.is_set)
             with pytest.raises(ClientClosed, match="already being read by another task"):
                 await anext(stream)
             await stream.close()
