@@ -16,6 +16,7 @@ import anyio.to_thread
 import pytest
 
 from dockerproto import Image
+from dockerproto_cli.command import main
 from tests.conftest import Connect
 from tests.support.private_engines import Start, engines
 from tests.testbed.buildx import buildx
@@ -37,6 +38,11 @@ COPY directory/ /
 """
 ARGUMENTS: Final = {"SOURCE_DATE_EPOCH": "1700000000", "SALT": "a b"}
 LABELS: Final = {"org.example.a": "b=c"}
+WORDS: Final = (
+    *(word for name, value in ARGUMENTS.items() for word in ("--build-arg", f"{name}={value}")),
+    *(word for name, value in LABELS.items() for word in ("--label", f"{name}={value}")),
+)
+"""The same in the words of a command."""
 PLATFORMS: Final = ["linux/amd64", "linux/arm64"]
 
 start = pytest.fixture(engines, scope="module")
@@ -70,12 +76,10 @@ def project(tmp_path: Path) -> Path:
 def built(command: tuple[str, ...], engine: PrivateEngine, project: Path, *options: str) -> dict[str, Any]:
     """Build with buildx, and return the facts that it writes to a file."""
     metadata = project.with_name("metadata.json")
-    pairs = [word for name, value in ARGUMENTS.items() for word in ("--build-arg", f"{name}={value}")]
-    labels = [word for name, value in LABELS.items() for word in ("--label", f"{name}={value}")]
     subprocess.run(
         [
             *(*command, "build", "--builder", "default", "--progress", "plain", "--provenance=false"),
-            *(*pairs, *labels, *options, "--metadata-file", str(metadata), str(project)),
+            *(*WORDS, *options, "--metadata-file", str(metadata), str(project)),
         ],
         check=True,
         capture_output=True,
@@ -124,3 +128,18 @@ async def test_the_same_image(
         name: theirs.get(name) for name in names
     }
     assert ours.result.image_id == theirs["containerimage.digest"]
+
+
+@pytest.mark.parametrize(
+    "kind", [Docker26, Docker28, Docker26Containerd, Docker28Containerd], ids=lambda kind: kind.name
+)
+def test_the_same_id_in_a_file(
+    kind: type[PrivateEngine], start: Start, command: tuple[str, ...], project: Path, tmp_path: Path
+) -> None:
+    """It is the digest of the configuration, also where that is not the id in the engine."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    built(command, start(kind), project, "--iidfile", str(theirs))
+    options = ("--host", start(kind, 1).url, "build", "--builder", "buildkit", "--iidfile", str(ours))
+    assert main([*options, *WORDS, str(project)]) == 0
+    assert ours.read_text() == theirs.read_text()
+    assert ours.read_text().startswith("sha256:")
