@@ -124,6 +124,7 @@ from dockerproto.request.caches import (
 )
 from dockerproto.request.compression import ImageCompression
 from dockerproto.request.filters import Filters, FilterValue
+from dockerproto.request.github_cache import GitHubCache
 from dockerproto.request.layouts import Layout
 from dockerproto.request.named_contexts import NamedContext
 from dockerproto.request.outputs import (
@@ -195,6 +196,7 @@ __all__ = [
     "FailedStep",
     "FilterValue",
     "Filters",
+    "GitHubCache",
     "HistoryEntry",
     "Image",
     "ImageCompression",

@@ -215,6 +215,7 @@ REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
     "outputs=": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "cache_to=": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "LocalCache(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
+    "GitHubCache(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
     "outputs=OCI(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
     "contexts=": (Difference.NO_NAMED_CONTEXTS, UnsupportedVersion),
     ".check(": (Difference.NO_CHECKS, BadRequest),

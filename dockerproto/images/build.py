@@ -97,6 +97,7 @@ def build(
     allow: str | Iterable[str] | None = None,
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
+    sbom: bool | str = False,
 ) -> Call[MessageList[BuildResult]]: ...
 @overload
 def build(
@@ -145,6 +146,7 @@ def build(
     allow: str | Iterable[str] | None = None,
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
+    sbom: bool | str = False,
 ) -> Reported[BuildResult]: ...
 @overload
 def build(
@@ -193,6 +195,7 @@ def build(
     allow: str | Iterable[str] | None = None,
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
+    sbom: bool | str = False,
 ) -> ListOrStream[BuildResult]: ...
 def build(
     *,
@@ -240,6 +243,7 @@ def build(
     allow: str | Iterable[str] | None = None,
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
+    sbom: bool | str = False,
 ) -> ListOrStream[BuildResult]:
     """Build an image.
 
@@ -276,8 +280,8 @@ def build(
         extra_hosts: Entries for the steps' ``/etc/hosts``: IP addresses by host name, or texts
             ``name=address`` or ``name:address``. An IPv6 address may be in brackets; ``host-gateway`` is the
             engine's own address. Since API 1.28.
-        cache_from: Images whose layers may be reused, by name; or caches, a `RegistryCache`, a `LocalCache`
-            or a `Cache`.
+        cache_from: Images whose layers may be reused, by name; or caches, a `RegistryCache`, a `LocalCache`,
+            a `GitHubCache` or a `Cache`.
         shm_size: Size of ``/dev/shm`` in bytes. For BuildKit since API 1.42.
         memory: Memory limit in bytes.
         memswap: Limit of memory and swap together in bytes; -1 is unlimited.
@@ -306,8 +310,8 @@ def build(
             Since API 1.40.
         outputs: Destinations of the result, instead of an image or besides it: an `Image`, `OCI`,
             `DockerTar`, the path of a directory, a `Tar`; or `CacheOnly`. Several since API 1.45.
-        cache_to: Caches to export: a `RegistryCache`, a `LocalCache`, an `InlineCache`, or a `Cache` of
-            another type.
+        cache_to: Caches to export: a `RegistryCache`, a `LocalCache`, an `InlineCache`, a `GitHubCache`, or a
+            `Cache` of another type.
         platforms: Platforms to build for, each ``os/arch[/variant]``; of several, the image is an index.
         contexts: Named contexts for ``FROM`` and ``--from``: a path object is a directory; a `Layout` is an
             image in one; a text begins with ``docker-image://``, or is the URL of a repository or an archive.
@@ -315,6 +319,8 @@ def build(
         allow: Permissions of steps: ``network.host``, ``security.insecure``.
         annotations: Annotations of the image's manifest, of each platform's if there are several.
         provenance: Attach provenance, ``min`` or ``max``; none by default. Since API 1.43.
+        sbom: Attach a list of the packages in the result, made by Docker's scanner, or by that in another
+            image, by name; none by default. Since API 1.43.
 
     Raises:
         BadRequest: The build context or the Dockerfile is malformed.
@@ -334,7 +340,7 @@ def build(
     """
     body = body_of(path, fileobj, remote, parse_context(path, dockerfile, path_dockerfile, compression))
     given = SolveArguments(
-        cache_to, cache_from, nocache, outputs, platforms, contexts, allow, annotations, provenance
+        cache_to, cache_from, nocache, outputs, platforms, contexts, allow, annotations, provenance, sbom
     )
     read = read_solve_arguments(given, read_output(output), image_names(tag), platform)
     query = (

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from msgspec import Struct
 
 from dockerproto.arguments import strings, strings_by_name
+from dockerproto.references import parse_reference
 from dockerproto.request.attachments import BuildAttachments, Output
 from dockerproto.request.caches import (
     INLINE,
@@ -44,7 +45,7 @@ _CONTEXTS_SINCE: Final = Version(1, 42)
 
 Engine 20.10 would pull an image of that name from Docker Hub instead.
 """
-_PROVENANCE_SINCE: Final = Version(1, 43)
+_ATTESTATIONS_SINCE: Final = Version(1, 43)
 """API version of Docker 24, whose BuildKit 0.11 introduced attestations; older engines ignore them."""
 _OUTPUTS_SINCE: Final = Version(1, 45)
 """API version of Docker 26, whose BuildKit 0.13 introduced several outputs; older engines write only one."""
@@ -62,6 +63,7 @@ class SolveArguments(Struct, frozen=True):
     allow: str | Iterable[str] | None = None
     annotations: Mapping[str, str] | None = None
     provenance: Provenance | None = None
+    sbom: bool | str = False
 
 
 class ReadArguments(Struct, frozen=True, kw_only=True):
@@ -87,12 +89,15 @@ class _Chosen(Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...]
     annotations: Mapping[str, str]
     provenance: Provenance | None
+    sbom: str | None
+    """Attribute that asks for an SBOM."""
 
     @property
     def argument(self) -> str | None:
         """Name of the first argument that was given."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}
         values["contexts"] = self.contexts.given
+        values["sbom"] = self.sbom is not None
         return next((name for name, value in values.items() if value), None)
 
 
@@ -117,6 +122,7 @@ def read_solve_arguments(
         allow=strings("allow", given.allow),
         annotations=strings_by_name("annotations", given.annotations or {}),
         provenance=_provenance(given.provenance),
+        sbom=_sbom(given.sbom),
     )
     outputs = _outputs(chosen, output, tags)
     return ReadArguments(
@@ -157,7 +163,8 @@ def _attributes(chosen: _Chosen) -> dict[str, str]:
         "frontend.caps": CAPABILITY if chosen.contexts.given else "",
         "attest:provenance": f"mode={chosen.provenance}" if chosen.provenance else "",
     }
-    return {**chosen.contexts.attributes, **{name: value for name, value in values.items() if value}}
+    sbom = {} if chosen.sbom is None else {"attest:sbom": chosen.sbom}
+    return {**chosen.contexts.attributes, **sbom, **{name: value for name, value in values.items() if value}}
 
 
 def _requirements(chosen: _Chosen) -> Iterator[Requirement]:
@@ -171,7 +178,9 @@ def _requirements(chosen: _Chosen) -> Iterator[Requirement]:
         yield Requirement("contexts", _CONTEXTS_SINCE)
     yield from layout_requirements(chosen.contexts)
     if chosen.provenance is not None:
-        yield Requirement("provenance", _PROVENANCE_SINCE)
+        yield Requirement("provenance", _ATTESTATIONS_SINCE)
+    if chosen.sbom is not None:
+        yield Requirement("sbom", _ATTESTATIONS_SINCE)
 
 
 def _output_requirements(chosen: _Chosen, outputs: tuple[BuildOutput, ...]) -> Iterator[Requirement]:
@@ -187,6 +196,7 @@ def _output_requirements(chosen: _Chosen, outputs: tuple[BuildOutput, ...]) -> I
         "an image for several platforms": len(chosen.platforms) > 1,
         "annotations": chosen.annotations,
         "provenance of an image": chosen.provenance,
+        "an SBOM of an image": chosen.sbom is not None,
     }
     yield from (Requirement(option, containerd=True) for option, value in options.items() if value)
 
@@ -230,3 +240,13 @@ def _provenance(provenance: Provenance | None) -> Provenance | None:
     if provenance not in (None, *get_args(Provenance)):
         raise ValueError(f"provenance must be 'min' or 'max', not {provenance!r}")
     return provenance
+
+
+def _sbom(sbom: bool | str) -> str | None:
+    """Return the attribute that asks for an SBOM, None for none; it is empty for the default generator."""
+    if not isinstance(sbom, bool | str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"sbom must be a bool or the name of an image, not {type(sbom).__name__}")
+    if isinstance(sbom, bool):
+        return "" if sbom else None
+    parse_reference(sbom)
+    return f"generator={sbom}"

@@ -12,6 +12,7 @@ from dockerproto.arguments import strings_by_name
 from dockerproto.redacted import Redacted
 from dockerproto.references import parse_reference
 from dockerproto.request.compression import ImageCompression, compression_attributes
+from dockerproto.request.github_cache import GITHUB, GitHubCache, github_attributes
 from dockerproto.request.layouts import LayoutReference, layout_reference
 
 CacheMode: TypeAlias = Literal["min", "max"]
@@ -33,6 +34,8 @@ class CacheEntry(Redacted, frozen=True):
     attributes: Mapping[str, str]
     layout: LayoutReference | None = None
     """Directory of a cache on this machine."""
+    of_job: bool = False
+    """True if the attributes lack those that a job of GitHub Actions has; see `github_cache.of_job`."""
 
 
 class RegistryCache(Struct, frozen=True):
@@ -72,10 +75,10 @@ class LocalCache(Struct, frozen=True):
 
 
 class Cache(Redacted, frozen=True):
-    """A cache of any other type that the engine supports, such as ``gha``; repr() omits the attributes.
+    """A cache of any other type that the engine supports, such as ``s3``; repr() omits the attributes.
 
-    >>> Cache("gha", {"scope": "main"})
-    Cache(type='gha')
+    >>> Cache("s3", {"bucket": "main"})
+    Cache(type='s3')
     """
 
     _hidden = ("attributes",)
@@ -86,9 +89,9 @@ class Cache(Redacted, frozen=True):
     """Attributes, with BuildKit's names."""
 
 
-CacheTarget: TypeAlias = RegistryCache | LocalCache | InlineCache | Cache
+CacheTarget: TypeAlias = RegistryCache | LocalCache | InlineCache | GitHubCache | Cache
 """A cache to export."""
-CacheSource: TypeAlias = str | RegistryCache | LocalCache | Cache
+CacheSource: TypeAlias = str | RegistryCache | LocalCache | GitHubCache | Cache
 """A cache to read; a str is the name of an image, or the reference of a cache in a registry."""
 
 
@@ -127,9 +130,9 @@ def read_cache_from(
 def _export(number: int, cache: object) -> CacheEntry:
     if isinstance(cache, LocalCache):
         return _local_export(number, cache)
-    if not isinstance(cache, RegistryCache | InlineCache | Cache):
+    if not isinstance(cache, RegistryCache | InlineCache | GitHubCache | Cache):
         raise TypeError(
-            "cache_to must contain RegistryCache, LocalCache, InlineCache or Cache, "
+            "cache_to must contain RegistryCache, LocalCache, InlineCache, GitHubCache or Cache, "
             f"not {type(cache).__name__}"
         )
     return _entry(cache)
@@ -140,18 +143,22 @@ def _import(number: int, cache: object) -> CacheEntry:
         raise ValueError("an inline cache is read by the name of its image: cache_from='app:1'")  # noqa: TRY004  # the type is known
     if isinstance(cache, LocalCache):
         return _local_import(number, cache)
-    if not isinstance(cache, RegistryCache | Cache):
+    if not isinstance(cache, RegistryCache | GitHubCache | Cache):
         raise TypeError(
-            f"cache_from must contain str, RegistryCache, LocalCache or Cache, not {type(cache).__name__}"
+            "cache_from must contain str, RegistryCache, LocalCache, GitHubCache or Cache, "
+            f"not {type(cache).__name__}"
         )
-    if isinstance(cache, RegistryCache) and cache != RegistryCache(cache.ref):
+    if isinstance(cache, RegistryCache | GitHubCache) and (cache.mode is not None or cache.ignore_error):
         raise ValueError(f"mode and ignore_error of a cache are for cache_to, not for cache_from: {cache!r}")
     return _entry(cache)
 
 
-def _entry(cache: RegistryCache | InlineCache | Cache) -> CacheEntry:
+def _entry(cache: RegistryCache | InlineCache | GitHubCache | Cache) -> CacheEntry:
     if isinstance(cache, InlineCache):
         return CacheEntry(INLINE, {})
+    if isinstance(cache, GitHubCache):
+        attributes = {**github_attributes(cache), **_export_attributes(cache)}
+        return CacheEntry(GITHUB, attributes, of_job=True)
     return _registry_entry(cache) if isinstance(cache, RegistryCache) else _other_entry(cache)
 
 
@@ -160,7 +167,7 @@ def _registry_entry(cache: RegistryCache) -> CacheEntry:
     return CacheEntry(REGISTRY, {"ref": cache.ref, **_export_attributes(cache)})
 
 
-def _export_attributes(cache: RegistryCache | LocalCache) -> dict[str, str]:
+def _export_attributes(cache: RegistryCache | LocalCache | GitHubCache) -> dict[str, str]:
     if cache.mode not in (None, *get_args(CacheMode)):
         raise ValueError(f"mode of a cache must be 'min' or 'max', not {cache.mode!r}")
     mode = {} if cache.mode is None else {"mode": cache.mode}
@@ -201,7 +208,7 @@ def _several(argument: str, values: object) -> tuple[object, ...]:
     """Return one or more caches as a tuple; raise TypeError for something else."""
     if values is None:
         return ()
-    if isinstance(values, str | RegistryCache | LocalCache | InlineCache | Cache):
+    if isinstance(values, str | RegistryCache | LocalCache | InlineCache | GitHubCache | Cache):
         return (values,)
     if not isinstance(values, Iterable):
         raise TypeError(f"{argument} must be a cache or an iterable of caches, not {type(values).__name__}")

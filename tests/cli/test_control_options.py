@@ -14,6 +14,7 @@ from dockerproto import (
     Cache,
     CacheOnly,
     DockerTar,
+    GitHubCache,
     Image,
     InlineCache,
     Layout,
@@ -30,6 +31,7 @@ from dockerproto_cli.control_options import (
     read_caches_from,
     read_context,
     read_provenance,
+    read_sbom,
     solve_arguments,
 )
 
@@ -61,7 +63,14 @@ READ: list[tuple[Callable[[str], Any], str, object]] = [
         Cache("registry", {"ref": "a", "compression": "zstd"}),
     ),
     (read_cache_to, "type=inline", InlineCache()),
-    (read_cache_to, "type=gha,scope=a", Cache("gha", {"scope": "a"})),
+    (read_cache_to, "type=gha", GitHubCache()),
+    (
+        read_cache_to,
+        "type=gha,scope=a,mode=max,url=u,token=t,version=2,timeout=1.5m,ignore-error=true",
+        GitHubCache("a", mode="max", url="u", token="t", version=2, timeout=90, ignore_error=True),
+    ),
+    (read_cache_to, "type=gha,repository=a/b", Cache("gha", {"repository": "a/b"})),
+    (read_cache_to, "type=s3,bucket=a", Cache("s3", {"bucket": "a"})),
     (read_cache_to, "type=local,dest=a", LocalCache("a")),
     (
         read_cache_to,
@@ -78,9 +87,11 @@ READ: list[tuple[Callable[[str], Any], str, object]] = [
     (read_cache_from, f"type=local,src=a,digest={DIGEST}", LocalCache("a", digest=DIGEST)),
     (read_cache_from, "app:1", "app:1"),
     (read_cache_from, "type=registry,ref=a", "a"),
-    (read_cache_from, "type=gha", Cache("gha")),
     (read_caches_from, "app:1,app:2", ["app:1", "app:2"]),
     (read_caches_from, "type=registry,ref=a", ["a"]),
+    (read_cache_from, "type=gha,scope=a", GitHubCache("a")),
+    (read_cache_from, "type=gha,url_v2=a", Cache("gha", {"url_v2": "a"})),
+    (read_cache_from, "type=s3", Cache("s3")),
     (read_context, "a=b", ("a", Path("b"))),
     (read_context, "a=https://h/b.git", ("a", "https://h/b.git")),
     (read_context, "a=git@h:b", ("a", "git@h:b")),
@@ -93,6 +104,9 @@ READ: list[tuple[Callable[[str], Any], str, object]] = [
     (read_provenance, "mode=min", "min"),
     (read_provenance, "mode=max", "max"),
     (read_provenance, "false", None),
+    (read_sbom, "true", True),
+    (read_sbom, "false", False),
+    (read_sbom, "generator=a/b:1", "a/b:1"),
 ]
 REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
     (read_build_output, "type=oci", "the type of an output must be local or tar, not 'oci'"),
@@ -120,6 +134,9 @@ REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
     (read_context, "=a", "must be NAME=DIRECTORY or NAME=URL, not '=a'"),
     (read_annotation, "a", "must be KEY=VALUE for the manifest, not 'a'"),
     (read_annotation, "index:a=b", "must be KEY=VALUE for the manifest, not 'index:a=b'"),
+    (read_cache_to, "type=gha,timeout=5", "timeout must be a time such as 90s or 10m, not '5'"),
+    (read_sbom, "x", "must be true, false or generator=IMAGE, not 'x'"),
+    (read_sbom, "generator=a,b=c", "must be true, false or generator=IMAGE, not 'generator=a,b=c'"),
     (read_provenance, "true", "must be mode=min, mode=max or false, not 'true'"),
 ]
 
@@ -162,6 +179,8 @@ def given(line: str) -> dict[str, Any]:
         ("--build-context a=b", {"contexts": {"a": Path("b")}}),
         ("--allow network.host", {"allow": ["network.host"]}),
         ("--allow a,b --allow c", {"allow": ["a", "b", "c"]}),
+        ("--sbom true", {"sbom": True}),
+        ("--sbom generator=a --build-arg b=c", {"sbom": "a"}),
         ("--annotation a=b --provenance mode=min", {"annotations": {"a": "b"}, "provenance": "min"}),
     ],
 )  # fmt: skip

@@ -19,7 +19,6 @@ import pytest
 
 from dockerproto import (
     OCI,
-    CacheOnly,
     Layout,
     LocalCache,
     OutputFailed,
@@ -30,6 +29,7 @@ from tests.conftest import Connect
 from tests.engines.test_control_builds import CROSS, HOST, PLATFORMS, cached
 from tests.support.layouts import TAG
 from tests.support.private_engines import Start, engines
+from tests.support.salted_builds import salted_build
 from tests.support.stored import ME
 from tests.testbed.buildx import buildx
 from tests.testbed.dockerd import Dockerd
@@ -40,11 +40,10 @@ from tests.testbed.registry import Registry
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
-SHELL: Final = "FROM scratch\nCOPY bin /bin/\nARG SALT\nRUN echo $SALT > /salt\n"
-"""Dockerfile of a step that runs a command."""
 BASED: Final = "FROM base AS base\nFROM scratch\nCOPY --from=base /platform /\n"
 
 start = pytest.fixture(engines, scope="module")
+salted = pytest.fixture(salted_build)
 
 
 @pytest.fixture(params=[Docker26Containerd, Docker28Containerd], ids=lambda kind: kind.name)
@@ -52,20 +51,6 @@ def containerd(request: pytest.FixtureRequest) -> type[PrivateEngine]:
     """Return an engine with the containerd image store."""
     kind: type[PrivateEngine] = request.param
     return kind
-
-
-@pytest.fixture
-def salted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return arguments of a build with a step that no earlier build had.
-
-    It has no base image, as those of the engines differ, and so do the keys of the steps on them.
-    """
-    project = tmp_path_factory.mktemp("project")
-    (project / "bin").mkdir()
-    shutil.copy("/bin/busybox", project / "bin/sh")
-    (project / "Dockerfile").write_text(SHELL)
-    salt = {"SALT": str(time.time_ns())}
-    return {"path": project, "buildargs": salt, "outputs": CacheOnly(), **HOST}
 
 
 def index_of(layout: Path) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def test_no_parameter_is_left_out_here() -> None:
     elsewhere = {
         *("remote", "fileobj", "path", "dockerfile", "compression", "on_upload", "encoding"),
         *("stream", "timeout", "auth", "builder", "secrets", "ssh", "output"),
-        *("outputs", "cache_to", "platforms", "contexts", "allow", "annotations", "provenance"),
+        *("outputs", "cache_to", "platforms", "contexts", "allow", "annotations", "provenance", "sbom"),
     }
     tested = {argument for argument, _, _ in PARAMETERS} | elsewhere
     assert tested == inspect.signature(build).parameters.keys()

@@ -12,8 +12,10 @@ from dockerproto import (
     Cache,
     CacheOnly,
     DockerTar,
+    GitHubCache,
     Image,
     InlineCache,
+    InvalidReference,
     Layout,
     LocalCache,
     RegistryCache,
@@ -54,6 +56,7 @@ def options_of(**arguments: Any) -> SolveOptions:
         {"contexts": {}},
         {"allow": []},
         {"annotations": {}},
+        {"sbom": False},
     ],
     ids=str,
 )
@@ -78,6 +81,8 @@ NEW: list[dict[str, Any]] = [
     {"allow": "network.host"},
     {"annotations": {"a": "b"}},
     {"provenance": "min"},
+    {"sbom": True},
+    {"sbom": "registry.example/scanner:1"},
 ]
 
 
@@ -111,6 +116,14 @@ def test_attributes() -> None:
     }
     assert options.entitlements == ("network.host",)
     assert "lib" not in repr(options)
+
+
+@pytest.mark.parametrize(
+    ("sbom", "attribute"),
+    [(True, ""), ("registry.example/scanner:1", "generator=registry.example/scanner:1")],
+)
+def test_an_sbom(sbom: bool | str, attribute: str) -> None:
+    assert options_of(sbom=sbom).attributes == {"attest:sbom": attribute}
 
 
 MOBY = Exporter("moby", {"name": "docker.io/library/app:1"})
@@ -159,12 +172,15 @@ def test_outputs(arguments: Any, exporters: tuple[Exporter, ...], destinations: 
         ({"nocache": [""]}, ValueError, "nocache must be a bool or contain names of stages, not ''"),
         ({"nocache": "a,b"}, ValueError, "nocache must be a bool or contain names of stages, not 'a,b'"),
         ({"provenance": True}, ValueError, "provenance must be 'min' or 'max', not True"),
+        ({"sbom": None}, TypeError, "sbom must be a bool or the name of an image, not NoneType"),
+        ({"sbom": "A"}, InvalidReference, "invalid image name or id: 'A'"),
+        ({"sbom": "a,b=c"}, InvalidReference, "invalid image name or id: 'a,b=c'"),
         ({"annotations": {"a": 5}}, TypeError, "annotations must be a mapping of str to str"),
         ({"allow": 5}, TypeError, "allow must be a str or an iterable of str, not int"),
     ],
 )  # fmt: skip
 def test_arguments_that_are_rejected(arguments: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=f"^{message}"):
+    with pytest.raises(error, match=message if error is InvalidReference else f"^{message}"):
         build_of(**arguments)
 
 
@@ -182,6 +198,9 @@ ONLY_CONTAINERD: list[tuple[dict[str, Any], str]] = [
     ({"outputs": OCI("a.tar")}, "an image in a tar; use images.export_image()"),
     ({"outputs": DockerTar("a.tar")}, "an image in a tar; use images.export_image()"),
     ({"provenance": "min"}, "provenance of an image"),
+    ({"sbom": True}, "an SBOM of an image"),
+    ({"cache_to": GitHubCache()}, "cache_to of type 'gha'"),
+    ({"cache_from": GitHubCache()}, "cache_from of type 'gha'"),
 ]
 
 
@@ -203,6 +222,7 @@ def test_options_that_a_graph_driver_would_ignore(arguments: dict[str, Any], opt
         {"outputs": ["a", Tar("b")]},
         {"outputs": Image(push=True), "tag": "a"},
         {"outputs": ["a"], "platforms": ["linux/amd64", "linux/arm64"], "provenance": "min"},
+        {"outputs": ["a"], "sbom": True},
         {"platforms": ["linux/amd64"]},
         {"contexts": {"lib": Path()}},
         {"allow": "network.host"},
@@ -220,6 +240,7 @@ def test_options_that_a_graph_driver_has(arguments: dict[str, Any]) -> None:
         ({"contexts": {"lib": Path()}}, Version(1, 42), "contexts"),
         ({"contexts": {"lib": Layout("a")}}, Version(1, 42), "contexts"),
         ({"provenance": "min", "outputs": "a"}, Version(1, 43), "provenance"),
+        ({"sbom": True, "outputs": "a"}, Version(1, 43), "sbom"),
         ({"outputs": [Image(), "a"]}, Version(1, 45), "several outputs"),
     ],
 )

@@ -19,6 +19,7 @@ from dockerproto_cli.control_options import (
     read_caches_from,
     read_context,
     read_provenance,
+    read_sbom,
 )
 from dockerproto_cli.printing import Invocation
 
@@ -102,6 +103,9 @@ _CONTROL: Final[tuple[Argument, ...]] = (
     _values("--allow", str, "PERMISSION,...", "permission of steps, such as network.host"),
     _values("--annotation", read_annotation, "KEY=VALUE", "annotation of the image's manifest"),
     _value("--provenance", type=read_provenance, metavar="mode=min|mode=max|false", help="attach provenance"),
+    _value(
+        "--sbom", type=read_sbom, default=False, metavar="true|false|generator=IMAGE", help="attach an SBOM"
+    ),
     _value("--metadata-file", metavar="FILE", help="write the engine's facts about the result to a file"),
     _value("--iidfile", metavar="FILE", help="write the id of the image to a file"),
     _value(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from dockerproto import (
     CacheSource,
     CacheTarget,
     DockerTar,
+    GitHubCache,
     Image,
     InlineCache,
     Layout,
@@ -41,6 +43,10 @@ _COMPRESSION_FIELDS: Final = ("compression", "compression-level", "force-compres
 _IMAGE_FIELDS: Final = ("type", "name", "push", *_COMPRESSION_FIELDS)
 _LOCAL_EXPORT_FIELDS: Final = ("dest", "mode", "tag", "ignore-error", *_COMPRESSION_FIELDS)
 _LOCAL_IMPORT_FIELDS: Final = ("src", "tag", "digest")
+_GITHUB_FIELDS: Final = ("scope", "mode", "url", "token", "version", "timeout", "ignore-error")
+_UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+"""Seconds in the units of a time."""
+_TIME: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _LAYOUT: Final = "oci-layout://"
 
 
@@ -77,6 +83,8 @@ def read_cache_to(text: str) -> CacheTarget:
         return InlineCache()
     if kind == "local":
         return _local_export(fields)
+    if kind == "gha" and fields.keys() <= set(_GITHUB_FIELDS):
+        return _github(fields)
     if kind == "registry" and fields.keys() <= {"ref", "mode", "ignore-error"}:
         mode: Any = fields.get("mode")  # validated by the library
         ignored = _boolean("ignore-error", fields.get("ignore-error", "false"))
@@ -98,6 +106,8 @@ def read_cache_from(text: str) -> CacheSource:
     if kind == "local":
         _check_local(fields, "src", _LOCAL_IMPORT_FIELDS)
         return LocalCache(fields["src"], tag=fields.get("tag"), digest=fields.get("digest"))
+    if kind == "gha" and fields.keys() <= set(_GITHUB_FIELDS):
+        return _github(fields)
     return fields["ref"] if kind == "registry" and fields.keys() == {"ref"} else Cache(kind, fields)
 
 
@@ -153,6 +163,22 @@ def read_provenance(text: str) -> str | None:
     return values[text]
 
 
+def read_sbom(text: str) -> bool | str:
+    """Parse ``true``, ``false`` or ``generator=IMAGE``.
+
+    >>> read_sbom("true"), read_sbom("generator=registry.example/scanner:1")
+    (True, 'registry.example/scanner:1')
+
+    Raises:
+        ArgumentTypeError: The text has another form.
+    """
+    if text.startswith("generator=") and "," not in text:
+        return text.removeprefix("generator=")
+    if text.lower() not in _BOOLEANS:
+        raise ArgumentTypeError(f"must be true, false or generator=IMAGE, not {text!r}")
+    return _BOOLEANS[text.lower()]
+
+
 def solve_arguments(arguments: Namespace) -> dict[str, Any]:
     """Return the arguments of `build` for the options that were given."""
     platforms = separated(arguments.platform)
@@ -168,6 +194,7 @@ def solve_arguments(arguments: Namespace) -> dict[str, Any]:
         "allow": separated(arguments.allow),
         "annotations": dict(arguments.annotation),
         "provenance": arguments.provenance,
+        "sbom": arguments.sbom,
     }
 
 
@@ -207,6 +234,32 @@ def _local_export(fields: Mapping[str, str]) -> LocalCache:
         ignore_error=_boolean("ignore-error", fields.get("ignore-error", "false")),
         **_compression(fields),
     )
+
+
+def _github(fields: Mapping[str, str]) -> GitHubCache:
+    mode: Any = fields.get("mode")  # validated by the library
+    version: Any = fields.get("version")
+    version = int(version) if version in ("1", "2") else version
+    return GitHubCache(
+        fields.get("scope"),
+        mode=mode,
+        url=fields.get("url"),
+        token=fields.get("token"),
+        version=version,
+        timeout=_seconds(fields["timeout"]) if "timeout" in fields else None,
+        ignore_error=_boolean("ignore-error", fields.get("ignore-error", "false")),
+    )
+
+
+def _seconds(text: str) -> float:
+    """Parse a time such as ``10m``.
+
+    >>> _seconds("10m"), _seconds("1.5s")
+    (600.0, 1.5)
+    """
+    if (match := _TIME.fullmatch(text)) is None:
+        raise ArgumentTypeError(f"timeout must be a time such as 90s or 10m, not {text!r}")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _layout(text: str) -> Layout:

@@ -17,7 +17,8 @@ from dockerproto.buildkit.control.messages import CacheOptions, Entry, SolveRequ
 from dockerproto.errors import UnsupportedEngine
 from dockerproto.redacted import hides_frames
 from dockerproto.request.build import SolveBuild
-from dockerproto.request.caches import INLINE, REGISTRY
+from dockerproto.request.caches import INLINE, REGISTRY, CacheEntry
+from dockerproto.request.github_cache import of_job
 from dockerproto.request.outputs import PUSH, Exporter
 from dockerproto.request.parameters import Environment
 from dockerproto.request.solve_options import Worker
@@ -59,7 +60,7 @@ def solve_request(
     values, options = build.pairs(version, environment), build.options
     imports = (
         *_named_imports(values),
-        *(Entry(each.type, each.attributes) for each in options.cache_imports),
+        *_entries(options.cache_imports, environment),
     )
     exporters = tuple(_exporter(each, worker) for each in options.exporters)
     first = exporters[0] if exporters else Entry()
@@ -74,7 +75,7 @@ def solve_request(
             **_import_attribute(imports),
             **options.attributes,
         },
-        cache=CacheOptions(tuple(_exports(build)), imports),
+        cache=CacheOptions(tuple(_exports(build, environment)), imports),
         entitlements=tuple(dict.fromkeys((*_network_entitlement(values), *options.entitlements))),
         exporters=exporters,
     )
@@ -170,8 +171,16 @@ def _import_attribute(imports: Sequence[Entry]) -> dict[str, str]:
     return {"cache-imports": json_text([{"Type": each.type, "Attrs": each.attributes} for each in imports])}
 
 
-def _exports(build: SolveBuild) -> Iterable[Entry]:
-    exports = [Entry(each.type, each.attributes) for each in build.options.cache_exports]
+def _entries(caches: Iterable[CacheEntry], environment: Environment) -> Iterable[Entry]:
+    """Return caches as they are sent; those of a job of GitHub Actions are left out outside of one."""
+    for each in caches:
+        attributes = of_job(each.attributes, environment) if each.of_job else each.attributes
+        if attributes is not None:
+            yield Entry(each.type, attributes)
+
+
+def _exports(build: SolveBuild, environment: Environment) -> Iterable[Entry]:
+    exports = list(_entries(build.options.cache_exports, environment))
     inline = build.buildargs.get(_INLINE_ARGUMENT) in _TRUE
     if inline and not any(each.type == INLINE for each in exports):
         exports.append(Entry(INLINE))
