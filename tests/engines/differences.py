@@ -130,9 +130,9 @@ class Difference(Enum):
         (_GRAPH_DRIVER,),
         (
             "BuildKit exports only inline caches, and builds an image for one platform. It would silently "
-            "not push or annotate it. So these raise `UnsupportedEngine`."
+            "not annotate it. So these raise `UnsupportedEngine`. The engine itself pushes, after the build."
         ),
-        "registry caches, images for several platforms, and pushing with BuildKit",
+        "registry caches, images for several platforms, and annotations",
     )
     NO_NAMED_CONTEXTS = (
         Topic.BUILDS,
