@@ -30,14 +30,20 @@ _HANDSHAKE: Final = Request(
 
 
 class ControlConnection:
-    """A connection to the Control API."""
+    """A connection to the Control API.
+
+    Raises:
+        ProtocolViolated: The bytes that came with the response to the handshake are invalid HTTP/2.
+    """
 
     def __init__(self, connection: Connection, owner: Connections) -> None:
         self.calls: Final = Calls()
         """Calls on the connection."""
         self._connection = connection
         self._owner = owner
-        _, self._received = connection.detach()
+        _, received = connection.detach()
+        if received:
+            self.calls.feed(received)
 
     async def send(self, timer: Timer) -> None:
         """Send what there is to send; while that must wait for the engine, receive. Raises as `move`."""
@@ -56,8 +62,7 @@ class ControlConnection:
         """
         self._owner.check(self._connection)
         await self.send(timer)
-        data, self._received = self._received, b""
-        self.calls.feed(data or await self._connection.receive_switched(timer))
+        self.calls.feed(await self._connection.receive_switched(timer))
 
     async def reply(self, call: Call, timer: Timer) -> bytes:
         """Return the reply to a unary call. Raises as `move`, and ServerError for a call that failed."""
@@ -79,4 +84,8 @@ async def open_control(engine: Engine, dialect: Dialect, timer: Timer) -> Contro
     """
     refusal = "this engine has no Control API of BuildKit"
     connection = await switch(engine, _HANDSHAKE, dialect, timer, refusal)
-    return ControlConnection(connection, engine.connections)
+    try:
+        return ControlConnection(connection, engine.connections)
+    except BaseException:
+        connection.close()
+        raise

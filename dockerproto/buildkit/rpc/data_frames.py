@@ -3,6 +3,9 @@
 Engines send each packet of a file transfer in a frame of its own, for example the requests for 20,000 files.
 Consecutive frames of one stream become one frame with the same bytes and the same effect on the windows.
 All else is passed on as it is: h2 sees the same connection in fewer frames, validates it and responds to it.
+
+Two things are validated here: h2 accepts any first frame, and waits for the end of a frame before it rejects
+the frame as too long, so it would wait forever for a peer that speaks another protocol.
 """
 
 from __future__ import annotations
@@ -11,14 +14,18 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
+from dockerproto.errors import ProtocolViolated
+
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """First bytes of the side that calls."""
 _HEADER: Final = struct.Struct(">BHBBI")
 """Header of a frame: length in two parts, type, flags, stream."""
 _HEADER_SIZE: Final = _HEADER.size
 _DATA: Final = 0
+_SETTINGS: Final = 4
 _WINDOW_UPDATE: Final = 8
 _END_STREAM: Final = 1
+_SHOWN: Final = 60
 _JOINABLE: Final = (0, _END_STREAM)
 """Flags of frames that are joined: those of a frame with padding are others."""
 
@@ -28,7 +35,7 @@ class DataFrames:
 
     Args:
         preface: Number of bytes before the first frame.
-        limit: Limit on the length of a frame, which h2 enforces.
+        limit: Limit on the length of a frame.
         is_open: Return True for an open stream. Frames of others are not joined, as h2 responds to each.
     """
 
@@ -38,8 +45,8 @@ class DataFrames:
         self._is_open = is_open
         self._rest = b""
         """Beginning of an incomplete frame."""
-        self._overlong = False
-        """True once a frame exceeds the limit: nothing is joined any more."""
+        self.started: bool = False
+        """True once the peer has sent the head of its first frame."""
         self._out: list[bytes] = []
         self._ended: set[int] = set()
         """Streams that end in the current bytes, perhaps: h2 does not know it yet."""
@@ -51,7 +58,11 @@ class DataFrames:
         """Number of bytes that still fit into the run."""
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes, and return the frames that are complete."""
+        """Take bytes, and return the frames that are complete.
+
+        Raises:
+            ProtocolViolated: The first frame is not SETTINGS, or a frame is longer than the limit.
+        """
         data = self._rest + data
         end = self._pass_on(data)
         self._rest = data[end:]
@@ -65,13 +76,14 @@ class DataFrames:
         at, size = min(self._preface, len(data)), len(data)
         self._preface -= at
         self._out.append(data[:at])
-        while size - at >= _HEADER_SIZE and not self._overlong:
+        while size - at >= _HEADER_SIZE:
             high, low, kind, flags, stream = _HEADER.unpack_from(data, at)
             start = at + _HEADER_SIZE
             end = start + (high << 16 | low)
+            if not self.started:
+                self.started = _starts(kind, flags, data[at : at + _SHOWN])
             if end - start > self._limit:
-                self._overlong = True
-                break
+                raise _too_long(end - start, self._limit)
             if end > size:
                 break
             if self._can_join(kind, flags, stream):
@@ -81,9 +93,7 @@ class DataFrames:
                 self._out.append(data[at:end])
             at = end
         self._end_run()
-        if self._overlong:
-            self._out.append(data[at:])
-        return size if self._overlong else at
+        return at
 
     def _can_join(self, kind: int, flags: int, stream: int) -> bool:
         if kind == _DATA and flags in _JOINABLE:
@@ -111,3 +121,14 @@ class DataFrames:
             self._out += self._run
             self._run.clear()
         self._stream = 0
+
+
+def _starts(kind: int, flags: int, shown: bytes) -> bool:
+    """Return True for the head of a first frame; raise ProtocolViolated for that of another protocol."""
+    if kind != _SETTINGS or flags:
+        raise ProtocolViolated(0, f"not HTTP/2: the first frame is not SETTINGS: {shown!r}")
+    return True
+
+
+def _too_long(length: int, limit: int) -> ProtocolViolated:
+    return ProtocolViolated(0, f"invalid HTTP/2: a frame of {length} bytes is over the limit of {limit}")

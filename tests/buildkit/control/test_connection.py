@@ -1,4 +1,4 @@
-"""A connection to the Control API: bytes go both ways while neither side has room."""
+"""A connection to the Control API: bytes go both ways while neither side has room, and in their order."""
 
 from __future__ import annotations
 

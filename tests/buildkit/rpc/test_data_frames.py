@@ -10,11 +10,12 @@ import h2.connection
 import h2.events
 import h2.exceptions
 import pytest
-from hyperframe.frame import DataFrame, Frame, PingFrame, RstStreamFrame, WindowUpdateFrame
+from hyperframe.frame import DataFrame, Frame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerproto.buildkit.rpc.data_frames import PREFACE, DataFrames
+from dockerproto.errors import ProtocolViolated
 from tests.support.feeding import any_cuts, bytewise, cuts
 
 LIMIT: Final = 16384
@@ -24,7 +25,10 @@ UNUSED: Final = 5
 
 
 def joiner(*streams: int) -> DataFrames:
-    return DataFrames(0, LIMIT, streams.__contains__)
+    """Return a joiner that has had the first frame."""
+    frames = DataFrames(0, LIMIT, streams.__contains__)
+    assert frames.feed(FIRST) == FIRST
+    return frames
 
 
 def data(content: bytes, stream: int = 1, *flags: str) -> bytes:
@@ -35,6 +39,7 @@ def padded(content: bytes, stream: int, padding: int) -> bytes:
     return DataFrame(stream, content, flags=["PADDED"], pad_length=padding).serialize()
 
 
+FIRST: Final = SettingsFrame(0).serialize()
 PING: Final = PingFrame(0, b"12345678").serialize()
 UPDATE: Final = WindowUpdateFrame(1, 5).serialize()
 RESET: Final = RstStreamFrame(1).serialize()
@@ -66,10 +71,6 @@ CASES: Final[dict[str, tuple[list[bytes], list[bytes]]]] = {
         [data(bytes(LIMIT - 1) + b"a"), data(b"bc")],
     ),
     "the longest": ([data(bytes(LIMIT)), data(b"a")], [data(bytes(LIMIT)), data(b"a")]),
-    "overlong": (
-        [data(b"a"), data(b"b"), data(bytes(LIMIT + 1)), data(b"c"), data(b"d")],
-        [data(b"ab"), data(bytes(LIMIT + 1)), data(b"c"), data(b"d")],
-    ),
 }
 
 
@@ -89,14 +90,32 @@ def test_frames_that_come_in_bytes_stay_as_they_are(name: str) -> None:
 def test_the_preface_is_no_frame() -> None:
     frames = DataFrames(len(PREFACE), LIMIT, lambda _: True)
     assert frames.feed(PREFACE[:7]) == PREFACE[:7]
-    assert frames.feed(PREFACE[7:] + data(b"a") + data(b"b")) == PREFACE[7:] + data(b"ab")
+    assert frames.feed(PREFACE[7:] + FIRST + data(b"a") + data(b"b")) == PREFACE[7:] + FIRST + data(b"ab")
 
 
-def test_of_an_overlong_frame_nothing_is_kept() -> None:
+@pytest.mark.parametrize("length", [LIMIT + 1, 2**24 - 1])
+@pytest.mark.parametrize("kind", [0, 1, 0xFF])
+def test_the_head_of_an_overlong_frame_is_enough(kind: int, length: int) -> None:
+    head = length.to_bytes(3) + bytes([kind, 0]) + (1).to_bytes(4)
     frames = joiner(1)
-    start = data(bytes(LIMIT + 1))[:20]
-    assert frames.feed(start) == start
-    assert frames.feed(b"more") == b"more"
+    assert frames.feed(PING + head[:8]) == PING
+    with pytest.raises(
+        ProtocolViolated, match=rf"^invalid HTTP/2: a frame of {length} bytes is over the limit"
+    ):
+        frames.feed(head[8:])
+
+
+@pytest.mark.parametrize(
+    "start",
+    [PING, SettingsFrame(0, flags=["ACK"]).serialize(), b"HTTP/1.1 404 Not Found\r\n", b"GET / HTTP/1.1\r\n"],
+)
+def test_the_first_frame_is_settings(start: bytes) -> None:
+    frames = DataFrames(0, LIMIT, lambda _: True)
+    assert frames.feed(start[:8]) == b""
+    assert not frames.started
+    with pytest.raises(ProtocolViolated, match=r"^not HTTP/2: the first frame is not SETTINGS: b'"):
+        frames.feed(start[8:])
+    assert not frames.started
 
 
 def frames_of(stream: int) -> st.SearchStrategy[Frame]:
