@@ -22,7 +22,7 @@ from dockerproto.errors import ClientClosed
 from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.uploads import SlicedUpload
 from dockerproto.request.attachments import BUILDKIT_VARIABLE, parse_buildkit_variable
-from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild, SolveBuild
+from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild
 from dockerproto.request.dialect import Dialect
 from dockerproto.request.ping import Ping
 from dockerproto.request.request import Request
@@ -141,13 +141,9 @@ class Client:
         if isinstance(build, ClassicBuild):
             return await self._build_classic(build, credentials, dialect, work)
         build = replace(build, context_limit=self.configuration.context_limit)
-        if isinstance(build, SolveBuild):
-            from dockerproto.buildkit.control.building import build_by_control  # noqa: PLC0415  # loads h2
+        from dockerproto.buildkit.control.dispatch import build_with_buildkit  # noqa: PLC0415  # loads h2
 
-            return await build_by_control(self.engine, credentials, build, dialect, work)
-        from dockerproto.buildkit.session.coordinator import build_in_session  # noqa: PLC0415  # loads h2
-
-        return await build_in_session(self.engine, credentials, build, dialect, work)
+        return await build_with_buildkit(self.engine, credentials, build, dialect, work)
 
     async def _choose(self, build: EitherBuild, timer: Timer) -> ClassicBuild | BuildKitBuild:
         """Return a build for the builder that the environment, or else the engine, prefers.

@@ -23,10 +23,10 @@ from dockerproto.http.log import DEBUG, LOG, log_exchange
 from dockerproto.http.patience import acquire
 from dockerproto.http.pong import OF_OTHER_SERVERS, explain_pong, not_an_engine, read_pong
 from dockerproto.redacted import RedactedText, prefixed
+from dockerproto.request.buildkit_access import BuildKitAccess
 from dockerproto.request.dialect import Dialect, SupportsDialects, podman_version
 from dockerproto.request.ping import PING, PODMAN, Ping
 from dockerproto.request.request import Request
-from dockerproto.request.solve_options import Worker
 from dockerproto.timeouts import Timer
 from dockerproto.transport.scoped import Scoped
 from dockerproto.transport.transport import Transport
@@ -60,8 +60,8 @@ class Engine:
         """Connections of sessions and their builds, which no HTTP library can carry."""
         self.used: bool = False
         """True once the engine has responded, so that connections may be open."""
-        self.worker: Worker | None = None
-        """Abilities of the engine's BuildKit; None: no build has asked for them yet."""
+        self.buildkit: BuildKitAccess = BuildKitAccess(endpoint, headers)
+        """The ways to the engine's BuildKit."""
         self._sender = sender
         self._engine = Target(endpoint.address, endpoint.origin)
         self._prefix, self._host = endpoint.address.prefix, ("Host", endpoint.address.host)

@@ -59,7 +59,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|os|rich|ssl|typing|httpx)\..*"),
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console|Struct"),  # rich's, msgspec's
-    ("py:class", "SSLContext"),
+    ("py:class", "SSLContext|AbstractContextManager"),
     ("py:class", "ListParameters"),  # the way autodoc shows Unpack[ListParameters]
     ("py:class", r"dockerproto\.timeouts\.Default"),  # the type of DEFAULT
     ("py:class", r"(dockerproto\.(\w+\.)+)?[CPRT]"),  # type variables

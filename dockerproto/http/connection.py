@@ -278,6 +278,10 @@ class Connections:
         pool = self._pools.get()
         return await self._take(pool) or await self._connect(pool, timer)
 
+    async def open_new(self, timer: Timer) -> Connection:
+        """Return a new connection, for another protocol; the caller closes it. Raises as `send`."""
+        return await self._connect(self._pools.get(), timer)
+
     def check(self, connection: Connection) -> None:
         """Raise ClientClosed unless a connection belongs to the scope of the caller."""
         if self._pools.get() is not connection.pool:

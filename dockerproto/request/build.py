@@ -17,14 +17,16 @@ from dockerproto.buildcontext.dockerfile_spec import DOCKERFILE, DockerfileSpec
 from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.buildcontext.plan import BuildContext
 from dockerproto.credentials.credentials import Credentials, registry_config
+from dockerproto.errors import UnsupportedEngine
 from dockerproto.redacted import Redacted, RedactedText, hides_frames
 from dockerproto.request.attachments import BuildAttachments
+from dockerproto.request.outputs import Image, exporter_of, image_exporter
 from dockerproto.request.parameters import Environment, Parameter
 from dockerproto.request.request import Request
 from dockerproto.request.solve_options import SolveOptions
 from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, Pace, TimeoutLike
-from dockerproto.versions import Version
+from dockerproto.versions import OLDEST, Version
 
 
 class Build(Redacted, frozen=True, kw_only=True):
@@ -109,6 +111,30 @@ class BuildKitBuild(Build, frozen=True, kw_only=True):
             query=self._parameters(*session),
             timeout=self.timeout,
             pace="long",
+        )
+
+    def for_control(self) -> SolveBuild:
+        """Return the same build for BuildKit's Control API.
+
+        Raises:
+            UnsupportedEngine: It cannot do the build.
+        """
+        if any(each.name == "squash" and each.value for each in self.query):
+            raise UnsupportedEngine(
+                0, "this engine has no POST /session, without which squash is unsupported"
+            )
+        names = tuple(name for each in self.query if each.name == "t" for _, name in each.pairs(OLDEST))
+        outputs = self.attachments.outputs.values()
+        exporters = tuple(map(exporter_of, outputs)) or (image_exporter(Image(), names, {}),)
+        return SolveBuild(
+            query=self.query,
+            body=self.body,
+            buildargs=self.buildargs,
+            auths=self.auths,
+            timeout=self.timeout,
+            attachments=self.attachments,
+            context_limit=self.context_limit,
+            options=SolveOptions(argument="builder", exporters=exporters),
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from traceback import clear_frames
 from typing import Any, Final, Protocol, TypeVar
 
@@ -28,6 +29,40 @@ class Lock(Protocol):
     def release(self) -> None:
         """Release the lock."""
         ...
+
+
+class Signal(Protocol):
+    """A flag that one task waits for."""
+
+    def set(self) -> None:
+        """Set the flag, and wake the task that waits; on a blocking transport any thread may do so."""
+        ...
+
+    async def wait(self, timeout: float | None) -> None:
+        """Wait until the flag is set, then clear it; raise TimeoutError."""
+        ...
+
+
+class LockSignal:
+    """A signal between tasks of one event loop, made of a lock that is held while the flag is not set.
+
+    The first wait may end at once, as if the flag had been set before.
+    """
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+        self._held = False
+
+    def set(self) -> None:
+        """Set the flag."""
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+    async def wait(self, timeout: float | None) -> None:
+        """Wait until the flag is set, then clear it; raise TimeoutError."""
+        await self._lock.acquire(timeout)
+        self._held = True
 
 
 class Task(Protocol):
@@ -102,6 +137,17 @@ class Runtime(ABC):
     @abstractmethod
     def lock(self) -> Lock:
         """Return a new lock."""
+
+    def signal(self) -> Signal:
+        """Return a new signal; by default made of a lock, which another task than its holder may release."""
+        return LockSignal(self.lock())
+
+    def mutex(self) -> AbstractContextManager[object]:
+        """Return a new lock that is held for moments, without a wait; by default none.
+
+        The tasks of an event loop need none; the threads of a blocking transport do.
+        """
+        return nullcontext()
 
     @abstractmethod
     def now(self) -> float:

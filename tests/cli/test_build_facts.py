@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.clients.test_control_builds import script
 from tests.support.commanding import Run
+from tests.support.control_engines import script
 from tests.support.controlling import CONTAINERD, IMAGE, PUSHED, building, pushing
 from tests.support.recorded_streams import reply
 from tests.testbed.scripted import ScriptedEngine, json_response, recorded

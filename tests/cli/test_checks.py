@@ -11,9 +11,9 @@ import pytest
 from dockerproto.buildkit.control.messages import FrontendRequest
 from dockerproto_cli.arguments import parse
 from dockerproto_cli.checks import CHECK, Question, read_call
-from tests.clients.test_control_builds import script
 from tests.messages.test_subrequests import DATA, LINT, TEXT, at
 from tests.support.commanding import Run, stdin
+from tests.support.control_engines import script
 from tests.support.controlling import replied, replying
 from tests.testbed.scripted import ScriptedEngine
 

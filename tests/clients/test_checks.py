@@ -25,14 +25,17 @@ from dockerproto import (
 )
 from dockerproto.buildkit.control.messages import FrontendRequest
 from dockerproto.buildkit.rpc.handler import Status
-from tests.clients.test_control_builds import SYNC, nothing_is_left, paths, script
+from tests.clients.test_control_builds import SYNC
 from tests.conftest import Connect
 from tests.support.calling import Speaking
+from tests.support.control_engines import KINDS, AnyEngine, engines, nothing_is_left, paths
 from tests.support.controlling import ASK, RETURN, STEP, Control, Controlled, replied, replying
 from tests.support.tracebacks import leaks
-from tests.testbed.scripted import Close, Reset, ScriptedEngine, json_response
+from tests.testbed.scripted import Close, Reset, json_response
 
 pytestmark = pytest.mark.anyio
+
+scripted = pytest.fixture(engines, params=KINDS)
 
 REPLIES: dict[str, tuple[dict[str, Any], object]] = {
     "check": ({"warnings": None, "sources": []}, CheckResult()),
@@ -47,19 +50,17 @@ def ask(docker: Any, method: str = "check", **options: Any) -> Any:
 
 @pytest.mark.parametrize("method", REPLIES)
 class TestAQuestion:
-    async def test_has_a_typed_reply(self, scripted: ScriptedEngine, connect: Connect, method: str) -> None:
+    async def test_has_a_typed_reply(self, scripted: AnyEngine, connect: Connect, method: str) -> None:
         seen: list[FrontendRequest] = []
         document, result = REPLIES[method]
-        script(scripted, replying(replied(document), seen))
+        scripted.play(replying(replied(document), seen))
         async with connect(scripted.url) as docker:
             assert await ask(docker, method) == result
             await nothing_is_left(scripted)
-        assert paths(scripted) == ["/_ping", "/grpc", "/session"]
+        assert paths(scripted) == ["/_ping", *scripted.connections]
         assert seen[0].attributes["context"] == "https://h/a.git"
 
-    async def test_needs_no_build_first(
-        self, scripted: ScriptedEngine, connect: Connect, method: str
-    ) -> None:
+    async def test_needs_no_build_first(self, scripted: AnyEngine, connect: Connect, method: str) -> None:
         """Old engines are refused before anything is sent, as they would build."""
         scripted.api_version = "1.42"
         async with connect(scripted.url) as docker:
@@ -67,9 +68,7 @@ class TestAQuestion:
                 await ask(docker, method)
         assert paths(scripted) == ["/_ping"]
 
-    async def test_is_refused_for_podman(
-        self, scripted: ScriptedEngine, connect: Connect, method: str
-    ) -> None:
+    async def test_is_refused_for_podman(self, scripted: AnyEngine, connect: Connect, method: str) -> None:
         headers = {"Api-Version": "1.41", "Libpod-API-Version": "5.4.0"}
         scripted.script("GET", "/_ping", json_response({}, headers=headers))
         async with connect(scripted.url) as docker:
@@ -86,9 +85,9 @@ class TestAQuestion:
         ids=lambda reply: repr(reply[:20]),
     )
     async def test_may_have_a_reply_of_another_form(
-        self, scripted: ScriptedEngine, connect: Connect, method: str, reply: bytes
+        self, scripted: AnyEngine, connect: Connect, method: str, reply: bytes
     ) -> None:
-        script(scripted, replying(replied(reply)))
+        scripted.play(replying(replied(reply)))
         async with connect(scripted.url) as docker:
             with pytest.raises(ProtocolViolated, match=r"^the engine's reply is malformed: "):
                 await ask(docker, method)
@@ -96,7 +95,7 @@ class TestAQuestion:
 
     async def test_shows_no_secret(
         self,
-        scripted: ScriptedEngine,
+        scripted: AnyEngine,
         connect: Connect,
         caplog: pytest.LogCaptureFixture,
         method: str,
@@ -107,7 +106,7 @@ class TestAQuestion:
             control.wire.send(b"\0\0\1\4\0\0\0\0\0\0")
 
         caplog.set_level(0)
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             with pytest.raises(DockerError) as raised:
                 await ask(
@@ -124,7 +123,7 @@ class TestAQuestion:
 
 
 async def test_the_session_serves_the_dockerfile(
-    scripted: ScriptedEngine, connect: Connect, tmp_path: Path
+    scripted: AnyEngine, connect: Connect, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     (tmp_path / "file").write_text("x")
@@ -148,14 +147,14 @@ async def test_the_session_serves_the_dockerfile(
         control.reply("Solve", b"")
         control.reply("Status")
 
-    script(scripted, Control(engine), session=speak)
+    scripted.play(Control(engine), session=speak)
     async with connect(scripted.url) as docker:
         assert (await docker.images.check(path=tmp_path)).ok
     assert b"Dockerfile" in b"".join(served)
 
 
-async def test_a_context_that_is_missing(scripted: ScriptedEngine, connect: Connect, tmp_path: Path) -> None:
-    script(scripted, replying(replied({})))
+async def test_a_context_that_is_missing(scripted: AnyEngine, connect: Connect, tmp_path: Path) -> None:
+    scripted.play(replying(replied({})))
     async with connect(scripted.url) as docker:
         with pytest.raises(UploadFailed):
             await docker.images.check(path=tmp_path / "missing")
@@ -164,7 +163,7 @@ async def test_a_context_that_is_missing(scripted: ScriptedEngine, connect: Conn
 
 
 class TestAFailure:
-    async def test_of_the_frontend(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_of_the_frontend(self, scripted: AnyEngine, connect: Connect) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
             control.wait(ASK)
@@ -174,14 +173,14 @@ class TestAFailure:
             control.reply("Solve", status=Status(2, "rpc error: a:1: manifest unknown"))
             control.reply("Status")
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             with pytest.raises(NotFound, match=r"^a:1: manifest unknown$") as raised:
                 await ask(docker)
             await nothing_is_left(scripted)
         assert [each["id"] for each in raised.value.messages] == ["moby.buildkit.trace"]
 
-    async def test_of_a_frontend_that_has_no_checks(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_of_a_frontend_that_has_no_checks(self, scripted: AnyEngine, connect: Connect) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
             control.wait(ASK)
@@ -189,7 +188,7 @@ class TestAFailure:
             control.wait(RETURN)
             control.reply("Solve", status=Status(2, "unsupported request frontend.lint"))
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             with pytest.raises(UnsupportedEngine, match=r"syntax=docker/dockerfile:1'$"):
                 await ask(docker)
@@ -198,7 +197,7 @@ class TestAFailure:
     @pytest.mark.parametrize("end", [Close(), Reset()])
     @pytest.mark.parametrize("returned", [False, True])
     async def test_of_the_connection(
-        self, scripted: ScriptedEngine, connect: Connect, returned: bool, end: Any
+        self, scripted: AnyEngine, connect: Connect, returned: bool, end: Any
     ) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
@@ -207,22 +206,21 @@ class TestAFailure:
                 control.reply(ASK, replied({}))
                 control.wait(RETURN)
 
-        script(scripted, Control(engine))
-        scripted.script("POST", "/grpc", (Control(engine), end))
+        scripted.play(Control(engine), end=end)
         async with connect(scripted.url) as docker:
             with pytest.raises(ConnectionFailed):
                 await ask(docker)
             await nothing_is_left(scripted)
 
-    async def test_of_a_limit(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, Control(silent))
+    async def test_of_a_limit(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(Control(silent))
         async with connect(scripted.url) as docker:
             with pytest.raises(TimedOut):
                 await ask(docker, timeout=0.2)
             await nothing_is_left(scripted)
 
-    async def test_of_a_message_limit(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, replying(replied({"later": "x" * 2**16})))
+    async def test_of_a_message_limit(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(replying(replied({"later": "x" * 2**16})))
         async with connect(scripted.url, message_limit=2**16) as docker:
             with pytest.raises(ProtocolViolated, match="longer than the limit of 65536 bytes"):
                 await ask(docker)
@@ -236,14 +234,14 @@ def silent(control: Controlled) -> None:
 
 
 @pytest.mark.parametrize("transport", ["asyncio", "trio"])
-async def test_a_cancelled_question(scripted: ScriptedEngine, connect: Connect) -> None:
+async def test_a_cancelled_question(scripted: AnyEngine, connect: Connect) -> None:
     asked = threading.Event()
 
     def engine(control: Controlled) -> None:
         silent(control)
         asked.set()
 
-    script(scripted, Control(engine))
+    scripted.play(Control(engine))
     async with connect(scripted.url) as docker:
         async with anyio.create_task_group() as group:
             group.start_soon(ask, docker)
@@ -252,8 +250,8 @@ async def test_a_cancelled_question(scripted: ScriptedEngine, connect: Connect) 
         await nothing_is_left(scripted)
 
 
-async def test_reports_are_not_kept(scripted: ScriptedEngine, connect: Connect) -> None:
-    script(scripted, replying(replied({}), reports=[STEP] * 3000))
+async def test_reports_are_not_kept(scripted: AnyEngine, connect: Connect) -> None:
+    scripted.play(replying(replied({}), reports=[STEP] * 3000))
     async with connect(scripted.url) as docker:
         assert (await ask(docker)).ok
         await nothing_is_left(scripted)

@@ -1,10 +1,13 @@
-"""Builds by the Control API on a scripted engine: their connections, their ends, and their failures."""
+"""Builds by the Control API on a scripted engine: their connections, their ends, and their failures.
+
+They are done in two ways: on an engine with ``POST /grpc`` and ``POST /session``, and on one without them, by
+HTTP/2 with prior knowledge, which carries calls and session.
+"""
 
 from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +38,29 @@ from dockerproto.buildkit.files.fsutil import BytesMessage
 from dockerproto.buildkit.rpc.handler import OK, Status
 from tests.conftest import Connect
 from tests.support.calling import Speak, Speaking
-from tests.support.controlling import IMAGE, STEP, Control, Controlled, building, details, solved, workers
+from tests.support.control_engines import (
+    KINDS,
+    AnyEngine,
+    Tunnelling,
+    Upgrading,
+    engines,
+    nothing_is_left,
+    paths,
+)
+from tests.support.controlling import (
+    IMAGE,
+    STEP,
+    Control,
+    Controlled,
+    building,
+    details,
+    solved,
+    workers,
+)
 from tests.support.tracebacks import leaks
 from tests.testbed.scripted import (
     Close,
     Reset,
-    ScriptedEngine,
-    UntilClosed,
     json_response,
     wait_until,
 )
@@ -56,29 +75,15 @@ def build(docker: Any, **options: Any) -> Any:
     return docker.images.build(**{"remote": "https://h/a.git", "outputs": CacheOnly(), **options})
 
 
-def script(
-    engine: ScriptedEngine, *control: Any, session: Callable[[Speaking], None] = lambda _: None
-) -> None:
-    engine.api_version = "1.47"
-    engine.script("POST", "/session", (Speak(session), UntilClosed()))
-    engine.script("POST", "/grpc", *((each, UntilClosed()) for each in control))
-
-
-async def nothing_is_left(scripted: ScriptedEngine, idle: int = 1) -> None:
-    await anyio.to_thread.run_sync(wait_until, lambda: scripted.connections_open <= idle)
-    assert not [each for each in threading.enumerate() if each.name == "dockerproto session"]
-
-
-def paths(scripted: ScriptedEngine) -> list[str]:
-    return [each.path for each in scripted.requests]
+scripted = pytest.fixture(engines, params=KINDS)
 
 
 class TestABuild:
-    async def test_has_messages_and_a_result(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_has_messages_and_a_result(self, scripted: AnyEngine, connect: Connect) -> None:
         seen: list[SolveRequest] = []
         descriptor = base64.b64encode(b'{"mediaType":"m","digest":"sha256:cd","size":5}').decode()
         response = {"containerimage.digest": IMAGE, "containerimage.descriptor": descriptor}
-        script(scripted, building(seen, response=response))
+        scripted.play(building(seen, response=response))
         async with connect(scripted.url) as docker:
             messages = await build(docker, outputs=Image(), tag="app:1")
             await nothing_is_left(scripted)
@@ -91,42 +96,41 @@ class TestABuild:
         result = messages.result
         assert (result.image_id, result.digest) == (IMAGE, "sha256:cd")
         assert result.metadata["containerimage.digest"] == IMAGE
-        assert paths(scripted) == ["/_ping", "/grpc", "/session"]
+        assert paths(scripted) == ["/_ping", *scripted.connections]
         (_, control, session) = scripted.requests
-        assert (control.headers["connection"], control.headers["upgrade"]) == ("Upgrade", "h2c")
+        upgrade = None if isinstance(scripted, Tunnelling) else "h2c"
+        assert control.headers.get("upgrade") == upgrade
         assert seen[0].session == session.headers["x-docker-expose-session-uuid"]
         assert seen[0].frontend_attributes["context"] == "https://h/a.git"
 
-    async def test_is_a_stream(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, building())
+    async def test_is_a_stream(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(building())
         async with connect(scripted.url) as docker, build(docker, stream=True) as stream:
             assert len([each async for each in stream]) == 3
             assert stream.result.image == IMAGE
 
-    async def test_begins_when_the_stream_is_entered(
-        self, scripted: ScriptedEngine, connect: Connect
-    ) -> None:
+    async def test_begins_when_the_stream_is_entered(self, scripted: AnyEngine, connect: Connect) -> None:
         seen: list[SolveRequest] = []
-        script(scripted, building(seen))
+        scripted.play(building(seen))
         async with connect(scripted.url) as docker, build(docker, stream=True):
             await anyio.to_thread.run_sync(wait_until, lambda: seen)
 
-    async def test_asks_for_the_workers_once(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, building(), building(known=True))
+    async def test_asks_for_the_workers_once(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(building(), building(known=True))
         async with connect(scripted.url) as docker:
             await build(docker)
             await build(docker)
-        assert paths(scripted) == ["/_ping", *["/grpc", "/session"] * 2]
+        assert paths(scripted) == ["/_ping", *scripted.connections, *scripted.again]
 
-    async def test_reads_a_large_request_in_parts(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_reads_a_large_request_in_parts(self, scripted: AnyEngine, connect: Connect) -> None:
         seen: list[SolveRequest] = []
-        script(scripted, building(seen))
+        scripted.play(building(seen))
         async with connect(scripted.url) as docker:
             await build(docker, labels={"a": "x" * 2**20})
         assert len(seen[0].frontend_attributes["label:a"]) == 2**20
 
     async def test_serves_directories_and_outputs(
-        self, scripted: ScriptedEngine, connect: Connect, tmp_path: Path
+        self, scripted: AnyEngine, connect: Connect, tmp_path: Path
     ) -> None:
         (tmp_path / "lib").mkdir()
         (tmp_path / "lib/file").write_text("x")
@@ -151,7 +155,7 @@ class TestABuild:
             control.reply("Status")
             control.reply("Solve", solved({}))
 
-        script(scripted, Control(engine), session=speak)
+        scripted.play(Control(engine), session=speak)
         outputs = [tmp_path / "dist", Tar(tmp_path / "out.tar")]
         async with connect(scripted.url) as docker:
             await build(docker, contexts={"lib": tmp_path / "lib"}, outputs=outputs)
@@ -160,10 +164,8 @@ class TestABuild:
         assert asked[-1].message == "unknown output 5"
         assert (tmp_path / "out.tar").read_bytes() == bytes(1024)
 
-    async def test_needs_its_directories(
-        self, scripted: ScriptedEngine, connect: Connect, tmp_path: Path
-    ) -> None:
-        script(scripted, building())
+    async def test_needs_its_directories(self, scripted: AnyEngine, connect: Connect, tmp_path: Path) -> None:
+        scripted.play(building())
         contexts = {"a": tmp_path, "b": tmp_path / "missing"}
         async with connect(scripted.url) as docker:
             with pytest.raises(UploadFailed, match=r"^cannot read the build context 'b': .*No such file"):
@@ -177,13 +179,13 @@ SEND = "/moby.filesync.v1.FileSend/DiffCopy"
 
 
 class TestAFailure:
-    async def test_of_a_step(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_of_a_step(self, scripted: AnyEngine, connect: Connect) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
             control.reply("Status", STEP)
             control.fail("Solve", 2, NO_STEPS, details(EXIT, {"Code": 7}))
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             with pytest.raises(StepFailed) as raised:
                 await build(docker)
@@ -191,12 +193,12 @@ class TestAFailure:
         assert raised.value.error_detail == {"message": NO_STEPS, "code": 7}
         assert len(raised.value.messages) == 1
 
-    async def test_of_the_build(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_of_the_build(self, scripted: AnyEngine, connect: Connect) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
             control.reply("Solve", status=Status(2, "app:1: manifest unknown"))
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             with pytest.raises(NotFound, match="manifest unknown"):
                 await build(docker)
@@ -211,30 +213,32 @@ class TestAFailure:
         ],
     )
     async def test_of_the_handshake(
-        self, scripted: ScriptedEngine, connect: Connect, status: int, error: type[DockerError], message: str
+        self, scripted: AnyEngine, connect: Connect, status: int, error: type[DockerError], message: str
     ) -> None:
+        scripted.api_version = scripted.newest
         scripted.script("POST", "/grpc", json_response({"message": "?"}, status))
         async with connect(scripted.url) as docker:
             with pytest.raises(error) as raised:
                 await build(docker)
         assert (raised.value.status, raised.value.message) == (status, message)
-        assert paths(scripted) == ["/_ping", "/grpc"]
+        assert paths(scripted) == ["/_ping", *dict.fromkeys((scripted.connections[0], "/grpc"))]
 
-    async def test_of_the_session(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, building())
+    async def test_of_the_session(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(building())
         scripted.script("POST", "/session", json_response({"message": "?"}, 500))
         async with connect(scripted.url) as docker:
             with pytest.raises(ServerError):
                 await build(docker)
-            await nothing_is_left(scripted, idle=2)
+            await nothing_is_left(scripted, 1)
 
-    async def test_of_a_lost_session(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, building())
+    @pytest.mark.parametrize("scripted", [Upgrading], indirect=True)
+    async def test_of_a_lost_session(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(building())
 
         def engine(control: Controlled) -> None:
             control.begin()
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         scripted.script("POST", "/session", (Speak(), Reset()))
         async with connect(scripted.url) as docker:
             with pytest.raises(ConnectionFailed, match=r"^the session of the build broke: "):
@@ -244,7 +248,7 @@ class TestAFailure:
     @pytest.mark.parametrize("end", [Close(), Reset()])
     @pytest.mark.parametrize("calls", [(), ("ListWorkers",), ("Solve", "Status")], ids=str)
     async def test_of_the_connection(
-        self, scripted: ScriptedEngine, connect: Connect, calls: tuple[str, ...], end: Any
+        self, scripted: AnyEngine, connect: Connect, calls: tuple[str, ...], end: Any
     ) -> None:
         def engine(control: Controlled) -> None:
             if calls:
@@ -253,8 +257,7 @@ class TestAFailure:
                 control.reply("ListWorkers", workers())
                 control.wait(*calls)
 
-        script(scripted, Control(engine))
-        scripted.script("POST", "/grpc", (Control(engine), end))
+        scripted.play(Control(engine), end=end)
         async with connect(scripted.url) as docker:
             with pytest.raises(ConnectionFailed):
                 await build(docker)
@@ -263,7 +266,7 @@ class TestAFailure:
     @pytest.mark.parametrize("calls", [(), ("ListWorkers",), ("Solve", "Status")], ids=str)
     async def test_shows_no_secret(
         self,
-        scripted: ScriptedEngine,
+        scripted: AnyEngine,
         connect: Connect,
         caplog: pytest.LogCaptureFixture,
         calls: tuple[str, ...],
@@ -276,7 +279,7 @@ class TestAFailure:
             control.wire.send(b"\0\0\1\4\0\0\0\0\0\0")
 
         caplog.set_level(0)
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             stream = build(
                 docker,
@@ -292,20 +295,20 @@ class TestAFailure:
         assert leaks(raised.value, ["hush"]) == []
         assert "hush" not in "".join(shown)
 
-    async def test_of_the_protocol(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_of_the_protocol(self, scripted: AnyEngine, connect: Connect) -> None:
         settings = b"\0\0\1\4\0\0\0\0\0\0"  # whose length is not a multiple of 6
-        script(scripted, Control(lambda control: control.wire.send(settings)))
+        scripted.play(Control(lambda control: control.wire.send(settings)))
         async with connect(scripted.url) as docker:
             with pytest.raises(ProtocolViolated, match=r"^invalid HTTP/2: "):
                 await build(docker)
             await nothing_is_left(scripted)
 
-    async def test_of_an_engine_that_replies_twice(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_of_an_engine_that_replies_twice(self, scripted: AnyEngine, connect: Connect) -> None:
         def engine(control: Controlled) -> None:
             control.wait("ListWorkers")
             control.reply("ListWorkers", workers(), workers())
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             with pytest.raises(
                 ProtocolViolated, match=r"^the engine replied twice to ListWorkers of BuildKit$"
@@ -315,20 +318,20 @@ class TestAFailure:
 
 
 class TestWhatAnEngineLacks:
-    async def test_a_graph_driver(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, building(labels={}))
+    async def test_a_graph_driver(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(building(labels={}))
         async with connect(scripted.url) as docker:
             for _ in range(2):
                 with pytest.raises(UnsupportedEngine, match="does not support cache_to of type 'registry'"):
                     await build(docker, cache_to=RegistryCache("a"))
             await nothing_is_left(scripted)
-        assert paths(scripted) == ["/_ping", "/grpc"]
+        assert paths(scripted) == ["/_ping", scripted.connections[0]]
 
     async def test_an_old_engine_never_gets_a_named_context(
-        self, scripted: ScriptedEngine, connect: Connect, tmp_path: Path
+        self, scripted: AnyEngine, connect: Connect, tmp_path: Path
     ) -> None:
         """It would pull an image of that name from Docker Hub, which anybody may have pushed there."""
-        script(scripted, building())
+        scripted.play(building())
         scripted.api_version = "1.41"
         async with connect(scripted.url) as docker:
             with pytest.raises(
@@ -337,7 +340,7 @@ class TestWhatAnEngineLacks:
                 await build(docker, contexts={"lib": tmp_path})
         assert paths(scripted) == ["/_ping"]
 
-    async def test_podman(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_podman(self, scripted: AnyEngine, connect: Connect) -> None:
         scripted.script(
             "GET", "/_ping", json_response({}, headers={"Api-Version": "1.41", "Libpod-API-Version": "5.4.0"})
         )
@@ -348,7 +351,7 @@ class TestWhatAnEngineLacks:
 
 class TestAnEnd:
     async def test_reports_that_never_end(
-        self, scripted: ScriptedEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
+        self, scripted: AnyEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
@@ -356,13 +359,13 @@ class TestAnEnd:
             control.reply("Status", STEP, status=None)
 
         monkeypatch.setattr(control_building, "LAST_REPORTS", 0.05)
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             assert (await build(docker)).result.image == IMAGE
             await nothing_is_left(scripted)
 
     async def test_reports_without_end(
-        self, scripted: ScriptedEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
+        self, scripted: AnyEngine, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
@@ -372,35 +375,35 @@ class TestAnEnd:
                 control.flush()
 
         monkeypatch.setattr(control_building, "LAST_REPORTS", 0.05)
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             assert (await build(docker)).result.image == IMAGE
             await nothing_is_left(scripted)
 
-    async def test_leaving_early(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_leaving_early(self, scripted: AnyEngine, connect: Connect) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
             control.reply("Status", STEP, status=None)
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             async with build(docker, stream=True) as stream:
                 async for _ in stream:
                     break
             await nothing_is_left(scripted)
 
-    async def test_a_limit(self, scripted: ScriptedEngine, connect: Connect) -> None:
-        script(scripted, Control(lambda control: control.wait("ListWorkers")))
+    async def test_a_limit(self, scripted: AnyEngine, connect: Connect) -> None:
+        scripted.play(Control(lambda control: control.wait("ListWorkers")))
         async with connect(scripted.url) as docker:
             with pytest.raises(TimedOut):
                 await build(docker, timeout=0.05)
             await nothing_is_left(scripted)
 
-    async def test_a_client_that_is_closed(self, scripted: ScriptedEngine, connect: Connect) -> None:
+    async def test_a_client_that_is_closed(self, scripted: AnyEngine, connect: Connect) -> None:
         def engine(control: Controlled) -> None:
             control.begin()
 
-        script(scripted, Control(engine))
+        scripted.play(Control(engine))
         async with connect(scripted.url) as docker:
             stream = build(docker, stream=True)
             await stream.__aenter__()

@@ -27,8 +27,9 @@ from dockerproto import (
 from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.client import Client
 from dockerproto.transport.local_work import LocalWork
-from tests.clients.test_control_builds import EXIT, NO_STEPS, nothing_is_left, paths, script
+from tests.clients.test_control_builds import EXIT, NO_STEPS
 from tests.conftest import Connect
+from tests.support.control_engines import nothing_is_left, paths, script
 from tests.support.controlling import (
     IMAGE,
     PREPARING,

@@ -16,7 +16,7 @@ from dockerproto import BadRequest, Secret, UploadFailed
 from dockerproto.buildkit.files.fsutil import BytesMessage
 from dockerproto.buildkit.rpc.handler import OK, Code, Status
 from dockerproto.buildkit.session.messages import CheckAgentRequest
-from dockerproto.buildkit.session.serving import SessionServer
+from dockerproto.buildkit.session.serving import Bare, SessionServer
 from dockerproto.buildkit.session.ssh import ssh
 from dockerproto.transport.runtime import run
 from dockerproto_local.blocking import BlockingTransport
@@ -222,7 +222,7 @@ def test_what_comes_while_something_is_sent_is_heard() -> None:
         async def receive(self, timeout: float | None) -> bytes:
             return b"heard"
 
-    attendance: Any = SimpleNamespace(_session=SimpleNamespace(feed=events.append))
+    attendance: Any = SimpleNamespace(_session=SimpleNamespace(feed=events.append), _framing=Bare(b""))
     stream: Any = Stream()
     run(SessionServer._send(attendance, stream, memoryview(b"abcdef")))  # pyright: ignore[reportPrivateUsage]
     assert events == [b"abcdef", b"heard", b"def"]

@@ -118,24 +118,32 @@ class TestASession:
     @pytest.mark.parametrize(
         ("status", "error", "message"),
         [
-            (
-                404,
-                UnsupportedVersion,
-                "this engine has no sessions, which builds with BuildKit need: ?",
-            ),
             (400, BadRequest, "?"),
+            (400, UnsupportedVersion, "client version 1.41 is too old"),
             (500, ServerError, "?"),
         ],
     )
     async def test_may_be_refused(
         self, scripted: ScriptedEngine, connect: Connect, status: int, error: type[DockerError], message: str
     ) -> None:
-        scripted.script("POST", "/session", json_response({"message": "?"}, status))
+        scripted.script("POST", "/session", json_response({"message": message}, status))
         async with connect(scripted.url) as docker:
             with pytest.raises(error) as raised:
                 await building(docker)
         assert (raised.value.status, raised.value.message) == (status, message)
         assert [each.path for each in scripted.requests] == ["/_ping", "/session"]
+
+    @pytest.mark.parametrize("status", [404, 501])
+    async def test_may_be_unknown(self, scripted: ScriptedEngine, connect: Connect, status: int) -> None:
+        scripted.script("POST", "/session", json_response({"message": "?"}, status))
+        scripted.script("POST", "/grpc", json_response({"message": "?"}, status))
+        async with connect(scripted.url) as docker:
+            for _ in range(2):
+                with pytest.raises(UnsupportedVersion) as raised:
+                    await building(docker)
+                message = "this engine has no sessions, which builds with BuildKit need: ?"
+                assert (raised.value.status, raised.value.message) == (status, message)
+        assert [each.path for each in scripted.requests] == ["/_ping", "/session", "/grpc", "/grpc"]
 
     async def test_may_be_cut_off_at_once(self, scripted: ScriptedEngine, connect: Connect) -> None:
         scripted.script("POST", "/session", Close())

@@ -112,7 +112,7 @@ class TestAnyEngine:
             assert (await docker.images.inspect("control/b"))["Id"] == result.image_id
             plain = await docker.images.build(builder="buildkit", **arguments)
             assert plain.result.image_id == result.image_id or result.digest is not None
-            worker = docker.client.engine.worker
+            worker = docker.client.engine.buildkit.worker
             assert worker.containerd is (type(any_engine) in CONTAINERD_STORES)
             assert len(cached(plain)) == 1
 

@@ -89,3 +89,27 @@ def test_that_another_connection_was_closed_means_nothing(
 ) -> None:
     other[1].close()
     assert not connection.hung_up()
+
+
+def test_a_signal_wakes_a_thread_once() -> None:
+    signal = BlockingTransport().signal()
+    in_thread(signal.set)
+    run(signal.wait(None))
+    with pytest.raises(TimeoutError):
+        run(signal.wait(0.001))
+
+
+def test_a_mutex_is_taken_again_by_its_thread_only() -> None:
+    mutex = BlockingTransport().mutex()
+    order: list[str] = []
+
+    def enter() -> None:
+        with mutex:
+            order.append("other")
+
+    thread = threading.Thread(target=enter)
+    with mutex, mutex:
+        thread.start()
+        order.append("first")
+    thread.join()
+    assert order == ["first", "other"]

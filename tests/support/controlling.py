@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,12 +22,13 @@ from dockerproto.buildkit.control.messages import (
     SolveResponse,
     WorkerRecord,
 )
+from dockerproto.buildkit.files.fsutil import BytesMessage
 from dockerproto.buildkit.rpc.grpc import GRPC, CallStarted, HalfClosed, MessageReceived
 from dockerproto.buildkit.rpc.handler import OK, Metadata, Status
 from dockerproto.messages.trace import StatusResponse, Timestamp, Vertex
-from tests.support.calling import SWITCHING
+from tests.support.calling import SWITCHING, Speaking
 from tests.testbed.steps import Exchange
-from tests.testbed.wire import Wire
+from tests.testbed.wire import GoneError, Wire
 
 ASK: Final = f"{GATEWAY}Solve"
 """The call of a frontend."""
@@ -79,12 +82,14 @@ class ControlServer:
     """An engine that is called: `requests` has the messages by method, once a call is complete.
 
     The methods of the Control API have short names, others the names of their services too.
+    `metadata` has the metadata by method, `tunnelled` the bytes of a session that came in a call.
     """
 
     def __init__(self) -> None:
         self.grpc = GRPC()
         self.requests: dict[str, bytes] = {}
         self.metadata: dict[str, Metadata] = {}
+        self.tunnelled = bytearray()
         self._streams: dict[str, int] = {}
         self._methods: dict[int, str] = {}
         self._messages: dict[int, bytes] = {}
@@ -98,6 +103,8 @@ class ControlServer:
                 self.metadata[method] = event.metadata
             elif isinstance(event, MessageReceived):
                 self._messages[event.stream] = event.message
+                if self._methods[event.stream] == "Session":
+                    self.tunnelled += BytesMessage.decode(event.message).data
                 self.grpc.acknowledge(event.stream, event.message)
             elif isinstance(event, HalfClosed):
                 self.requests[self._methods[event.stream]] = self._messages.get(event.stream, b"")
@@ -157,6 +164,96 @@ class Controlled(ControlServer):
             self.feed(self.wire.some(2**16))
 
 
+class Shared(Controlled):
+    """An engine that is called over a connection which carries a session too; each has a script and a thread.
+
+    It reads whatever comes until `stop`.
+    """
+
+    def __init__(self, wire: Wire, session: Callable[[Speaking], None]) -> None:
+        super().__init__(wire)
+        self._session = session
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._threads = [threading.Thread(target=each, daemon=True) for each in (self._read, self._speak)]
+
+    def start(self) -> None:
+        """Begin to read."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Read no more, and end the script of the session."""
+        self._end()
+        for thread in self._threads:
+            thread.join()
+
+    def feed(self, data: bytes) -> None:
+        """Take what the client sent."""
+        with self._changed:
+            super().feed(data)
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Send what there is to send."""
+        with self._changed:
+            super().flush()
+
+    def reply(self, method: str, *messages: bytes, status: Status | None = OK) -> None:
+        """Send messages, as `ControlServer.reply` does."""
+        with self._changed:
+            super().reply(method, *messages, status=status)
+
+    def fail(self, method: str, status: int, message: str, detail: str) -> None:
+        """End a call, as `ControlServer.fail` does."""
+        with self._changed:
+            super().fail(method, status, message, detail)
+
+    def wait(self, *methods: str) -> None:
+        """Wait until all of these methods were called."""
+        self._wait(lambda: self.requests.keys() >= set(methods))
+
+    def send(self, data: bytes) -> None:
+        """Send bytes of the session."""
+        if data:
+            self.reply("Session", BytesMessage(data).encode(), status=None)
+            self.flush()
+
+    def some(self, _: int) -> bytes:
+        """Return the next bytes of the session."""
+        self._wait(lambda: self.tunnelled)
+        with self._changed:
+            data = bytes(self.tunnelled)
+            self.tunnelled.clear()
+        return data
+
+    def _wait(self, until: Callable[[], object]) -> None:
+        with self._changed:
+            super().flush()
+            self._changed.wait_for(lambda: until() or self._stopped)
+        if not until():
+            raise GoneError
+
+    def _read(self) -> None:
+        with suppress(OSError):
+            while not self._stopped:
+                if self.wire.readable(0.005):
+                    self.feed(self.wire.some(2**16))
+                    self.flush()
+        self._end()
+
+    def _end(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _speak(self) -> None:
+        with suppress(OSError):
+            self._wait(lambda: "Session" in self.metadata)
+            wire: Any = self  # which sends and receives, as a wire does
+            self._session(Speaking(wire))
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """A step of a scripted engine: take a connection over for the Control API, and do something there."""
@@ -170,6 +267,32 @@ class Control:
         controlled = Controlled(exchange.wire)
         self.script(controlled)
         controlled.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """The step `Control` on a connection by HTTP/2 with prior knowledge, which carries the session too."""
+
+    control: Control
+    session: Callable[[Speaking], None] = lambda _: None
+    switching: bool = False
+    """True if the connection was HTTP/1.1 before."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """Do it."""
+        exchange.body.read()
+        shared = Shared(exchange.wire, self.session)
+        if self.switching:
+            exchange.wire.send(SWITCHING)
+        else:
+            shared.feed(b"PRI * HTTP/2.0\r\n\r\n")
+        shared.flush()
+        shared.start()
+        try:
+            self.control.script(shared)
+            shared.flush()
+        finally:
+            shared.stop()
 
 
 def building(

@@ -2,14 +2,14 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from .processes import short_directory
 
-_PIECE = 65536
+PIECE = 65536
 
 
 class Relay:
@@ -20,7 +20,7 @@ class Relay:
         self._directory = short_directory()
         self.socket = self._directory / "relay.sock"
         self.url = f"unix://{self.socket}"
-        self._pairs: list[_Pair] = []
+        self._pairs: list[Pair] = []
 
     def __enter__(self) -> Self:
         self._listener = socket.socket(socket.AF_UNIX)
@@ -51,18 +51,23 @@ class Relay:
         for client in _accepted(self._listener):
             engine = socket.socket(socket.AF_UNIX)
             engine.connect(str(self._target))
-            self._pairs.append(_Pair(client, engine))
+            self._pairs.append(self._pair(client, engine))
+
+    def _pair(self, client: socket.socket, engine: socket.socket) -> "Pair":
+        return Pair(client, engine)
 
 
-class _Pair:
+class Pair:
     """A connection of a client, and the one to the engine that stands for it."""
 
     def __init__(self, client: socket.socket, engine: socket.socket) -> None:
         self.path = ""
         self._sides = client, engine
+        self._lock = threading.Lock()
+        self._running = 2
         self._threads = [
-            threading.Thread(target=self._carry, args=(client, engine), kwargs={"told": True}),
-            threading.Thread(target=self._carry, args=(engine, client), kwargs={"told": False}),
+            threading.Thread(target=self._run, args=(self.carry_requests, client, engine)),
+            threading.Thread(target=self._run, args=(self.carry_responses, engine, client)),
         ]
         for thread in self._threads:
             thread.start()
@@ -82,16 +87,30 @@ class _Pair:
         """Wait until nothing of it is left."""
         for thread in self._threads:
             thread.join()
-        for side in self._sides:
-            side.close()
 
-    def _carry(self, there: socket.socket, here: socket.socket, *, told: bool) -> None:
+    def carry_requests(self, client: socket.socket, engine: socket.socket) -> None:
+        """Carry what the client sends."""
+        while data := client.recv(PIECE):
+            if b" HTTP/1.1\r\n" in data:
+                self.path = data.split(b" ")[1].partition(b"?")[0].decode()
+            engine.sendall(data)
+
+    def carry_responses(self, engine: socket.socket, client: socket.socket) -> None:
+        """Carry what the engine sends."""
+        while data := engine.recv(PIECE):
+            client.sendall(data)
+
+    def _run(
+        self, carry: Callable[[socket.socket, socket.socket], None], one: socket.socket, other: socket.socket
+    ) -> None:
         with suppress(OSError):
-            while data := there.recv(_PIECE):
-                if told and b" HTTP/1.1\r\n" in data:
-                    self.path = data.split(b" ")[1].partition(b"?")[0].decode()
-                here.sendall(data)
+            carry(one, other)
         self.cut()
+        with self._lock:
+            self._running -= 1
+            if not self._running:
+                for side in self._sides:
+                    side.close()
 
 
 def _accepted(listener: socket.socket) -> Iterator[socket.socket]:

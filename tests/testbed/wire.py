@@ -63,6 +63,14 @@ class Wire:
         poll.register(self._socket, 0)  # POLLHUP and POLLERR are always reported
         return bool(poll.poll(None if seconds is None else math.ceil(seconds * 1000)))
 
+    def readable(self, seconds: float) -> bool:
+        """Wait until `some` would return or raise at once; False if it would not."""
+        self._discard(self._owed)
+        self._owed = 0
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(math.ceil(seconds * 1000)))
+
     def interrupt(self) -> None:
         """Make what another thread does on this wire end at once."""
         self._shut_down()
@@ -126,6 +134,8 @@ def read_head(wire: Wire) -> Head | None:
     match first.decode("latin-1").split(" "):
         case [method, target, "HTTP/1.1"]:
             return _head(method, target, _read_fields(wire))
+        case ["PRI", "*", "HTTP/2.0"]:  # the first part of the preface of HTTP/2
+            return _head("PRI", "*", _read_fields(wire))
         case _:
             raise BadRequestError(f"no request line: {first[:100]!r}")
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
@@ -56,6 +56,14 @@ class BlockingTransport(LocalTransport):
         """Return a new lock between threads."""
         return ThreadLock()
 
+    def signal(self) -> ThreadSignal:
+        """Return a new signal between threads."""
+        return ThreadSignal()
+
+    def mutex(self) -> AbstractContextManager[object]:
+        """Return a new lock between threads, which the thread that holds it may acquire again."""
+        return threading.RLock()
+
     def spawn(self, coroutine: Coroutine[Any, Any, None], *, leave: bool) -> ThreadTask:
         """Run a coroutine in a thread."""
         return ThreadTask(coroutine, leave=leave)
@@ -86,6 +94,23 @@ class ThreadLock:
     def release(self) -> None:
         """Release the lock."""
         self._lock.release()
+
+
+class ThreadSignal:
+    """A flag between threads; see `dockerproto.transport.runtime.Signal`."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Set the flag."""
+        self._event.set()
+
+    async def wait(self, timeout: float | None) -> None:
+        """Wait until the flag is set, then clear it; raise TimeoutError."""
+        if not self._event.wait(timeout):
+            raise TimeoutError("timed out")
+        self._event.clear()
 
 
 class ThreadTask(threading.Thread):

@@ -84,7 +84,7 @@ class _TrioTransport(LocalTransport):
 
 class _Lock:
     def __init__(self) -> None:
-        self._lock = trio.Lock()
+        self._lock = trio.Semaphore(1)  # any task may release it
 
     async def acquire(self, timeout: float | None) -> None:
         with _limit(timeout):

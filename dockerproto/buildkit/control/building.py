@@ -1,4 +1,4 @@
-"""A build by the Control API: two connections, one for its calls and one for its session.
+"""A build by the Control API: one connection for its calls, and another for its session, or one for both.
 
 What the engine would ignore or misunderstand is rejected first: by the API version before anything is sent,
 by the abilities of its worker before anything is read or built.
@@ -17,8 +17,17 @@ from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.buildkit.control.solve import Solve
 from dockerproto.buildkit.control.subrequest import Subrequest
 from dockerproto.buildkit.control.worker import worker_of
-from dockerproto.buildkit.session.coordinator import BuildSession, SessionResponse, in_session
+from dockerproto.buildkit.rpc.handler import Services
+from dockerproto.buildkit.session.coordinator import (
+    BuildSession,
+    SessionResponse,
+    Way,
+    announcement,
+    in_session,
+    open_session,
+)
 from dockerproto.buildkit.session.provisioning import SessionServices
+from dockerproto.buildkit.session.serving import Link
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.engine import Engine
 from dockerproto.errors import TimedOut
@@ -48,26 +57,74 @@ async def build_by_control(
     """
     engine.frame(build.request(), None, dialect)  # raises for Podman
     build.options.check_version(dialect.version)
-    if engine.worker is not None:
-        build.options.check_worker(engine.worker)
+    if engine.buildkit.worker is not None:
+        build.options.check_worker(engine.buildkit.worker)
+    way = await open_way(engine, build, dialect, work)
+    return await in_session(engine, credentials, build, way, work)
+
+
+async def open_way(engine: Engine, build: SolveBuild, dialect: Dialect, work: LocalWork) -> Way:
+    """Connect to the Control API, and return the way to do a build by it.
+
+    Raises:
+        DockerError: The engine cannot be connected to.
+        UnsupportedEngine: The engine lacks an option of the build.
+        UnsupportedVersion: The engine has no such API.
+    """
     control = await open_control(engine, dialect, work.timer)
     try:
-        worker = engine.worker = engine.worker or await _find_worker(control, work.timer)
+        worker = engine.buildkit.worker = engine.buildkit.worker or await _find_worker(control, work.timer)
         build.options.check_worker(worker)
         layouts = await open_layouts(build.options, engine.transport.need_host(_BUILD), work)
-        unbound = _request(engine, replace(build, options=layouts.options), dialect, worker)
-
-        async def send(session: BuildSession, name: str, services: SessionServices) -> Response:
-            session.bind(control)
-            request = with_session(unbound, name, services.dockerfile)
-            response = _start(control, request, build, layouts)
-            await control.send(work.timer)
-            return SessionResponse(response, session)
-
-        return await in_session(engine, credentials, build, dialect, work, send=send, more=layouts.services)
+        build = replace(build, options=layouts.options)
+        unbound = _request(engine, build, dialect, worker)
+        return _ByControl(engine, control, build, dialect=dialect, unbound=unbound, layouts=layouts)
     except BaseException:
         control.close()
         raise
+
+
+class _ByControl:
+    """A build by the Control API, in a session by ``POST /session``, or else by a tunnel."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        control: ControlConnection,
+        build: SolveBuild,
+        *,
+        dialect: Dialect,
+        unbound: SolveRequest,
+        layouts: Layouts,
+    ) -> None:
+        self._engine = engine
+        self._control = control
+        self._build = build
+        self._dialect = dialect
+        self._unbound = unbound
+        self._layouts = layouts
+        self._timer = layouts.work.timer
+
+    @property
+    def services(self) -> Services:
+        return self._layouts.services
+
+    async def link(self, name: str, services: SessionServices) -> Link:
+        link = await open_session(self._engine, name, services, self._dialect, self._timer)
+        if link is not None:
+            return link
+        metadata = ((header.lower(), value) for header, value in announcement(name, services))
+        return self._control.open_tunnel(metadata)
+
+    async def send(self, session: BuildSession, name: str, services: SessionServices) -> Response:
+        session.bind(self._control)
+        request = with_session(self._unbound, name, services.dockerfile)
+        response = _start(self._control, request, self._build, self._layouts)
+        await self._control.send(self._timer)
+        return SessionResponse(response, session)
+
+    def close(self) -> None:
+        self._control.close()
 
 
 class ControlResponse:

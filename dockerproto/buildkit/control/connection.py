@@ -1,21 +1,29 @@
 """A connection to the Control API: moves the bytes of its calls.
 
 The task that waits for a reply moves them. While nobody reads the messages of a build, the engine must wait,
-as it does with ``POST /build``.
+as it does with ``POST /build``. Once the connection carries a session too, the task that serves the session
+moves all bytes, and notifies the one that waits for a reply.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from dockerproto.buildkit.control.calls import Call, Calls
-from dockerproto.buildkit.session.coordinator import switch
+from dockerproto.buildkit.control.tunnel import Tunnel
+from dockerproto.buildkit.control.ways import Way, control_ways
+from dockerproto.buildkit.session.coordinator import NO_SESSIONS, UPGRADE, switch
+from dockerproto.buildkit.session.serving import Link
 from dockerproto.engine import Engine
-from dockerproto.http.connection import Connection, Connections
+from dockerproto.errors import ConnectionFailed, ProtocolViolated
+from dockerproto.http.connection import Connection
+from dockerproto.http.log import LOG
 from dockerproto.request.build import SolveBuild
 from dockerproto.request.dialect import Dialect
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
+from dockerproto.transport.runtime import Signal
 from dockerproto.versions import Version
 
 _DEPRECATED: Final = Version(1, 53)
@@ -23,30 +31,61 @@ _DEPRECATED: Final = Version(1, 53)
 _HANDSHAKE: Final = Request(
     method=SolveBuild.method,
     path=SolveBuild.path,
-    headers=(("Connection", "Upgrade"), ("Upgrade", "h2c")),
+    headers=UPGRADE,
     since=Version(1, 39),
     deprecated=_DEPRECATED,
 )
+_NO_CONTROL: Final = "this engine has no Control API of BuildKit"
 
 
 class ControlConnection:
     """A connection to the Control API.
 
+    Args:
+        engine: The engine.
+        connection: The connection, on which HTTP/2 is spoken from now on.
+        metadata: Metadata of every call; the values may be secret.
+
     Raises:
         ProtocolViolated: The bytes that came with the response to the handshake are invalid HTTP/2.
     """
 
-    def __init__(self, connection: Connection, owner: Connections) -> None:
-        self.calls: Final = Calls()
+    def __init__(
+        self, engine: Engine, connection: Connection, metadata: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self.calls: Final = Calls(engine.transport.mutex(), metadata)
         """Calls on the connection."""
+        self._engine = engine
         self._connection = connection
-        self._owner = owner
-        _, received = connection.detach()
+        self._stream, received = connection.detach()
+        self._tunnel: tuple[Tunnel, Signal] | None = None
         if received:
             self.calls.feed(received)
 
+    async def greet(self, timer: Timer) -> bool:
+        """Begin to speak HTTP/2; return False if the engine speaks another protocol, or hangs up."""
+        try:
+            while not self.calls.started:
+                await self.move(timer)
+        except (ConnectionFailed, ProtocolViolated) as error:
+            if self.calls.started:
+                raise
+            LOG.debug("HTTP/2 with prior knowledge is refused: %s", error.message)
+            return False
+        return True
+
+    def open_tunnel(self, metadata: Iterable[tuple[str, str]]) -> Link:
+        """Start a session in this connection, and return it; whoever serves it moves the bytes of both."""
+        news = self._engine.transport.signal()
+        tunnel = Tunnel(self.calls, metadata, news.set)
+        self._tunnel = tunnel, news
+        return Link(self._connection, tunnel)
+
     async def send(self, timer: Timer) -> None:
         """Send what there is to send; while that must wait for the engine, receive. Raises as `move`."""
+        if self._tunnel is not None:
+            self._stream.wake()
+            return
         data = memoryview(self.calls.data_to_send())
         while data := await self._connection.send_switched(data, timer):
             self.calls.feed(await self._connection.receive_switched(timer))
@@ -60,9 +99,12 @@ class ControlConnection:
             ProtocolViolated: The engine does not follow the protocol.
             TimedOut: A limit of the timer passed.
         """
-        self._owner.check(self._connection)
+        self._engine.connections.check(self._connection)
         await self.send(timer)
-        self.calls.feed(await self._connection.receive_switched(timer))
+        if self._tunnel is not None:
+            await _wait(*self._tunnel, timer)
+        else:
+            self.calls.feed(await self._connection.receive_switched(timer))
 
     async def reply(self, call: Call, timer: Timer) -> bytes:
         """Return the reply to a unary call. Raises as `move`, and ServerError for a call that failed."""
@@ -72,7 +114,21 @@ class ControlConnection:
 
     def close(self) -> None:
         """Close the connection at once, which stops the engine; closing again has no effect."""
+        if self._tunnel is not None:
+            self._tunnel[0].closed = True  # first, as the session may be served in another thread
         self._connection.close()
+
+
+async def _wait(tunnel: Tunnel, news: Signal, timer: Timer) -> None:
+    """Wait until something came for a call other than the session."""
+    if not tunnel.closed:
+        limit = timer.left("idle")
+        try:
+            await news.wait(limit)
+        except TimeoutError as error:
+            raise timer.timeout_error("idle") from error
+    if tunnel.closed:
+        raise ConnectionFailed(0, "the connection of the build is closed")
 
 
 async def open_control(engine: Engine, dialect: Dialect, timer: Timer) -> ControlConnection:
@@ -82,10 +138,33 @@ async def open_control(engine: Engine, dialect: Dialect, timer: Timer) -> Contro
         DockerError: The engine cannot be connected to, or rejects the request.
         UnsupportedVersion: The engine has no such API.
     """
-    refusal = "this engine has no Control API of BuildKit"
+    if Way.HTTP2 in control_ways(engine.buildkit, dialect.version):
+        control = await _open_http2(engine, timer)
+        if control is not None:
+            return control
+        engine.buildkit.refuses_http2 = True
+    return await _open_upgraded(engine, dialect, timer)
+
+
+async def _open_http2(engine: Engine, timer: Timer) -> ControlConnection | None:
+    """Return a connection by HTTP/2 with prior knowledge; None if the engine does not speak that."""
+    connection = await engine.connections.open_new(timer)
+    try:
+        control = ControlConnection(engine, connection, engine.buildkit.metadata)
+        if await control.greet(timer):
+            return control
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
+async def _open_upgraded(engine: Engine, dialect: Dialect, timer: Timer) -> ControlConnection:
+    refusal = _NO_CONTROL if engine.buildkit.has_sessions else NO_SESSIONS
     connection = await switch(engine, _HANDSHAKE, dialect, timer, refusal)
     try:
-        return ControlConnection(connection, engine.connections)
+        return ControlConnection(engine, connection)
     except BaseException:
         connection.close()
         raise

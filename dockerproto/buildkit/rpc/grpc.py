@@ -34,7 +34,7 @@ from msgspec import Struct, field
 
 from dockerproto.buildkit.rpc.handler import OK, Code, Metadata, RpcError, Status
 from dockerproto.buildkit.rpc.http2 import HEADERS_LIMIT, MESSAGE_LIMIT, HTTP2Connection
-from dockerproto.errors import ProtocolViolated
+from dockerproto.errors import ConnectionFailed, ProtocolViolated
 from dockerproto.redacted import RedactedBuffer
 
 _SEND_BUFFER: Final = 64 * 2**10
@@ -179,6 +179,11 @@ class GRPC:
         known = ((self._event_handlers.get(type(event)), event) for event in events)
         return [each for handle, event in known if handle is not None for each in handle(event)]
 
+    @property
+    def started(self) -> bool:
+        """True once the peer has begun to speak HTTP/2."""
+        return self._h2.started
+
     def data_to_send(self) -> bytes:
         """Return the bytes to send now."""
         for stream in () if self.ended else list(self._streams):
@@ -191,12 +196,21 @@ class GRPC:
         return state is not None and state.status is None and len(state.outgoing) < _SEND_BUFFER
 
     def call(self, path: str, metadata: Iterable[tuple[str, str]] = ()) -> int:
-        """Start a call, and return its stream number."""
+        """Start a call, and return its stream number.
+
+        Raises:
+            ConnectionFailed: The peer has ended the connection, or accepts no more calls on it.
+        """
+        if self.ended:
+            raise ConnectionFailed(0, "the peer has ended the connection")
         stream = self._h2.get_next_available_stream_id()
         headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"localhost")]
         headers += [(b":path", _bytes(path)), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
         headers += [(_bytes(name), _bytes(value)) for name, value in metadata]
-        self._h2.send_headers(stream, headers)
+        try:
+            self._h2.send_headers(stream, headers)
+        except h2.exceptions.TooManyStreamsError as error:
+            raise ConnectionFailed(0, f"the peer accepts no more calls: {error}") from error
         self._streams[stream] = _CallState(needs_head=False)
         return stream
 

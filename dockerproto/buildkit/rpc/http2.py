@@ -92,6 +92,11 @@ class HTTP2Connection(h2.connection.H2Connection):
         self._bound_encoder()
         return events
 
+    @property
+    def started(self) -> bool:
+        """True once the peer has begun to speak HTTP/2."""
+        return self._frames.started
+
     def take(self) -> bytes:
         """Return all bytes to send now."""
         replies, data = bytes(self._replies), self.data_to_send()

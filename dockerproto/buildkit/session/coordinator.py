@@ -1,7 +1,8 @@
 """The coordinator of a BuildKit build: its request and its session, bound together.
 
-The response of the build and the session are two connections. When one ends, the other is closed: an engine
-that has lost its session may never end the response, and a session without its build is of no use.
+The response of the build and the session are two connections, or one that carries both. When one ends, the
+other is closed: an engine that has lost its session may never end the response, and a session without its
+build is of no use.
 
 `dockerproto.buildkit.session.serving` answers the engine's calls meanwhile.
 """
@@ -10,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from dockerproto.buildkit.rpc.handler import Services
 from dockerproto.buildkit.session.provisioning import SessionServices, prepare_services
-from dockerproto.buildkit.session.serving import SessionServer
+from dockerproto.buildkit.session.serving import Bare, Link, SessionServer
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.engine import Engine
-from dockerproto.errors import DockerError, NotFound, UnsupportedVersion
+from dockerproto.errors import DockerError, UnsupportedVersion
 from dockerproto.http.connection import Connection, Connections, HTTPResponse
 from dockerproto.http.http11 import SWITCHED, Head, WireRequest
 from dockerproto.http.interfaces import Response
@@ -33,6 +34,32 @@ from dockerproto.versions import Version
 
 _SESSIONS_DEPRECATED: Final = Version(1, 53)
 """API version that deprecated sessions over ``POST /session``; API 1.55 still serves them."""
+UPGRADE: Final = (("Connection", "Upgrade"), ("Upgrade", "h2c"))
+"""Headers of a request that switches its connection to HTTP/2."""
+_MISSING: Final = (404, 501)
+"""Statuses of an engine that does not know a request."""
+NO_SESSIONS: Final = "this engine has no sessions, which builds with BuildKit need"
+"""Message for an engine that has neither ``POST /session`` nor the Control API."""
+
+
+class Way(Protocol):
+    """A way to do a build: the connection of its session, and its request."""
+
+    @property
+    def services(self) -> Services:
+        """Services of the session, besides those for the attachments."""
+        ...
+
+    async def link(self, name: str, services: SessionServices) -> Link:
+        """Return the connection of the session."""
+        ...
+
+    async def send(self, session: BuildSession, name: str, services: SessionServices) -> Response:
+        """Send the request in the session, and return its response."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections, unless the session has them; repeating it has no effect."""
 
 
 async def build_in_session(
@@ -41,79 +68,134 @@ async def build_in_session(
     build: BuildKitBuild,
     dialect: Dialect,
     work: LocalWork,
+    *,
+    otherwise: Callable[[], Awaitable[Way]],
 ) -> Response:
     """Open a session, send the request of a build in it, and return its response.
+
+    An engine without ``POST /session`` does the build in the way that `otherwise` returns.
 
     Raises:
         DockerError: The request or the handshake cannot be sent; an attachment cannot be read; the engine has
             no sessions.
     """
-
-    async def send(session: BuildSession, name: str, services: SessionServices) -> Response:
-        request = build.request(*_binding(name, services))
-        return await engine.exchange(request, None, dialect, work.timer, session.send)
-
     engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
-    return await in_session(engine, credentials, build, dialect, work, send=send, more={})
+    way = _ByBuild(engine, build, dialect, work, otherwise)
+    return await in_session(engine, credentials, build, way, work)
 
 
 async def in_session(
-    engine: Engine,
-    credentials: CallCredentials,
-    build: BuildKitBuild,
-    dialect: Dialect,
-    work: LocalWork,
-    *,
-    send: Callable[[BuildSession, str, SessionServices], Awaitable[Response]],
-    more: Services,
+    engine: Engine, credentials: CallCredentials, build: BuildKitBuild, way: Way, work: LocalWork
 ) -> Response:
-    """Open a session, and return the response to what `send` sends in it, with the name of the session.
-
-    Args:
-        engine: The engine.
-        credentials: Looks up credentials when the engine asks for them.
-        build: The build, whose attachments the session serves.
-        dialect: Dialect of the handshake.
-        work: Work of the call.
-        send: Sends the build.
-        more: Services besides those for the attachments.
+    """Open a session, and return the response to the request of a build in it.
 
     Raises:
-        DockerError: The handshake cannot be sent; an attachment cannot be read; the engine has no sessions.
+        DockerError: The session cannot be opened; an attachment cannot be read; the request cannot be sent.
     """
-    timer = work.timer
-    ping = await engine.introduce(timer)
-    services = await prepare_services(
+    session: BuildSession | None = None
+    try:
+        services = await _find_services(engine, credentials, build, way.services, work)
+        name = engine.transport.need_host("a build with BuildKit").unique()
+        try:
+            session = BuildSession(services, engine, await way.link(name, services))
+        except BaseException:
+            services.close()
+            raise
+        session.start()
+        return await way.send(session, name, services)
+    except BaseException as error:
+        way.close()
+        if session is not None:
+            session.close()
+            await session.wait()
+            if isinstance(error, DockerError) and session.failure is not None:
+                raise session.failure from session.failure.__cause__
+        raise
+
+
+async def _find_services(
+    engine: Engine, credentials: CallCredentials, build: BuildKitBuild, more: Services, work: LocalWork
+) -> SessionServices:
+    ping = await engine.introduce(work.timer)
+    return await prepare_services(
         engine.transport, credentials, build, work, more, requires_utf8=ping.requires_utf8
     )
-    name = engine.transport.need_host("a build with BuildKit").unique()
+
+
+class _ByBuild:
+    """A build by ``POST /build``, in a session by ``POST /session``, or in another way without that."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        build: BuildKitBuild,
+        dialect: Dialect,
+        work: LocalWork,
+        otherwise: Callable[[], Awaitable[Way]],
+    ) -> None:
+        self._engine = engine
+        self._build = build
+        self._dialect = dialect
+        self._timer = work.timer
+        self._otherwise = otherwise
+        self._other: Way | None = None
+        self.services: Services = {}
+
+    async def link(self, name: str, services: SessionServices) -> Link:
+        link = await open_session(self._engine, name, services, self._dialect, self._timer)
+        if link is not None:
+            return link
+        self._other = await self._otherwise()
+        return await self._other.link(name, services)
+
+    async def send(self, session: BuildSession, name: str, services: SessionServices) -> Response:
+        if self._other is not None:
+            return await self._other.send(session, name, services)
+        request = self._build.request(*_binding(name, services))
+        return await self._engine.exchange(request, None, self._dialect, self._timer, session.send)
+
+    def close(self) -> None:
+        if self._other is not None:
+            self._other.close()
+
+
+async def open_session(
+    engine: Engine, name: str, services: SessionServices, dialect: Dialect, timer: Timer
+) -> Link | None:
+    """Open a session by ``POST /session``; return None if the engine does not have that.
+
+    Raises:
+        DockerError: The engine rejects the session.
+        UnsupportedVersion: The API version has no sessions.
+    """
+    if not engine.buildkit.has_sessions:
+        return None
+    handshake = Request(
+        method="POST",
+        path="/session",
+        headers=(*UPGRADE, *announcement(name, services)),
+        deprecated=_SESSIONS_DEPRECATED,
+    )
     try:
-        connection = await _open_session(engine, _handshake(name, services), dialect, timer)
-        session = BuildSession(services, engine, connection)
-    except BaseException:
-        services.close()
-        raise
-    try:
-        session.start()
-        return await send(session, name, services)
-    except BaseException as error:
-        session.close()
-        await session.wait()
-        if isinstance(error, DockerError) and session.failure is not None:
-            raise session.failure from session.failure.__cause__
-        raise
+        connection = await switch(engine, handshake, dialect, timer, NO_SESSIONS)
+    except UnsupportedVersion as error:
+        if error.status not in _MISSING:
+            raise
+        engine.buildkit.has_sessions = False
+        return None
+    return Link(connection, Bare(connection.detach()[1]))
 
 
 class BuildSession:
     """An open session, beside the exchange of its build.
 
-    It owns both connections. Its server does not refer to it, so a session that is lost, because an interrupt
+    It owns all connections. Its server does not refer to it, so a session that is lost, because an interrupt
     came at the moment when it was handed over, is collected, and thereby closed.
     """
 
-    def __init__(self, services: SessionServices, engine: Engine, connection: Connection) -> None:
+    def __init__(self, services: SessionServices, engine: Engine, link: Link) -> None:
         self._task: Task | None = None
-        self._server = SessionServer(services, engine.transport, connection)
+        self._server = SessionServer(services, engine.transport, link)
         self._transport = engine.transport
         self._connections = engine.connections
 
@@ -150,7 +232,7 @@ class BuildSession:
         self._server.bind(build)
 
     def close(self) -> None:
-        """Close both connections at once, which stops the engine; closing again has no effect."""
+        """Close all connections at once, which stops the engine; closing again has no effect."""
         self._server.close()
         if self._task is not None:
             self._task.cancel()
@@ -194,7 +276,7 @@ class SessionResponse:
         return data
 
     def close(self) -> None:
-        """Close both connections at once, unless the body was read to its end."""
+        """Close all connections at once, unless the body was read to its end."""
         self._response.close()
         self._session.close()
 
@@ -212,26 +294,13 @@ def _binding(name: str, services: SessionServices) -> tuple[Parameter, ...]:
     )
 
 
-def _handshake(name: str, services: SessionServices) -> Request:
-    return Request(
-        method="POST",
-        path="/session",
-        headers=(
-            ("Connection", "Upgrade"),
-            ("Upgrade", "h2c"),
-            ("X-Docker-Expose-Session-Uuid", name),
-            ("X-Docker-Expose-Session-Name", "dockerproto"),
-            ("X-Docker-Expose-Session-Sharedkey", services.shared_key),
-            *(("X-Docker-Expose-Session-Grpc-Method", method) for method in services.services),
-        ),
-        deprecated=_SESSIONS_DEPRECATED,
-    )
-
-
-async def _open_session(engine: Engine, handshake: Request, dialect: Dialect, timer: Timer) -> Connection:
-    """Return a connection that is switched to the engine's calls."""
-    return await switch(
-        engine, handshake, dialect, timer, "this engine has no sessions, which builds with BuildKit need"
+def announcement(name: str, services: SessionServices) -> tuple[tuple[str, str], ...]:
+    """Return the headers, or the metadata of a call, that announce a session."""
+    return (
+        ("X-Docker-Expose-Session-Uuid", name),
+        ("X-Docker-Expose-Session-Name", "dockerproto"),
+        ("X-Docker-Expose-Session-Sharedkey", services.shared_key),
+        *(("X-Docker-Expose-Session-Grpc-Method", method) for method in services.services),
     )
 
 
@@ -276,7 +345,9 @@ async def _raise_refusal(response: Response, refusal: str) -> None:
         while data := await response.receive():
             body.feed(data)
         body.feed(b"")
-    except NotFound as error:
+    except DockerError as error:
+        if error.status not in _MISSING:
+            raise
         raise UnsupportedVersion(error.status, f"{refusal}: {error.message}") from error
     finally:
         response.close()

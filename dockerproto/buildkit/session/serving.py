@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
+from typing import Protocol
+
+from msgspec import Struct
 
 from dockerproto.buildkit.rpc.handler import AsyncStep, BlockingStep
 from dockerproto.buildkit.rpc.http2 import MAX_CALLS
@@ -22,14 +25,78 @@ from dockerproto.transport.runtime import Runtime, Task
 from dockerproto.transport.streams import ByteStream
 
 
+class Framing(Protocol):
+    """The bytes of a session among those of its connection."""
+
+    @property
+    def failure(self) -> DockerError | None:
+        """Error of the connection itself, if that ended it."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """True once this side has closed the connection, for another reason than the session."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the connection, if any, and return those of the session."""
+        ...
+
+    def frame(self, produce: Callable[[], bytes]) -> bytes:
+        """Return the bytes to send on the connection; `produce` returns those of the session."""
+        ...
+
+    def close(self) -> None:
+        """Note that nobody moves the bytes of the connection any more."""
+        ...
+
+
+class Bare:
+    """A connection with nothing but the session.
+
+    Args:
+        first: Bytes that were received with the response to the handshake.
+    """
+
+    failure: None = None
+    """None: an error of the connection is one of the session."""
+    closed: bool = False
+    """False, as there is no other reason."""
+
+    def __init__(self, first: bytes) -> None:
+        self._first = first
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the bytes."""
+        first, self._first = self._first, b""
+        return first + data
+
+    def frame(self, produce: Callable[[], bytes]) -> bytes:
+        """Return the bytes of the session."""
+        return produce()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Link(Struct, frozen=True):
+    """The connection of a session."""
+
+    connection: Connection
+    """The connection, which may carry more than the session."""
+    framing: Framing
+    """The session's bytes in it."""
+
+
 class SessionServer:
     """Serves the engine on one connection, until either side closes it."""
 
-    def __init__(self, services: SessionServices, runtime: Runtime, connection: Connection) -> None:
+    def __init__(self, services: SessionServices, runtime: Runtime, link: Link) -> None:
         self._services = services
         self._session = Session(services.services)
         self._runtime = runtime
-        self._connection = connection
+        self._connection = link.connection
+        self._framing = link.framing
         self._build: Closable | None = None
         self._closed = False
         self._steps = dict[ServedCall, Task]()
@@ -79,7 +146,8 @@ class SessionServer:
         try:
             await self._pump()
         except Exception as error:  # noqa: BLE001  # raised by the response of the build
-            if not (self._closed and isinstance(error, OSError)):  # expected after a close on this side
+            closed = self._closed or self._framing.closed
+            if not (closed and isinstance(error, OSError)):  # expected after a close on this side
                 self._fail(error)
         finally:
             for step in self._steps.values():
@@ -88,11 +156,12 @@ class SessionServer:
             self.release()
             self._closed = True
             self._drop()
+            self._framing.close()
 
     def _fail(self, error: Exception) -> None:
         failure = ConnectionFailed(0, f"the session of the build broke: {error}")
         failure.__cause__ = error
-        self.failure = self.failure or failure
+        self.failure = self.failure or self._framing.failure or failure
 
     def _drop(self) -> None:
         self._connection.close()
@@ -104,9 +173,10 @@ class SessionServer:
 
         The steps of calls that the engine aborted run on: while they are many, none is added to them.
         """
-        stream, data = self._connection.detach()
+        stream, _ = self._connection.detach()
+        data = b""
         while True:
-            self._session.feed(data)
+            self._session.feed(self._framing.feed(data))
             await self._advance(stream)
             await stream.ready()
             data = await _receive(stream) if await stream.readable() else b""
@@ -118,7 +188,7 @@ class SessionServer:
         while data:
             while len(self._steps) < MAX_CALLS and (step := self._session.advance()) is not None:
                 self._start(stream, *step)
-            data = self._session.data_to_send()
+            data = self._framing.frame(self._session.data_to_send)
             await self._send(stream, memoryview(data))
 
     async def _send(self, stream: ByteStream, data: memoryview) -> None:
@@ -127,7 +197,7 @@ class SessionServer:
             data = data[await stream.send(data, None) :]
             if data:
                 await stream.ready()
-                self._session.feed(await _receive(stream))
+                self._session.feed(self._framing.feed(await _receive(stream)))
 
     def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         """Start a step beside the session; one that may wait for long is not waited for at the end."""

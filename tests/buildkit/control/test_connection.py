@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any, Final
 
+import pytest
+
+from dockerproto import ConnectionFailed
 from dockerproto.buildkit.control.connection import ControlConnection
-from dockerproto.http.connection import Connection, Connections
 from dockerproto.timeouts import UNLIMITED, Timer
 from dockerproto.transport.runtime import run
+from dockerproto_local.blocking import BlockingTransport
 from tests.support.controlling import ControlServer, workers
+
+ENGINE: Final[Any] = SimpleNamespace(
+    transport=SimpleNamespace(mutex=nullcontext, signal=BlockingTransport().signal),
+    connections=SimpleNamespace(check=id),
+)
+"""The part of an engine that is used."""
 
 
 class NarrowConnection:
@@ -37,15 +48,22 @@ class NarrowConnection:
         return self.engine.grpc.data_to_send() or b"\0\0\x08\6\1\0\0\0\0" + bytes(8)
 
 
-class AnyOwner:
-    """Connections that belong to every scope."""
-
-    def check(self, _: object) -> None:
-        """Accept any connection."""
-
-
 def test_it_receives_while_it_cannot_send() -> None:
     narrow: Any = NarrowConnection()
-    connection = ControlConnection(cast("Connection", narrow), cast("Connections", AnyOwner()))
+    connection = ControlConnection(ENGINE, narrow)
     call = connection.calls.begin("ListWorkers")
     assert run(connection.reply(call, Timer(UNLIMITED, lambda: 0.0))) == workers()
+
+
+def test_nobody_waits_once_the_session_is_over() -> None:
+    woken: list[int] = []
+    switched: Any = SimpleNamespace(
+        detach=lambda: (SimpleNamespace(wake=lambda: woken.append(1)), b""), close=lambda: None
+    )
+    connection = ControlConnection(ENGINE, switched)
+    link = connection.open_tunnel(())
+    link.framing.close()
+    for _ in range(2):
+        with pytest.raises(ConnectionFailed, match=r"^the connection of the build is closed$"):
+            run(connection.move(Timer(UNLIMITED, lambda: 0.0)))
+    assert woken == [1, 1]

@@ -9,6 +9,7 @@ from typing import Any
 
 from dockerproto.buildkit.session.coordinator import BuildSession
 from dockerproto.buildkit.session.provisioning import SessionServices
+from dockerproto.buildkit.session.serving import Bare, Link
 from dockerproto.http.connection import Connection
 from dockerproto.http.pool import Pool
 from dockerproto.transport.runtime import run
@@ -45,7 +46,8 @@ class Waiting(FakeStream):
 def new_session(stream: Waiting, resource: Resource) -> BuildSession:
     engine: Any = SimpleNamespace(transport=BlockingTransport(), connections=None)
     services = SessionServices({}, "key", resources=(resource,))
-    return BuildSession(services, engine, Connection(stream, TARGET, Pool[Connection]()))
+    link = Link(Connection(stream, TARGET, Pool[Connection]()), Bare(b""))
+    return BuildSession(services, engine, link)
 
 
 def test_one_that_did_not_start_releases_its_services() -> None:

@@ -1,0 +1,47 @@
+"""The ways to the Control API: which are tried, by address, TLS and API version."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from dockerproto.buildkit.control.ways import HTTP2_SINCE, Way, control_ways
+from dockerproto.endpoint.addresses import SSH, TCP, TLS, Address, Endpoint, NamedPipe, Proxy, UnixSocket
+from dockerproto.request.buildkit_access import BuildKitAccess
+from dockerproto.versions import Version
+
+BOTH: Final = (Way.HTTP2, Way.UPGRADE)
+ONLY: Final = (Way.UPGRADE,)
+PORT: Final = TCP("h", 2375)
+
+
+@pytest.mark.parametrize(
+    ("address", "ways"),
+    [
+        (UnixSocket("/x"), BOTH),
+        (SSH("h"), BOTH),
+        (PORT, BOTH),
+        (TCP("h", 2375, "/prefix"), ONLY),
+        (NamedPipe("//./pipe/x"), ONLY),
+    ],
+    ids=str,
+)
+def test_by_address(address: Address, ways: tuple[Way, ...]) -> None:
+    access = BuildKitAccess(Endpoint(address, "test"), ())
+    assert control_ways(access, HTTP2_SINCE) == ways
+    access.refuses_http2 = True
+    assert control_ways(access, HTTP2_SINCE) == ONLY
+
+
+def test_through_tls_and_proxies() -> None:
+    proxy = Proxy(TCP("proxy", 3128))
+    assert control_ways(BuildKitAccess(Endpoint(PORT, "test", tls=TLS()), ()), HTTP2_SINCE) == ONLY
+    assert control_ways(BuildKitAccess(Endpoint(PORT, "test", proxy=proxy), ()), HTTP2_SINCE) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("version", "ways"), [((1, 52), ONLY), ((1, 53), BOTH), ((1, 55), BOTH), ((2, 0), BOTH)]
+)
+def test_by_version(version: tuple[int, int], ways: tuple[Way, ...]) -> None:
+    assert control_ways(BuildKitAccess(Endpoint(PORT, "test"), ()), Version(*version)) == ways
