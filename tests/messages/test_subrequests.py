@@ -223,7 +223,9 @@ def test_replies_of_another_form(parse: Callable[[bytes], Any], data: bytes) -> 
         parse(data)
 
 
-@pytest.mark.parametrize(("parse", "document"), WRONG_TYPES, ids=str)
+@pytest.mark.parametrize(
+    ("parse", "document"), WRONG_TYPES, ids=lambda value: getattr(value, "__name__", repr(value))
+)
 def test_values_of_another_type(parse: Callable[[bytes], Any], document: object) -> None:
     with pytest.raises(ProtocolViolated, match=r"^the engine's reply is malformed: Expected|.* missing"):
         parse(reply(document))
