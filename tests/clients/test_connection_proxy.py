@@ -139,7 +139,7 @@ async def test_sessions_are_tunnelled(
         with pytest.raises(Exception, match="page not found"):
             await docker.images.build(path=tmp_path, builder="buildkit")
     assert proxy.requests == [PING, ("CONNECT", HOST)]
-    assert scripted.requests[-1].target.endswith("/session")
+    assert [each.path for each in scripted.requests[-2:]] == ["/session", "/grpc"]
 
 
 async def test_no_proxy(proxy: Proxy, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
