@@ -225,7 +225,7 @@ REFUSED: Final[dict[str, tuple[Difference, type[Exception]]]] = {
     "images.outline(": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "images.targets(": (Difference.NO_BUILDKIT, UnsupportedEngine),
     "RegistryCache(": (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
-    'app:2"': (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
+    'registry.example/app:2"': (Difference.NO_STORE_OF_CONTAINERD, UnsupportedEngine),
     "downloaded is False": (Difference.PULL_OF_LAYERS_ONLY, AssertionError),
 }
 
