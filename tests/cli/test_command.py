@@ -82,7 +82,7 @@ def test_images_by_filter(run: Run) -> None:
 def test_history(run: Run) -> None:
     entry = {
         "Id": ID,
-        "Created": int(time.time()),
+        "Created": int(time.time()) - 90 * 60,
         "CreatedBy": "/bin/sh -c echo \x1b[31m" + "x" * 60,
         "Size": 12,
         "Comment": "é",
@@ -91,7 +91,19 @@ def test_history(run: Run) -> None:
     run.engine.script("GET", "/images/app/history", json_response([entry, {**entry, "Id": "<missing>"}]))
     head, first, second = run("history", "app")
     assert head.split("   ")[0] == "IMAGE"
-    assert first.split() == ["0123456789ab", "now", "/bin/sh", "-c", "echo", "x" * 28 + "…", "12", "B", "é"]
+    assert first.split() == [
+        "0123456789ab",
+        "1",
+        "hour",
+        "ago",
+        "/bin/sh",
+        "-c",
+        "echo",
+        "x" * 28 + "…",
+        "12",
+        "B",
+        "é",
+    ]
     assert second.startswith("<missing>")
     assert "x" * 60 in run("history", "--no-trunc", "app")[1]
     assert run("history", "-q", "app") == ["0123456789ab", "<missing>"]

@@ -160,8 +160,15 @@ def test_a_file_that_cannot_be_written_is_named(output: OutputDirectory, root: P
     assert listing(root) == []
 
 
+def test_nothing_is_left_of_a_small_file_that_cannot_be_written(output: OutputDirectory, root: Path) -> None:
+    with largest_file(10), pytest.raises(OSError, match=r"File too large: 'a'$"):
+        output.write(file("a", 100), b"x" * 100)
+    assert listing(root) == []
+
+
 MAKES: dict[str, Callable[[OutputDirectory, str], None]] = {
     "file": write,
+    "small file": lambda output, path: output.write(file(path, 3), b"new"),
     "directory": lambda output, path: output.directory(directory(path)),
     "symlink": lambda output, path: output.symlink(symlink(path, "new")),
     "link": lambda output, path: output.link(link(path, "file")),
@@ -175,7 +182,7 @@ IN_THE_WAY: dict[str, Callable[[Path, Path], None]] = {
     "pipe": lambda path, _: os.mkfifo(path),
     "empty directory": lambda path, _: path.mkdir(),
 }
-TYPES = {"file": stat.S_IFREG, "link": stat.S_IFREG, "directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
+TYPES = {"directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
 
 
 @pytest.mark.parametrize("there", IN_THE_WAY)
@@ -187,12 +194,12 @@ def test_what_is_in_the_way_is_replaced(
     output.directory(directory("d"))
     IN_THE_WAY[there](root / "d" / "x", outside)
     MAKES[made](output, "d/x")
-    assert stat.S_IFMT((root / "d/x").lstat().st_mode) == TYPES[made]
+    assert stat.S_IFMT((root / "d/x").lstat().st_mode) == TYPES.get(made, stat.S_IFREG)
     assert listing(root / "d") == ["x"]
     assert seen(outside) == [Seen("kept", 0o100644, b"kept")]
 
 
-@pytest.mark.parametrize("made", ["file", "symlink", "link"])
+@pytest.mark.parametrize("made", ["file", "small file", "symlink", "link"])
 def test_a_directory_with_something_in_it_is_not_deleted(
     output: OutputDirectory, root: Path, made: str
 ) -> None:
