@@ -7,7 +7,7 @@ from random import Random
 from time import monotonic
 from typing import Final
 
-from tests.fuzz import builds, documents, floods, sessions, tars, texts
+from tests.fuzz import builds, documents, floods, sessions, tars, texts, tunnels
 
 TARGETS: Final[Mapping[str, Callable[[Random], None]]] = {
     "builds": builds.play,
@@ -16,6 +16,7 @@ TARGETS: Final[Mapping[str, Callable[[Random], None]]] = {
     "sessions": sessions.play,
     "tars": tars.play,
     "texts": texts.play,
+    "tunnels": tunnels.play,
 }
 
 

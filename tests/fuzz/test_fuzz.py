@@ -20,7 +20,15 @@ from tests.fuzz.oracles import Excess
 from tests.fuzz.runner import TARGETS, play, play_cases
 
 SEED: Final = 1
-CASES: Final = {"builds": 40, "documents": 60, "floods": 12, "sessions": 6, "tars": 10, "texts": 60}
+CASES: Final = {
+    "builds": 40,
+    "documents": 60,
+    "floods": 12,
+    "sessions": 6,
+    "tars": 10,
+    "texts": 60,
+    "tunnels": 30,
+}
 """Cases of a short run."""
 ENOUGH: Final = 300
 """Cases within which each of the faults is found."""
