@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import tarfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
-import anyio.to_thread
+import anyio
 import pytest
 
 from dockerproto import (
@@ -295,14 +294,8 @@ class TestBuildx:
     ) -> None:
         async with connect(start(containerd).url, credentials=None) as docker:
             await docker.images.build(cache_to=LocalCache(tmp_path / "cache"), **salted)
-        log = await anyio.to_thread.run_sync(
-            run_buildx,
-            command,
-            start(containerd, 1),
-            tmp_path,
-            salted,
-            f"--cache-from=type=local,src={tmp_path}/cache",
-        )
+        option = f"--cache-from=type=local,src={tmp_path}/cache"
+        log = await run_buildx(command, start(containerd, 1), tmp_path, salted, option)
         assert uses_cache(log)
 
     async def test_writes_them(
@@ -315,14 +308,8 @@ class TestBuildx:
         tmp_path: Path,
         salted: dict[str, Any],
     ) -> None:
-        log = await anyio.to_thread.run_sync(
-            run_buildx,
-            command,
-            start(containerd),
-            tmp_path,
-            salted,
-            f"--cache-to=type=local,dest={tmp_path}/cache",
-        )
+        option = f"--cache-to=type=local,dest={tmp_path}/cache"
+        log = await run_buildx(command, start(containerd), tmp_path, salted, option)
         assert not uses_cache(log)
         shutil.rmtree(tmp_path / "cache/ingest", ignore_errors=True)
         async with connect(start(containerd, 1).url, credentials=None) as docker:
@@ -332,8 +319,8 @@ class TestBuildx:
         assert len(index_of(tmp_path / "cache")["manifests"]) == 2
 
 
-def run_buildx(
-    command: tuple[str, ...], engine: PrivateEngine, directory: Path, salted: dict[str, Any], *options: str
+async def run_buildx(
+    command: tuple[str, ...], engine: PrivateEngine, directory: Path, salted: dict[str, Any], option: str
 ) -> str:
     """Build with buildx, and return its log."""
     arguments = ["--build-arg", f"SALT={salted['buildargs']['SALT']}", "--provenance=false", "--network=host"]
@@ -341,17 +328,14 @@ def run_buildx(
         "--allow=network.host",
         "--output=type=cacheonly",
         "--progress=plain",
-        *options,
+        option,
         str(salted["path"]),
     ]
-    run = subprocess.run(
+    run = await anyio.run_process(
         [*command, "build", "--builder", "default", *arguments],
-        check=True,
-        capture_output=True,
         env={**environment(), "DOCKER_HOST": engine.url, "DOCKER_CONFIG": str(directory / "config")},
-        text=True,
     )
-    return run.stderr
+    return run.stderr.decode()
 
 
 def uses_cache(log: str) -> bool:

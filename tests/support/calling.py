@@ -66,6 +66,16 @@ class Engine:
                 self.statuses[event.stream] = event.status
         return bool(there or back)
 
+    def hear(self, pieces: Iterable[bytes]) -> bytes:
+        """Feed bytes of a recorded or hostile engine to the session; return what it sends."""
+        wire = b""
+        for piece in pieces:
+            self.session.feed(piece)
+            while self.step():
+                pass
+            wire += self.session.data_to_send()
+        return wire
+
     def step(self) -> bool:
         """Do one step of a handler, if there is one."""
         following = self.session.advance()

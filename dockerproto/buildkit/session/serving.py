@@ -61,7 +61,7 @@ class Bare:
     failure: None = None
     """None: an error of the connection is one of the session."""
     closed: bool = False
-    """False, as there is no other reason."""
+    """False: only the session can end the connection."""
 
     def __init__(self, first: bytes) -> None:
         self._first = first

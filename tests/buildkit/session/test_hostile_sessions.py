@@ -46,12 +46,7 @@ def replayed(engine: str, pieces: Iterable[bytes]) -> Answers:
             ),
         }
     )
-    wire = b""
-    for piece in pieces:
-        served.session.feed(piece)
-        while served.step():
-            pass
-        wire += served.session.data_to_send()
+    wire = served.hear(pieces)
     served.session.close()
     assert served.session.failure is None
     return answers(wire)
@@ -117,10 +112,7 @@ def test_a_flood_is_not_held(flood: bytes) -> None:
     tracemalloc.start()
     try:
         for at in range(0, len(flood), 4096):
-            served.session.feed(flood[at : at + 4096])
-            while served.step():
-                pass
-            served.session.data_to_send()
+            served.hear((flood[at : at + 4096],))
         assert tracemalloc.get_traced_memory()[0] < 2**20
     finally:
         tracemalloc.stop()

@@ -60,12 +60,7 @@ def replayed(recording: str, pieces: Iterable[bytes]) -> Answers:
         "context": recorded_tree(packets[IGNORE_FILE], packets[CONTEXT]),
     }
     served = Engine({**health(), **file_sync(trees)})
-    wire = b""
-    for piece in pieces:
-        served.session.feed(piece)
-        while served.step():
-            pass
-        wire += served.session.data_to_send()
+    wire = served.hear(pieces)
     served.session.close()
     assert served.session.failure is None
     return answers(wire)
