@@ -23,9 +23,7 @@ class Relay:
         self._pairs: list[Pair] = []
 
     def __enter__(self) -> Self:
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(self.socket))
-        self._listener.listen()
+        self._listener = self._listen()
         self._thread = threading.Thread(target=self._accept)
         self._thread.start()
         return self
@@ -37,15 +35,34 @@ class Relay:
         for pair in self._pairs:
             pair.cut()
             pair.join()
-        self.socket.unlink()
+        self.socket.unlink(missing_ok=True)
         self._directory.rmdir()
 
-    def cut(self, path: str) -> int:
-        """Cut the connections whose last request was for a path, in any API version; return their number."""
+    @property
+    def open(self) -> int:
+        """Return the number of connections that are open."""
+        return sum(pair.alive for pair in self._pairs)
+
+    @property
+    def connections(self) -> int:
+        """Return the number of connections so far."""
+        return len(self._pairs)
+
+    def cut(self, path: str = "") -> int:
+        """Cut the connections whose last request was for a path, in any API version; return their number.
+
+        Without a path, these are all.
+        """
         found = [pair for pair in self._pairs if pair.alive and pair.path.endswith(path)]
         for pair in found:
             pair.cut()
         return len(found)
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.socket))
+        listener.listen()
+        return listener
 
     def _accept(self) -> None:
         for client in _accepted(self._listener):

@@ -19,7 +19,8 @@ GONE = (b"/grpc", b"/session")
 """Requests that it does not seem to know."""
 _PREFACE = b"PRI * HTTP/2.0"
 _REQUEST = re.compile(rb"[A-Z]+ /v" + re.escape(VERSION) + rb"(/[^ ?]*)")
-_SWITCH = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+SWITCH = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+"""Request after which a connection to an engine speaks HTTP/2."""
 _NOT_FOUND = json_response({"message": "page not found"}, 404)
 
 
@@ -62,7 +63,7 @@ class _Newer(Pair):
         if data.startswith(_PREFACE):
             self._relay.opened += 1
             self._switching = True
-            engine.sendall(_SWITCH)
+            engine.sendall(SWITCH)
             self._switched.wait()
         while data:
             match = None if self._switching else _REQUEST.match(data)
