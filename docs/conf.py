@@ -23,6 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 
 import dockerproto
+from dockerproto_local import configure
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # for the testbed
 
@@ -31,11 +32,13 @@ import engines  # noqa: E402
 
 project = "dockerproto"
 version = release = dockerproto.__version__
+copyright = "2026 The dockerproto authors, under the MIT License"
 
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
+    "sphinx_copybutton",
     "sphinx_design",
 ]
 exclude_patterns = ["_build"]
@@ -45,6 +48,8 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"dockerproto {version}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 default_role = "any"  # single backticks in docstrings are references
 autodoc_member_order = "bysource"
@@ -86,6 +91,8 @@ _MADE_BY_OPERATIONS = (
     *("AsyncDownload", "AsyncImages", "AsyncProgress", "AsyncStream"),
     *("Download", "Images", "Progress", "Stream"),
 )
+_DESCRIBED_ELSEWHERE = ("dockerproto_asyncio.Docker", "dockerproto_trio.Docker")
+"""Clients with the arguments of `dockerproto_httpx.Docker`."""
 
 
 class _OnClient(ast.NodeTransformer):
@@ -120,7 +127,7 @@ def show_signature(
     """Show annotations as the source has them, so that type aliases keep their names."""
     if signature is None:
         return None
-    if what == "class" and name.rpartition(".")[2] in _MADE_BY_OPERATIONS:
+    if what == "class" and (name in _DESCRIBED_ELSEWHERE or name.rpartition(".")[2] in _MADE_BY_OPERATIONS):
         return "", None
     found = inspect.signature(obj)
     if isinstance(obj, type) and issubclass(obj, Struct):  # the signature of a struct has resolved types
@@ -143,12 +150,22 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
     """
     if what == "data" and name.removeprefix("dockerproto.") in _ORIGINS:  # autodoc shows the type's docstring
         lines[:] = _imported_data_docstring(name.removeprefix("dockerproto."))
+    if name in _DESCRIBED_ELSEWHERE:
+        lines[:] = [line.replace("`close`", "close") for line in lines]  # which of the clients' is ambiguous
+    if name == "dockerproto_httpx.Docker":
+        lines[:] = [lines[0], "", *_arguments_of_clients(), *(line for line in lines if "transport:" in line)]
     if what in ("attribute", "data", "property"):
         return
     with suppress(TypeError, ValueError):
         names = "|".join(map(re.escape, inspect.signature(obj).parameters))
         lines[:] = [re.sub(rf"(?<!`)`({names})`(?!`)", r"``\1``", line) for line in lines]
     lines[:] = GoogleDocstring(lines, Config(napoleon_use_rtype=False), app, what, name, obj, options).lines()
+
+
+def _arguments_of_clients() -> list[str]:
+    """Return the sections of the docstring of `configure`: errors, then arguments, to which a client adds."""
+    arguments, errors = inspect.cleandoc(str(configure.__doc__)).partition("Args:")[2].split("Raises:")
+    return ["Raises:", *errors.rstrip().splitlines()[1:], "", "Args:", *arguments.rstrip().splitlines()[1:]]
 
 
 def _imported_data_docstring(name: str) -> list[str]:

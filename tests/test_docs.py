@@ -158,8 +158,8 @@ def test_programs(snippet: Snippet, host: str, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out
 
 
-QUICKSTART: Final = [
-    each for each in PROGRAMS if each.page.name == "quickstart.md" and "asyncio" in each.code
+GET_STARTED: Final = [
+    each for each in PROGRAMS if each.page.name == "get-started.md" and "asyncio" in each.code
 ]
 
 
@@ -169,8 +169,8 @@ def own_transport() -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "docs/examples/socket_transport.py"))
 
 
-@pytest.mark.parametrize("snippet", QUICKSTART, ids=str)
-def test_a_transport_of_ones_own_runs_the_quickstart(
+@pytest.mark.parametrize("snippet", GET_STARTED, ids=str)
+def test_a_transport_of_ones_own_runs_get_started(
     snippet: Snippet,
     own_transport: dict[str, Any],
     host: str,

@@ -29,7 +29,8 @@ PACKAGES = (
 )
 SUBMODULES = ("dockerproto.progress", "dockerproto.messages.trace")
 """Documented modules whose public classes are the public names."""
-REFERENCE = (Path(__file__).parents[2] / "docs/reference.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+REFERENCE = "".join(page.read_text() for page in sorted(DOCS.glob("reference*.md")))
 MADE_BY_THE_LIBRARY = (AsyncStream, AsyncNamespace, Namespace)
 """Classes that no program instantiates: their constructors are not public."""
 
