@@ -60,7 +60,7 @@ class Engine:
         """Connections of sessions and their builds, which no HTTP library can carry."""
         self.used: bool = False
         """True once the engine has responded, so that connections may be open."""
-        self.buildkit: BuildKitAccess = BuildKitAccess(endpoint, headers)
+        self.buildkit: BuildKitAccess = BuildKitAccess.of_engine(endpoint, headers)
         """The ways to the engine's BuildKit."""
         self._sender = sender
         self._engine = Target(endpoint.address, endpoint.origin)

@@ -246,8 +246,10 @@ class Connections:
     """
 
     def __init__(self, transport: Transport, address: Address, origin: str = "") -> None:
-        self._transport = transport
-        self._target = Target(address, origin)
+        self.transport: Final = transport
+        """Transport that connects."""
+        self.target: Final = Target(address, origin)
+        """Address and origin, for messages."""
         self._closed = False
         self._pools = Scoped(transport, self._make_pool, _close_pool)
 
@@ -289,7 +291,7 @@ class Connections:
 
     def give(self, connection: Connection) -> None:
         """Keep a connection for reuse after its response has been read, or close it."""
-        if not (connection.reusable and connection.pool.give(connection, self._transport.now())):
+        if not (connection.reusable and connection.pool.give(connection, self.transport.now())):
             connection.close()
 
     def close(self) -> None:
@@ -303,15 +305,15 @@ class Connections:
 
     async def _exchange(self, connection: Connection, request: WireRequest, timer: Timer) -> HTTPResponse:
         try:
-            head = await connection.request(forwarded(request, self._target.address), timer)
-            check_credentials(head, self._target)
+            head = await connection.request(forwarded(request, self.target.address), timer)
+            check_credentials(head, self.target)
         except BaseException:
             connection.close()
             raise
         return HTTPResponse(connection, head, timer, self)
 
     async def _take(self, pool: Pool[Connection]) -> Connection | None:
-        for expired in pool.expired(self._transport.now()):
+        for expired in pool.expired(self.transport.now()):
             expired.close()
         while (connection := pool.take()) is not None:
             if not await connection.readable():
@@ -322,12 +324,12 @@ class Connections:
     async def _connect(self, pool: Pool[Connection], timer: Timer) -> Connection:
         limit = timer.left("connect")
         try:
-            stream = await self._transport.connect(self._target.address, limit)
+            stream = await self.transport.connect(self.target.address, limit)
         except TimeoutError as error:
-            raise self._target.timeout_error(timer) from error
+            raise self.target.timeout_error(timer) from error
         except OSError as error:
-            raise self._target.error(error) from error
-        connection = Connection(stream, self._target, pool)
+            raise self.target.error(error) from error
+        connection = Connection(stream, self.target, pool)
         pool.add(connection)
         if pool.closed:  # perhaps just now, by another thread, before the pool knew the connection
             connection.close()

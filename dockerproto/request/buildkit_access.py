@@ -1,32 +1,57 @@
-"""The access to an engine's BuildKit: the way to it, and what earlier builds of the client have found out."""
+"""The access to BuildKit: the way to it, and what earlier calls of the client have found out."""
 
 from __future__ import annotations
 
+from typing import Final, Self
+
 from dockerproto.config.headers import Headers
 from dockerproto.endpoint.addresses import SSH, TCP, Endpoint, UnixSocket
-from dockerproto.redacted import RedactedText
+from dockerproto.redacted import Redacted, RedactedText
 from dockerproto.request.solve_options import Worker
 
 
+class CallHeaders(Redacted, frozen=True, kw_only=True):
+    """The headers of every call on a connection, except its path."""
+
+    _hidden = ("metadata",)
+
+    scheme: str = "http"
+    """Scheme: ``https`` over TLS."""
+    authority: str = "localhost"
+    """Name of the server."""
+    metadata: Headers = ()
+    """Metadata, whose values may be secret."""
+
+
+ON_THIS_MACHINE: Final = CallHeaders()
+"""Headers of calls to a server that ignores its name, such as one on a socket."""
+
+
 class BuildKitAccess:
-    """The access to an engine's BuildKit.
+    """The access to the BuildKit of an engine, or of a daemon.
 
     Args:
-        endpoint: The engine.
-        headers: Custom headers, sent with every request.
+        plain: True if a connection carries any bytes to the engine.
+        headers: Headers of calls on a connection without an upgrade.
     """
 
-    def __init__(self, endpoint: Endpoint, headers: Headers) -> None:
-        self.plain: bool = _is_plain(endpoint)
+    def __init__(self, *, plain: bool, headers: CallHeaders) -> None:
+        self.plain: bool = plain
         """True if a connection carries any bytes to the engine, as no TLS and no path stand between."""
-        self.metadata: Headers = tuple((name.lower(), RedactedText(value)) for name, value in headers)
-        """The custom headers as metadata of calls; their values may be secret."""
+        self.headers: CallHeaders = headers
+        """Headers of calls on a connection without an upgrade."""
         self.worker: Worker | None = None
         """Abilities of the worker; None: no build has asked for them yet."""
         self.has_sessions: bool = True
         """False once the engine did not know ``POST /session``."""
         self.refuses_http2: bool = False
         """True once the engine, or a proxy in front of it, refused HTTP/2 with prior knowledge."""
+
+    @classmethod
+    def of_engine(cls, endpoint: Endpoint, headers: Headers) -> Self:
+        """Return the access to an engine's BuildKit, with custom headers that are sent with every request."""
+        metadata = tuple((name.lower(), RedactedText(value)) for name, value in headers)
+        return cls(plain=_is_plain(endpoint), headers=CallHeaders(metadata=metadata))
 
 
 def _is_plain(endpoint: Endpoint) -> bool:

@@ -11,9 +11,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from dockerproto.buildkit.control.attributes import solve_request, with_session
-from dockerproto.buildkit.control.connection import ControlConnection, open_control
+from dockerproto.buildkit.control.connection import ControlConnection
 from dockerproto.buildkit.control.layouts import Layouts, open_layouts
 from dockerproto.buildkit.control.messages import SolveRequest
+from dockerproto.buildkit.control.server import BuildKitServer
 from dockerproto.buildkit.control.solve import Solve
 from dockerproto.buildkit.control.subrequest import Subrequest
 from dockerproto.buildkit.control.worker import worker_of
@@ -24,17 +25,14 @@ from dockerproto.buildkit.session.coordinator import (
     Way,
     announcement,
     in_session,
-    open_session,
 )
 from dockerproto.buildkit.session.provisioning import SessionServices
 from dockerproto.buildkit.session.serving import Link
 from dockerproto.credentials.source import CallCredentials
-from dockerproto.engine import Engine
 from dockerproto.errors import TimedOut
 from dockerproto.http.http11 import Head
 from dockerproto.http.interfaces import Response
 from dockerproto.request.build import SolveBuild
-from dockerproto.request.dialect import Dialect
 from dockerproto.request.solve_options import Worker
 from dockerproto.timeouts import Timeout, Timer
 from dockerproto.transport.local_work import LocalWork
@@ -46,61 +44,59 @@ _SUCCESS: Final = Head(200, {})
 
 
 async def build_by_control(
-    engine: Engine, credentials: CallCredentials, build: SolveBuild, dialect: Dialect, work: LocalWork
+    server: BuildKitServer, credentials: CallCredentials, build: SolveBuild, work: LocalWork
 ) -> Response:
     """Start a build, and return its response, which has the form of that of ``POST /build``.
 
     Raises:
-        DockerError: The engine cannot be connected to; an attachment cannot be read.
-        UnsupportedEngine: The engine is Podman, or lacks an option of the build.
+        DockerError: The server cannot be connected to; an attachment cannot be read.
+        UnsupportedEngine: The server is Podman, or lacks an option of the build.
         UnsupportedVersion: The API version lacks one.
     """
-    engine.frame(build.request(), None, dialect)  # raises for Podman
-    build.options.check_version(dialect.version)
-    if engine.buildkit.worker is not None:
-        build.options.check_worker(engine.buildkit.worker)
-    way = await open_way(engine, build, dialect, work)
-    return await in_session(engine, credentials, build, way, work)
+    server.check(build)
+    build.options.check_version(server.version)
+    if server.access.worker is not None:
+        build.options.check_worker(server.access.worker)
+    way = await open_way(server, build, work)
+    return await in_session(server.transport, credentials, build, way, work)
 
 
-async def open_way(engine: Engine, build: SolveBuild, dialect: Dialect, work: LocalWork) -> Way:
+async def open_way(server: BuildKitServer, build: SolveBuild, work: LocalWork) -> Way:
     """Connect to the Control API, and return the way to do a build by it.
 
     Raises:
-        DockerError: The engine cannot be connected to.
-        UnsupportedEngine: The engine lacks an option of the build.
-        UnsupportedVersion: The engine has no such API.
+        DockerError: The server cannot be connected to.
+        UnsupportedEngine: The server lacks an option of the build.
+        UnsupportedVersion: The server has no such API.
     """
-    control = await open_control(engine, dialect, work.timer)
+    access, control = server.access, await server.open(work.timer)
     try:
-        worker = engine.buildkit.worker = engine.buildkit.worker or await _find_worker(control, work.timer)
+        worker = access.worker = access.worker or await _find_worker(control, work.timer)
         build.options.check_worker(worker)
-        layouts = await open_layouts(build.options, engine.transport.need_host(_BUILD), work)
+        layouts = await open_layouts(build.options, server.transport.need_host(_BUILD), work)
         build = replace(build, options=layouts.options)
-        unbound = _request(engine, build, dialect, worker)
-        return _ByControl(engine, control, build, dialect=dialect, unbound=unbound, layouts=layouts)
+        unbound = _request(server, build, worker)
+        return _ByControl(server, control, build, unbound=unbound, layouts=layouts)
     except BaseException:
         control.close()
         raise
 
 
 class _ByControl:
-    """A build by the Control API, in a session by ``POST /session``, or else by a tunnel."""
+    """A build by the Control API, in a session on a connection of its own, or else in a tunnel."""
 
     def __init__(
         self,
-        engine: Engine,
+        server: BuildKitServer,
         control: ControlConnection,
         build: SolveBuild,
         *,
-        dialect: Dialect,
         unbound: SolveRequest,
         layouts: Layouts,
     ) -> None:
-        self._engine = engine
+        self._server = server
         self._control = control
         self._build = build
-        self._dialect = dialect
         self._unbound = unbound
         self._layouts = layouts
         self._timer = layouts.work.timer
@@ -109,8 +105,11 @@ class _ByControl:
     def services(self) -> Services:
         return self._layouts.services
 
+    async def requires_utf8(self) -> bool:
+        return await self._server.requires_utf8(self._timer)
+
     async def link(self, name: str, services: SessionServices) -> Link:
-        link = await open_session(self._engine, name, services, self._dialect, self._timer)
+        link = await self._server.open_session(name, services, self._timer)
         if link is not None:
             return link
         metadata = ((header.lower(), value) for header, value in announcement(name, services))
@@ -187,10 +186,11 @@ async def _find_worker(control: ControlConnection, timer: Timer) -> Worker:
     return worker_of(await control.reply(control.calls.begin("ListWorkers"), timer))
 
 
-def _request(engine: Engine, build: SolveBuild, dialect: Dialect, worker: Worker) -> SolveRequest:
-    ref = engine.transport.need_host(_BUILD).unique()
+def _request(server: BuildKitServer, build: SolveBuild, worker: Worker) -> SolveRequest:
+    transport = server.transport
+    ref = transport.need_host(_BUILD).unique()
     return solve_request(
-        build, version=dialect.version, environment=engine.transport.variable, worker=worker, ref=ref
+        build, version=server.version, environment=transport.variable, worker=worker, ref=ref
     )
 
 

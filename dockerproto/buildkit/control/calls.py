@@ -17,6 +17,7 @@ from dockerproto.buildkit.rpc.grpc import GRPC, CallEnded, Event, MessageReceive
 from dockerproto.buildkit.rpc.handler import Code
 from dockerproto.buildkit.rpc.inbox import Inbox
 from dockerproto.errors import ConnectionFailed, ProtocolViolated, ServerError
+from dockerproto.request.buildkit_access import ON_THIS_MACHINE, CallHeaders
 
 CONTROL: Final = "/moby.buildkit.v1.Control/"
 """Service of the Control API."""
@@ -50,15 +51,14 @@ class Calls:
 
     Args:
         mutex: Lock between the threads that use the calls.
-        metadata: Metadata of every call; the values may be secret.
+        headers: Headers of every call.
     """
 
     def __init__(
-        self, mutex: AbstractContextManager[object] | None = None, metadata: Iterable[tuple[str, str]] = ()
+        self, mutex: AbstractContextManager[object] | None = None, headers: CallHeaders = ON_THIS_MACHINE
     ) -> None:
         self._mutex = nullcontext() if mutex is None else mutex
-        self._metadata = tuple(metadata)
-        self._grpc = GRPC(calls=True)
+        self._grpc = GRPC(calls=True, headers=headers)
         self._calls: dict[int, Call] = {}
         """Calls that are not over, by stream."""
 
@@ -97,7 +97,7 @@ class Calls:
     ) -> Call:
         """Start a call of a method without a message yet. Raises as `begin`."""
         with self._mutex:
-            stream = self._grpc.call(service + method, (*self._metadata, *metadata))
+            stream = self._grpc.call(service + method, metadata)
             call = self._calls[stream] = Call(method, stream, unary=unary)
             return call
 

@@ -16,10 +16,11 @@ from dockerproto.buildkit.control.ways import Way, control_ways
 from dockerproto.buildkit.session.coordinator import NO_SESSIONS, UPGRADE, switch
 from dockerproto.buildkit.session.serving import Link
 from dockerproto.engine import Engine
-from dockerproto.errors import ConnectionFailed, ProtocolViolated
-from dockerproto.http.connection import Connection
+from dockerproto.errors import ConnectionFailed, DockerError, ProtocolViolated
+from dockerproto.http.connection import Connection, Connections
 from dockerproto.http.log import LOG
 from dockerproto.request.build import SolveBuild
+from dockerproto.request.buildkit_access import ON_THIS_MACHINE, CallHeaders
 from dockerproto.request.dialect import Dialect
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
@@ -38,45 +39,61 @@ _HANDSHAKE: Final = Request(
 _NO_CONTROL: Final = "this engine has no Control API of BuildKit"
 
 
+class HTTP2Refused(Exception):
+    """A server does not speak HTTP/2; never raised out of the library.
+
+    Args:
+        reason: The first error on the connection.
+    """
+
+    def __init__(self, reason: DockerError) -> None:
+        super().__init__(reason.message)
+        self.reason: Final = reason
+        """The first error on the connection."""
+
+
 class ControlConnection:
     """A connection to the Control API.
 
     Args:
-        engine: The engine.
+        connections: The connections to the server, of which this is one.
         connection: The connection, on which HTTP/2 is spoken from now on.
-        metadata: Metadata of every call; the values may be secret.
+        headers: Headers of every call.
 
     Raises:
         ProtocolViolated: The bytes that came with the response to the handshake are invalid HTTP/2.
     """
 
     def __init__(
-        self, engine: Engine, connection: Connection, metadata: Iterable[tuple[str, str]] = ()
+        self, connections: Connections, connection: Connection, headers: CallHeaders = ON_THIS_MACHINE
     ) -> None:
-        self.calls: Final = Calls(engine.transport.mutex(), metadata)
+        self.calls: Final = Calls(connections.transport.mutex(), headers)
         """Calls on the connection."""
-        self._engine = engine
+        self._connections = connections
         self._connection = connection
         self._stream, received = connection.detach()
         self._tunnel: tuple[Tunnel, Signal] | None = None
         if received:
             self.calls.feed(received)
 
-    async def greet(self, timer: Timer) -> bool:
-        """Begin to speak HTTP/2; return False if the engine speaks another protocol, or hangs up."""
+    async def greet(self, timer: Timer) -> None:
+        """Begin to speak HTTP/2.
+
+        Raises:
+            HTTP2Refused: The server speaks another protocol, or hangs up.
+            TimedOut: It says nothing within a limit of the timer.
+        """
         try:
             while not self.calls.started:
                 await self.move(timer)
         except (ConnectionFailed, ProtocolViolated) as error:
             if self.calls.started:
                 raise
-            LOG.debug("HTTP/2 with prior knowledge is refused: %s", error.message)
-            return False
-        return True
+            raise HTTP2Refused(error) from error
 
     def open_tunnel(self, metadata: Iterable[tuple[str, str]]) -> Link:
         """Start a session in this connection, and return it; whoever serves it moves the bytes of both."""
-        news = self._engine.transport.signal()
+        news = self._connections.transport.signal()
         tunnel = Tunnel(self.calls, metadata, news.set)
         self._tunnel = tunnel, news
         return Link(self._connection, tunnel)
@@ -99,7 +116,7 @@ class ControlConnection:
             ProtocolViolated: The engine does not follow the protocol.
             TimedOut: A limit of the timer passed.
         """
-        self._engine.connections.check(self._connection)
+        self._connections.check(self._connection)
         await self.send(timer)
         if self._tunnel is not None:
             await _wait(*self._tunnel, timer)
@@ -139,32 +156,44 @@ async def open_control(engine: Engine, dialect: Dialect, timer: Timer) -> Contro
         UnsupportedVersion: The engine has no such API.
     """
     if Way.HTTP2 in control_ways(engine.buildkit, dialect.version):
-        control = await _open_http2(engine, timer)
-        if control is not None:
-            return control
+        try:
+            return await open_http2(engine.connections, engine.buildkit.headers, timer, timer)
+        except HTTP2Refused as refused:
+            LOG.debug("HTTP/2 with prior knowledge is refused: %s", refused)
         engine.buildkit.refuses_http2 = True
     return await _open_upgraded(engine, dialect, timer)
 
 
-async def _open_http2(engine: Engine, timer: Timer) -> ControlConnection | None:
-    """Return a connection by HTTP/2 with prior knowledge; None if the engine does not speak that."""
-    connection = await engine.connections.open_new(timer)
+async def open_http2(
+    connections: Connections, headers: CallHeaders, timer: Timer, greeting: Timer
+) -> ControlConnection:
+    """Return a new connection to the Control API, by HTTP/2 with prior knowledge.
+
+    Args:
+        connections: The connections to the server.
+        headers: Headers of every call.
+        timer: Limits of the call.
+        greeting: Limits of the wait for the server's first bytes.
+
+    Raises:
+        DockerError: The server cannot be connected to.
+        HTTP2Refused: It does not speak HTTP/2.
+    """
+    connection = await connections.open_new(timer)
     try:
-        control = ControlConnection(engine, connection, engine.buildkit.metadata)
-        if await control.greet(timer):
-            return control
+        control = ControlConnection(connections, connection, headers)
+        await control.greet(greeting)
     except BaseException:
         connection.close()
         raise
-    connection.close()
-    return None
+    return control
 
 
 async def _open_upgraded(engine: Engine, dialect: Dialect, timer: Timer) -> ControlConnection:
     refusal = _NO_CONTROL if engine.buildkit.has_sessions else NO_SESSIONS
     connection = await switch(engine, _HANDSHAKE, dialect, timer, refusal)
     try:
-        return ControlConnection(engine, connection)
+        return ControlConnection(engine.connections, connection)
     except BaseException:
         connection.close()
         raise

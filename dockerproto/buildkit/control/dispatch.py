@@ -31,12 +31,14 @@ async def build_with_buildkit(
         otherwise = partial(_open_control_way, engine, build, dialect, work)
         return await build_in_session(engine, credentials, build, dialect, work, otherwise=otherwise)
     from dockerproto.buildkit.control.building import build_by_control  # noqa: PLC0415  # not always needed
+    from dockerproto.buildkit.control.server import EngineServer  # noqa: PLC0415
 
-    return await build_by_control(engine, credentials, build, dialect, work)
+    return await build_by_control(EngineServer(engine, dialect), credentials, build, work)
 
 
 async def _open_control_way(engine: Engine, build: BuildKitBuild, dialect: Dialect, work: LocalWork) -> Way:
     """Return the way to do a build by the Control API, on an engine without ``POST /session``."""
     from dockerproto.buildkit.control.building import open_way  # noqa: PLC0415  # rarely needed
+    from dockerproto.buildkit.control.server import EngineServer  # noqa: PLC0415
 
-    return await open_way(engine, build.for_control(), dialect, work)
+    return await open_way(EngineServer(engine, dialect), build.for_control(), work)

@@ -36,6 +36,7 @@ from dockerproto.buildkit.rpc.handler import OK, Code, Metadata, RpcError, Statu
 from dockerproto.buildkit.rpc.http2 import HEADERS_LIMIT, MESSAGE_LIMIT, HTTP2Connection
 from dockerproto.errors import ConnectionFailed, ProtocolViolated
 from dockerproto.redacted import RedactedBuffer
+from dockerproto.request.buildkit_access import ON_THIS_MACHINE, CallHeaders
 
 _SEND_BUFFER: Final = 64 * 2**10
 """Bytes of a call that may be buffered before `GRPC.room` is False."""
@@ -145,10 +146,12 @@ class GRPC:
 
     Args:
         calls: True for the side that calls; by default this side is called.
+        headers: Headers of every call that this side makes.
     """
 
-    def __init__(self, *, calls: bool = False) -> None:
+    def __init__(self, *, calls: bool = False, headers: CallHeaders = ON_THIS_MACHINE) -> None:
         self._calls = calls
+        self._headers = headers
         self._streams: dict[int, _CallState] = {}
         self._h2 = HTTP2Connection(calls=calls)
         self._event_handlers: Mapping[type, Callable[[Any], Iterator[Event]]] = {
@@ -204,9 +207,10 @@ class GRPC:
         if self.ended:
             raise ConnectionFailed(0, "the peer has ended the connection")
         stream = self._h2.get_next_available_stream_id()
-        headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"localhost")]
+        scheme, authority = _bytes(self._headers.scheme), _bytes(self._headers.authority)
+        headers = [(b":method", b"POST"), (b":scheme", scheme), (b":authority", authority)]
         headers += [(b":path", _bytes(path)), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
-        headers += [(_bytes(name), _bytes(value)) for name, value in metadata]
+        headers += [(_bytes(name), _bytes(value)) for name, value in (*self._headers.metadata, *metadata)]
         try:
             self._h2.send_headers(stream, headers)
         except h2.exceptions.TooManyStreamsError as error:

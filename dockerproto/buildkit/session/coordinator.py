@@ -29,7 +29,8 @@ from dockerproto.request.parameters import Parameter
 from dockerproto.request.request import Request
 from dockerproto.timeouts import Timer
 from dockerproto.transport.local_work import Closable, LocalWork
-from dockerproto.transport.runtime import Task
+from dockerproto.transport.runtime import Runtime, Task
+from dockerproto.transport.transport import Transport
 from dockerproto.versions import Version
 
 _SESSIONS_DEPRECATED: Final = Version(1, 53)
@@ -48,6 +49,10 @@ class Way(Protocol):
     @property
     def services(self) -> Services:
         """Services of the session, besides those for the attachments."""
+        ...
+
+    async def requires_utf8(self) -> bool:
+        """Return True if the server rejects names of files that are not UTF-8."""
         ...
 
     async def link(self, name: str, services: SessionServices) -> Link:
@@ -81,11 +86,11 @@ async def build_in_session(
     """
     engine.frame(build.request(), None, dialect)  # raises for what the engine lacks, before anything is read
     way = _ByBuild(engine, build, dialect, work, otherwise)
-    return await in_session(engine, credentials, build, way, work)
+    return await in_session(engine.transport, credentials, build, way, work)
 
 
 async def in_session(
-    engine: Engine, credentials: CallCredentials, build: BuildKitBuild, way: Way, work: LocalWork
+    transport: Transport, credentials: CallCredentials, build: BuildKitBuild, way: Way, work: LocalWork
 ) -> Response:
     """Open a session, and return the response to the request of a build in it.
 
@@ -94,10 +99,13 @@ async def in_session(
     """
     session: BuildSession | None = None
     try:
-        services = await _find_services(engine, credentials, build, way.services, work)
-        name = engine.transport.need_host("a build with BuildKit").unique()
+        requires_utf8 = await way.requires_utf8()
+        services = await prepare_services(
+            transport, credentials, build, work, way.services, requires_utf8=requires_utf8
+        )
+        name = transport.need_host("a build with BuildKit").unique()
         try:
-            session = BuildSession(services, engine, await way.link(name, services))
+            session = BuildSession(services, transport, await way.link(name, services))
         except BaseException:
             services.close()
             raise
@@ -111,15 +119,6 @@ async def in_session(
             if isinstance(error, DockerError) and session.failure is not None:
                 raise session.failure from session.failure.__cause__
         raise
-
-
-async def _find_services(
-    engine: Engine, credentials: CallCredentials, build: BuildKitBuild, more: Services, work: LocalWork
-) -> SessionServices:
-    ping = await engine.introduce(work.timer)
-    return await prepare_services(
-        engine.transport, credentials, build, work, more, requires_utf8=ping.requires_utf8
-    )
 
 
 class _ByBuild:
@@ -141,6 +140,9 @@ class _ByBuild:
         self._other: Way | None = None
         self.services: Services = {}
 
+    async def requires_utf8(self) -> bool:
+        return (await self._engine.introduce(self._timer)).requires_utf8
+
     async def link(self, name: str, services: SessionServices) -> Link:
         link = await open_session(self._engine, name, services, self._dialect, self._timer)
         if link is not None:
@@ -152,7 +154,8 @@ class _ByBuild:
         if self._other is not None:
             return await self._other.send(session, name, services)
         request = self._build.request(*_binding(name, services))
-        return await self._engine.exchange(request, None, self._dialect, self._timer, session.send)
+        send = partial(session.send, self._engine.connections)
+        return await self._engine.exchange(request, None, self._dialect, self._timer, send)
 
     def close(self) -> None:
         if self._other is not None:
@@ -193,11 +196,10 @@ class BuildSession:
     came at the moment when it was handed over, is collected, and thereby closed.
     """
 
-    def __init__(self, services: SessionServices, engine: Engine, link: Link) -> None:
+    def __init__(self, services: SessionServices, runtime: Runtime, link: Link) -> None:
         self._task: Task | None = None
-        self._server = SessionServer(services, engine.transport, link)
-        self._transport = engine.transport
-        self._connections = engine.connections
+        self._server = SessionServer(services, runtime, link)
+        self._runtime = runtime
 
     def __del__(self) -> None:
         if hasattr(self, "_server"):  # else an interrupt came before it was made
@@ -216,14 +218,14 @@ class BuildSession:
 
     def start(self) -> None:
         """Begin to serve the engine."""
-        self._task = self._transport.start(self._server.serve())
+        self._task = self._runtime.start(self._server.serve())
 
-    async def send(self, request: WireRequest, timer: Timer) -> SessionResponse:
+    async def send(self, connections: Connections, request: WireRequest, timer: Timer) -> SessionResponse:
         """Send the request of the build on a connection of its own, and return the response."""
-        connection = await self._connections.open(timer)
+        connection = await connections.open(timer)
         self._server.bind(connection)
         head = await connection.request(request, timer)
-        response = HTTPResponse(connection, head, timer, self._connections)
+        response = HTTPResponse(connection, head, timer, connections)
         self._server.bind(response)
         return SessionResponse(response, self)
 

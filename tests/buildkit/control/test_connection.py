@@ -15,11 +15,10 @@ from dockerproto.transport.runtime import run
 from dockerproto_local.blocking import BlockingTransport
 from tests.support.controlling import ControlServer, workers
 
-ENGINE: Final[Any] = SimpleNamespace(
-    transport=SimpleNamespace(mutex=nullcontext, signal=BlockingTransport().signal),
-    connections=SimpleNamespace(check=id),
+CONNECTIONS: Final[Any] = SimpleNamespace(
+    transport=SimpleNamespace(mutex=nullcontext, signal=BlockingTransport().signal), check=id
 )
-"""The part of an engine that is used."""
+"""The part of connections that is used."""
 
 
 class NarrowConnection:
@@ -50,7 +49,7 @@ class NarrowConnection:
 
 def test_it_receives_while_it_cannot_send() -> None:
     narrow: Any = NarrowConnection()
-    connection = ControlConnection(ENGINE, narrow)
+    connection = ControlConnection(CONNECTIONS, narrow)
     call = connection.calls.begin("ListWorkers")
     assert run(connection.reply(call, Timer(UNLIMITED, lambda: 0.0))) == workers()
 
@@ -60,7 +59,7 @@ def test_nobody_waits_once_the_session_is_over() -> None:
     switched: Any = SimpleNamespace(
         detach=lambda: (SimpleNamespace(wake=lambda: woken.append(1)), b""), close=lambda: None
     )
-    connection = ControlConnection(ENGINE, switched)
+    connection = ControlConnection(CONNECTIONS, switched)
     link = connection.open_tunnel(())
     link.framing.close()
     for _ in range(2):

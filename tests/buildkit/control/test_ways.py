@@ -28,7 +28,7 @@ PORT: Final = TCP("h", 2375)
     ids=str,
 )
 def test_by_address(address: Address, ways: tuple[Way, ...]) -> None:
-    access = BuildKitAccess(Endpoint(address, "test"), ())
+    access = BuildKitAccess.of_engine(Endpoint(address, "test"), ())
     assert control_ways(access, HTTP2_SINCE) == ways
     access.refuses_http2 = True
     assert control_ways(access, HTTP2_SINCE) == ONLY
@@ -36,12 +36,14 @@ def test_by_address(address: Address, ways: tuple[Way, ...]) -> None:
 
 def test_through_tls_and_proxies() -> None:
     proxy = Proxy(TCP("proxy", 3128))
-    assert control_ways(BuildKitAccess(Endpoint(PORT, "test", tls=TLS()), ()), HTTP2_SINCE) == ONLY
-    assert control_ways(BuildKitAccess(Endpoint(PORT, "test", proxy=proxy), ()), HTTP2_SINCE) == BOTH
+    assert control_ways(BuildKitAccess.of_engine(Endpoint(PORT, "test", tls=TLS()), ()), HTTP2_SINCE) == ONLY
+    assert (
+        control_ways(BuildKitAccess.of_engine(Endpoint(PORT, "test", proxy=proxy), ()), HTTP2_SINCE) == BOTH
+    )
 
 
 @pytest.mark.parametrize(
     ("version", "ways"), [((1, 52), ONLY), ((1, 53), BOTH), ((1, 55), BOTH), ((2, 0), BOTH)]
 )
 def test_by_version(version: tuple[int, int], ways: tuple[Way, ...]) -> None:
-    assert control_ways(BuildKitAccess(Endpoint(PORT, "test"), ()), Version(*version)) == ways
+    assert control_ways(BuildKitAccess.of_engine(Endpoint(PORT, "test"), ()), Version(*version)) == ways

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 from dockerproto.buildkit.session.coordinator import BuildSession
@@ -44,10 +43,9 @@ class Waiting(FakeStream):
 
 
 def new_session(stream: Waiting, resource: Resource) -> BuildSession:
-    engine: Any = SimpleNamespace(transport=BlockingTransport(), connections=None)
     services = SessionServices({}, "key", resources=(resource,))
     link = Link(Connection(stream, TARGET, Pool[Connection]()), Bare(b""))
-    return BuildSession(services, engine, link)
+    return BuildSession(services, BlockingTransport(), link)
 
 
 def test_one_that_did_not_start_releases_its_services() -> None:
