@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from dockerproto import DockerError, Images, Message, Stream
-from dockerproto_cli.screen import Recorder, frame
+from dockerproto_cli.group_drawing import Entry, GroupDrawing, Totals
+from dockerproto_cli.screen import Recorder, fitted, frame
 from dockerproto_httpx import Docker
 from tests.testbed.scripted import ScriptedEngine, recorded
 
@@ -61,23 +62,53 @@ CAPTURES: Final = {
 }
 
 
+def pull(recording: str, messages: int | None = None) -> Capture:
+    """Return one of several pulls in a picture."""
+    path, reference = "/images/create", "registry.example/team/app"
+    return Capture("", path, recording, lambda images: images.pull(reference, stream=True), messages)
+
+
+COMMANDS: Final = {name: capture.command for name, capture in CAPTURES.items()} | {
+    "pulls": "python pull_all.py"
+}
+PULLS: Final = {
+    "team/app": pull("docker-20.10/pull-ok", 9),
+    "team/web": pull("docker-26.1/pull-ok"),
+    "team/db": pull("docker-28.5/pull-ok", 14),
+    "team/cache": pull("docker-20.10/pull-up-to-date"),
+    "team/mail": pull("docker-20.10/pull-unknown-tag"),
+    "team/jobs": pull("docker-20.10/pull-ok", 0),
+}
+"""The pulls of the picture `pulls`, by their names."""
+
+
 def lines_of(name: str, console: Console) -> list[Text]:
     """Return the lines that the display shows on a console."""
-    capture = CAPTURES[name]
+    if name != "pulls":
+        return frame(console, *follow(CAPTURES[name]).snapshot())
+    entries = [Entry(each, *follow(capture).snapshot()) for each, capture in PULLS.items()]
+    return fitted(
+        console, lambda width, height, glyphs: GroupDrawing(width, height, glyphs).frame(entries, Totals())
+    )
+
+
+def follow(capture: Capture) -> Recorder:
+    """Return the progress of a client that has read some messages of a recorded response."""
     ticks = count()
     recorder = Recorder(lambda: next(ticks) * SECONDS)
     error: str | None = None
     with ScriptedEngine() as engine, Docker(engine.url) as docker:
         engine.script("POST", capture.path, recorded(capture.recording))
-        with capture.call(docker.images) as stream:
-            try:
-                for message in islice(stream, capture.messages):
-                    _record(recorder, message)
-            except DockerError as failure:
-                error = failure.message
+        stream = capture.call(docker.images)
+        try:
+            for message in islice(stream, capture.messages):
+                _record(recorder, message)
+        except DockerError as failure:
+            error = failure.message
+        stream.close()
     if capture.messages is None:
         recorder.record(lambda tracker, now: tracker.finish(now, error))
-    return frame(console, *recorder.snapshot())
+    return recorder
 
 
 def _record(recorder: Recorder, message: Message) -> None:
@@ -87,13 +118,13 @@ def _record(recorder: Recorder, message: Message) -> None:
 def text(name: str) -> str:
     """Return a picture as text, below its command."""
     lines = lines_of(name, _console())
-    return "\n".join([f"$ {CAPTURES[name].command}", *(line.plain.rstrip() for line in lines), ""])
+    return "\n".join([f"$ {COMMANDS[name]}", *(line.plain.rstrip() for line in lines), ""])
 
 
 def svg(name: str) -> str:
     """Return a picture as SVG."""
     console = _console()
-    console.print(Text(f"$ {CAPTURES[name].command}", "bold"), highlight=False)
+    console.print(Text(f"$ {COMMANDS[name]}", "bold"), highlight=False)
     for line in lines_of(name, console):
         console.print(line)
     drawing = console.export_svg(title="dockerproto", unique_id=f"capture-{name}")

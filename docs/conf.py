@@ -61,7 +61,7 @@ nitpicky = True
 _STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapping|PathLike|Response"
 nitpick_ignore_regex = [
     ("py:class", _STANDARD),
-    ("py:class", r"(collections\.abc|os|rich|ssl|typing|httpx)\..*"),
+    ("py:class", r"(collections\.abc|contextlib|os|rich|ssl|typing|httpx)\..*"),
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console|Struct"),  # rich's, msgspec's
     ("py:class", "SSLContext|AbstractContextManager"),

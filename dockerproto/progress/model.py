@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from msgspec import Struct
@@ -48,7 +49,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     percent: float | None
     """Percentage that is done, 0 to 100; None if unknown, as in a build; 100 only if it is complete."""
     rate: float | None
-    """Bytes per second over the last 5 seconds; None if nothing was transferred."""
+    """Bytes per second over the last 5 seconds; None if nothing was transferred in them."""
     done: int
     """Number of layers or steps that are complete or were skipped; failed and stopped ones do not count."""
     count: int
@@ -88,6 +89,8 @@ class Tracker:
         self._traces = TraceSteps()
         self._lines = deque[str](maxlen=lines)
         self._samples = deque[tuple[float, int]]()
+        self._bytes = 0
+        self._moved = -inf  # time of the last message that reported more bytes
         self._state = State.WAITING
         self._started: float | None = None
         self._completed: float | None = None
@@ -193,6 +196,8 @@ class Tracker:
     def _record(self, events: Iterable[Event], now: float) -> tuple[Event, ...]:
         """Return the events, after a sample of the rate and a record of the lines about the whole."""
         recorded = tuple(events)
+        if self._board.bytes != self._bytes:
+            self._bytes, self._moved = self._board.bytes, now
         self._lines.extend(event.text for event in recorded if isinstance(event, Line) and event.part is None)
         if not self._samples or now - self._samples[-1][0] >= _SAMPLE_INTERVAL:
             self._samples.append((now, self._board.bytes))
@@ -221,9 +226,10 @@ class Tracker:
         return self._percent
 
     def _rate(self, now: float) -> float | None:
-        if not self._samples:
+        if not self._samples or now - self._moved >= _WINDOW:
             return None
-        since, before = self._samples[0]
+        older = [sample for sample in self._samples if sample[0] <= now - _WINDOW]
+        since, before = older[-1] if older else self._samples[0]
         moved = self._board.bytes - before
         return moved / (now - since) if moved and now > since else None
 

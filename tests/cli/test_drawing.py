@@ -48,7 +48,7 @@ def pulled() -> Tracker:
                 "aaaaaaaaaaaa  Pulling fs layer",
                 "bbbbbbbbbbbb  Downloading         ──────────┈┈┈┈┈┈┈┈┈┈┈  500 B / 1.00 kB",
                 "dddddddddddd  Extracting          ━━━━━━━━─────────────  1.00 kB / 1.00 kB",
-                "1/4 layers  1.50 kB  56 B/s  9.0s",
+                "1/4 layers  1.50 kB  125 B/s  4.0s",
             ],
         ),
         (
@@ -59,7 +59,7 @@ def pulled() -> Tracker:
                 "aaaaaaaaaaaa Pulling fs layer",
                 "bbbbbbbbbbbb Downloading       ─────────────┈┈┈┈┈┈┈┈┈┈┈┈┈",
                 "dddddddddddd Extracting        ━━━━━━━━━━────────────────",
-                "1/4 layers  1.50 kB  56 B/s  9.0s",
+                "1/4 layers  1.50 kB  125 B/s  4.0s",
             ],
         ),
         (
@@ -70,7 +70,7 @@ def pulled() -> Tracker:
                 "aaaaaaaaaaaa Pulling fs layer",
                 "bbbbbbbbbbbb 500 B / 1.00 kB",
                 "dddddddddddd 1.00 kB / 1.00 kB",
-                "1/4 layers  1.50 kB  56 B/s  9.0s",
+                "1/4 layers  1.50 kB  125 B/s  4.0s",
             ],
         ),
         (
@@ -81,7 +81,7 @@ def pulled() -> Tracker:
                 "aaaaaaaaaaaa Pulling fs layer",
                 "bbbbbbbbbbbb 25 %",
                 "dddddddddddd 70 %",
-                "1/4 layers  1.50 kB  56 B/s …",
+                "1/4 layers  1.50 kB  125 B/s…",
             ],
         ),
         (
@@ -98,7 +98,7 @@ def pulled() -> Tracker:
     ],
 )
 def test_layers(width: int, lines: list[str]) -> None:
-    assert drawn(pulled(), width) == lines
+    assert drawn(pulled(), width, now=4.0) == lines
 
 
 def built() -> Tracker:

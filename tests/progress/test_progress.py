@@ -138,6 +138,8 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     messages = [layer("Pushing", current=1000 * second, total=10**6) for second in range(1, 21)]
     progress, _ = followed(messages)
     assert progress.snapshot(19.0).rate == pytest.approx(1000, rel=0.2)
+    assert progress.snapshot(23.0).rate == pytest.approx(200, rel=0.2), "nothing since 19"
+    assert progress.snapshot(24.0).rate is None
     assert after().rate is None
     assert after(layer("Waiting")).rate is None
 

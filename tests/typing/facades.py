@@ -40,7 +40,7 @@ from dockerproto import (
     TargetSummary,
     Timeout,
 )
-from dockerproto_cli import AsyncShown, Display, Shown, show
+from dockerproto_cli import AsyncShown, Display, DisplayGroup, Shown, show, show_all
 
 
 async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker, file: Path) -> None:
@@ -213,3 +213,12 @@ async def shown(
     display = Display()
     assert_type(display.show(blocking.images.pull("x", stream=True)), Shown)
     assert_type(display.snapshot.percent, float | None)
+    with show_all({"x": docker.images.pull("x", stream=True)}) as all_shown:
+        assert_type(all_shown, dict[str, AsyncShown])
+        assert_type(await all_shown["x"].rest(), list[Message])
+    with show_all({"x": blocking.images.pull("x", stream=True)}) as all_blocking:
+        assert_type(all_blocking, dict[str, Shown])
+    with DisplayGroup() as group:
+        assert_type(group.show(docker.images.pull("x", stream=True), "x"), AsyncShown)
+        assert_type(group.show(blocking.images.pull("x", stream=True)), Shown)
+        assert_type(group.display("x"), Display)

@@ -11,8 +11,11 @@ from dockerproto.errors import NotInstalled
 
 if TYPE_CHECKING:
     from dockerproto_cli.display import AsyncShown, Display, Shown, show
+    from dockerproto_cli.group import DisplayGroup, show_all
 
-__all__ = ["AsyncShown", "Display", "Shown", "show"]
+__all__ = ["AsyncShown", "Display", "DisplayGroup", "Shown", "show", "show_all"]
+
+_IN_GROUP = ("DisplayGroup", "show_all")
 
 if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma: no branch
 
@@ -21,6 +24,7 @@ if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
-            return getattr(import_module("dockerproto_cli.display"), name)
+            module = "group" if name in _IN_GROUP else "display"
+            return getattr(import_module(f"dockerproto_cli.{module}"), name)
         except ModuleNotFoundError as error:
             raise NotInstalled(0, "dockerproto_cli needs rich: pip install 'dockerproto[rich]'") from error

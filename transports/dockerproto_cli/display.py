@@ -16,14 +16,18 @@ from rich.console import Console
 
 from dockerproto import AsyncStream, DockerError, Message, Stream
 from dockerproto.progress import Event, Snapshot, Tracker
-from dockerproto_cli.screen import Recorder, Screen, screen_for
+from dockerproto_cli.screen import Place, Recorder
 
 
 class Display:
-    """The progress of one operation, on a terminal or as lines of text.
+    """The progress of one operation, on a terminal, in a notebook, or as lines of text.
+
+    Displays that are active at the same time share their terminal: with several, each operation has a line,
+    with its running parts if there is room.
 
     Args:
-        console: Console to write to; standard error by default.
+        console: Console to write to; the output of the notebook's cell, or else standard error, by default.
+        name: Name to display if there are several operations; by default, what the engine reports first.
         live: True draws bars, False writes lines; by default, bars if the console is a terminal.
         clock: Function that returns a monotonic time in seconds; ``time.monotonic`` by default.
     """
@@ -32,11 +36,12 @@ class Display:
         self,
         console: Console | None = None,
         *,
+        name: str = "",
         live: bool | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._recorder: Final = Recorder(clock or time.monotonic)
-        self._screen: Final[Screen] = screen_for(console or Console(stderr=True), self._recorder, live)
+        self._screen: Final = Place(console, live).screen(self._recorder, name)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -58,6 +63,10 @@ class Display:
         if isinstance(stream, AsyncStream):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
             return AsyncShown(stream, self)
         raise _not_a_stream(stream)
+
+    def announce(self) -> None:
+        """Show that the operation waits, as long as others are active."""
+        self._screen.announce()
 
     def start(self) -> None:
         """Start the display."""
@@ -106,6 +115,10 @@ class Shown:
             self._guard.display.feed(message)
         return message
 
+    def rest(self) -> list[Message]:
+        """Return all remaining messages in a list."""
+        return list(self)
+
     def close(self) -> None:
         """Close the stream and restore the terminal; repeating it changes nothing."""
         self._guard.end()
@@ -142,8 +155,16 @@ class AsyncShown:
             self._guard.display.feed(message)
         return message
 
+    async def rest(self) -> list[Message]:
+        """Return all remaining messages in a list."""
+        return [message async for message in self]
+
     async def close(self) -> None:
         """Close the stream and restore the terminal; repeating it changes nothing."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the stream and restore the terminal, without waiting for anything."""
         self._guard.end()
 
     async def __aenter__(self) -> Self:
@@ -200,21 +221,24 @@ def _not_a_stream(value: Any) -> TypeError:
 
 
 def _error_text(error: BaseException) -> str:
+    if not isinstance(error, Exception):
+        return "interrupted" if isinstance(error, KeyboardInterrupt) else "cancelled"
     return error.message if isinstance(error, DockerError) else str(error) or type(error).__name__
 
 
 @overload
-def show(stream: Stream[Message], console: Console | None = None) -> Shown: ...
+def show(stream: Stream[Message], console: Console | None = None, *, name: str = "") -> Shown: ...
 @overload
-def show(stream: AsyncStream[Message], console: Console | None = None) -> AsyncShown: ...
+def show(stream: AsyncStream[Message], console: Console | None = None, *, name: str = "") -> AsyncShown: ...
 def show(
-    stream: Stream[Message] | AsyncStream[Message], console: Console | None = None
+    stream: Stream[Message] | AsyncStream[Message], console: Console | None = None, *, name: str = ""
 ) -> Shown | AsyncShown:
     """Show the progress of a stream while it is iterated over, and pass its messages through.
 
     Args:
         stream: The stream that a pull, push, build or import returns with ``stream=True``.
-        console: Console to write to; standard error by default.
+        console: Console to write to; the output of the notebook's cell, or else standard error, by default.
+        name: Name to display if there are several operations; by default, what the engine reports first.
 
     Returns:
         A wrapper to iterate over instead of the stream; it raises what the stream raises.
@@ -222,4 +246,4 @@ def show(
     Raises:
         TypeError: This is the result of an operation without ``stream=True``.
     """
-    return Display(console).show(stream)
+    return Display(console, name=name).show(stream)

@@ -33,12 +33,12 @@ _WHEEL: Final = "|/-\\"
 _TURNS: Final = 10
 _URGENCY: Final[Mapping[State, int]] = {
     State.FAILED: 0,
-    State.STOPPED: 1,
-    State.WAITING: 4,
+    State.STOPPED: 2,
     State.DONE: 3,
     State.SKIPPED: 3,
+    State.WAITING: 4,
 }
-_RUNNING: Final = 2
+_RUNNING: Final = 1
 _RUNNING_LINES: Final = 5
 _NOTES: Final = 3
 
@@ -53,6 +53,10 @@ class Glyphs(Struct, frozen=True):
     remaining: str
     margin: str
     more: str
+
+    def mark(self, state: State, now: float) -> str:
+        """Return the mark of a state at this time."""
+        return self.marks.get(state) or self.spinner[int(now * _TURNS) % len(self.spinner)]
 
 
 UNICODE: Final = Glyphs(
@@ -75,7 +79,7 @@ class Columns(Struct, frozen=True):
 
 
 LAYOUTS: Final = (
-    (80, Columns(name=14, status=20, amount=22, bar=True)),
+    (76, Columns(name=14, status=20, amount=22, bar=True)),
     (60, Columns(name=13, status=18, amount=0, bar=True)),
     (44, Columns(name=13, status=0, amount=22, bar=False)),
     (0, Columns(name=13, status=0, amount=0, bar=False)),
@@ -105,7 +109,7 @@ class Drawing:
         summary = self._summary(snapshot, now)
         room = self._height - len(title) - len(notes[-_NOTES:]) - len(summary) - 1
         parts = sorted((part for part in snapshot.parts if part.kind is not Kind.DETAIL), key=_order)
-        return [*title, *self._visible(parts, max(room, 1), snapshot, now), *notes, *summary]
+        return [*title, *self.visible(parts, max(room, 1), snapshot, now), *notes, *summary]
 
     def _row(self, part: Part, snapshot: Snapshot, now: float) -> _Row:
         if part.kind is not Kind.STEP:
@@ -120,12 +124,8 @@ class Drawing:
     def _step(self, part: Part, now: float) -> Text:
         seconds = part.seconds(now)
         spent = "cached" if part.state is State.SKIPPED else "" if seconds is None else duration(seconds)
-        name = Text.assemble((self._mark(part, now), STYLES[part.state]), " ", part.name)
+        name = Text.assemble((self._glyphs.mark(part.state, now), STYLES[part.state]), " ", part.name)
         return self._justify(name, Text(spent, "dim"))
-
-    def _mark(self, part: Part, now: float) -> str:
-        spinner = self._glyphs.spinner
-        return self._glyphs.marks.get(part.state) or spinner[int(now * _TURNS) % len(spinner)]
 
     def _layer(self, part: Part, indent: int) -> Text:
         columns = next(columns for least, columns in LAYOUTS if self._width >= least)
@@ -161,27 +161,16 @@ class Drawing:
     def _summary(self, snapshot: Snapshot, now: float) -> list[Text]:
         if snapshot.state is State.WAITING or (not snapshot.parts and snapshot.state.over):
             return []
-        steps = any(part.kind is Kind.STEP for part in snapshot.parts)
-        word = "steps" if steps else "layers"
-        words = [
-            snapshot.state.value if snapshot.state.over else "",
-            f"{int(snapshot.percent)} %" if snapshot.percent is not None and not snapshot.state.over else "",
-            f"{snapshot.done}/{snapshot.count} {word}" if snapshot.count else "",
-            size_of(snapshot.current, snapshot.total) if snapshot.current and not steps else "",
-            f"{size(snapshot.rate)}/s" if snapshot.rate and not snapshot.state.over else "",
-            duration(snapshot.seconds(now)),
-        ]
-        return [self._fit(Text("  ".join(filter(None, words)), STYLES[snapshot.state]))]
+        text = "  ".join(summary(snapshot, snapshot.state, now))
+        return [self._fit(Text(text, STYLES[snapshot.state]))]
 
-    def _visible(self, parts: Sequence[Part], room: int, snapshot: Snapshot, now: float) -> Iterator[Text]:
+    def visible(self, parts: Sequence[Part], room: int, snapshot: Snapshot, now: float) -> Iterator[Text]:
         """Yield the lines of the most important parts, in their order, and a count of the hidden ones."""
-        ranked = sorted(range(len(parts)), key=lambda index: _urgency(parts[index], index))
-        folded = len(ranked) > room
-        shown, hidden = ranked[: room - folded], ranked[room - folded :]
+        shown, hidden = choose([part.state for part in parts], room)
         rows = {index: self._row(parts[index], snapshot, now) for index in shown}
-        left = room - folded - len(shown)
-        if folded:
-            yield self._fit(_fold((parts[index] for index in hidden), self._glyphs.more))
+        left = room - bool(hidden) - len(shown)
+        if hidden:
+            yield self._fit(fold((parts[index].state for index in hidden), self._glyphs.more))
         more: dict[int, list[Text]] = {}
         for index, row in rows.items():  # the most important one first
             more[index] = row.more[-left:] if left > 0 else []
@@ -210,16 +199,51 @@ def _order(part: Part) -> float:
     return inf if part.started is None else part.started
 
 
-def _urgency(part: Part, index: int) -> tuple[int, int]:
-    """Return the sort key of a part; the first parts are shown. Of ended parts, the latest come first."""
-    urgency = _URGENCY.get(part.state, _RUNNING)
-    return urgency, -index if part.state.over else index
+def choose(states: Sequence[State], room: int) -> tuple[list[int], list[int]]:
+    """Return the indexes to show, the most important first, and those to hide, which need a line themselves.
+
+    Failed and running ones come first; of those that have ended, the latest.
+    """
+    ranked = sorted(range(len(states)), key=lambda index: _urgency(states[index], index))
+    count = room if len(states) <= room else room - 1
+    return ranked[:count], ranked[count:]
 
 
-def _fold(parts: Iterable[Part], more: str) -> Text:
-    counts = Counter(part.state.value for part in parts)
+def _urgency(state: State, index: int) -> tuple[int, int]:
+    return _URGENCY.get(state, _RUNNING), -index if state.over else index
+
+
+def fold(states: Iterable[State], more: str) -> Text:
+    """Return a line that counts hidden rows by their state."""
+    counts = Counter(state.value for state in states)
     text = ", ".join(f"{count} {state}" for state, count in counts.items())
     return Text(f"{more} {sum(counts.values())} more: {text}", "dim")
+
+
+def summary(snapshot: Snapshot, state: State, now: float) -> list[str]:
+    """Return the words that sum up an operation in this state."""
+    word = "layers" if counts_bytes(snapshot) else "steps"
+    moved = amounts(snapshot.current, snapshot.total, None if state.over else snapshot.rate)
+    words = [
+        state.value if state.over else "",
+        f"{int(snapshot.percent)} %" if snapshot.percent is not None and not state.over else "",
+        f"{snapshot.done}/{snapshot.count} {word}" if snapshot.count else "",
+        *(moved if counts_bytes(snapshot) else ()),
+        duration(snapshot.seconds(now)),
+    ]
+    return list(filter(None, words))
+
+
+def counts_bytes(snapshot: Snapshot) -> bool:
+    """Return True if an operation is measured in bytes; a build is measured in steps."""
+    return all(part.kind is not Kind.STEP for part in snapshot.parts)
+
+
+def amounts(current: int, total: int | None, rate: float | None) -> list[str]:
+    """Return the words for a number of bytes and their rate; nothing for no bytes."""
+    if not current:
+        return []
+    return [size_of(current, total), *([f"{size(rate)}/s"] if rate else [])]
 
 
 def _cell(text: str, width: int, style: str = "") -> Text:
