@@ -69,15 +69,19 @@ from dockerproto.messages.check_results import (
     SourceLines,
     TargetSummary,
 )
+from dockerproto.messages.disk_usage import BuildCacheRecord, DiskUsage, Usage, UsageType
 from dockerproto.messages.encoding import to_json
 from dockerproto.messages.models import (
     BuildsPruned,
     DeletedImage,
     Descriptor,
     DistributionInspect,
+    EngineInfo,
     EngineVersion,
+    EventActor,
     HistoryEntry,
     ImageConfig,
+    ImageEvent,
     ImageInspect,
     ImagesPruned,
     ImageSummary,
@@ -103,6 +107,7 @@ from dockerproto.messages.results import (
     push_result,
 )
 from dockerproto.messages.text import message_text
+from dockerproto.operations.events import EventTime
 from dockerproto.operations.streams import (
     AsyncDownload,
     AsyncProgress,
@@ -160,6 +165,7 @@ __all__ = [
     "AuthLike",
     "AuthsLike",
     "BadRequest",
+    "BuildCacheRecord",
     "BuildOutput",
     "BuildResult",
     "BuildWarning",
@@ -186,13 +192,17 @@ __all__ = [
     "Default",
     "DeletedImage",
     "Descriptor",
+    "DiskUsage",
     "DistributionInspect",
     "DockerError",
     "DockerStreamError",
     "DockerTar",
     "Download",
     "Endpoint",
+    "EngineInfo",
     "EngineVersion",
+    "EventActor",
+    "EventTime",
     "FailedStep",
     "FilterValue",
     "Filters",
@@ -201,6 +211,7 @@ __all__ = [
     "Image",
     "ImageCompression",
     "ImageConfig",
+    "ImageEvent",
     "ImageInspect",
     "ImageOutput",
     "ImageSummary",
@@ -267,6 +278,8 @@ __all__ = [
     "UnsupportedTransport",
     "UnsupportedVersion",
     "UploadFailed",
+    "Usage",
+    "UsageType",
     "Version",
     "build_result",
     "import_result",

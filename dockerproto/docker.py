@@ -1,4 +1,4 @@
-"""Base classes of clients: of all of them, and of the async ones."""
+"""Base classes of clients: of all of them, of the blocking ones, and of the async ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from dockerproto.configuration import Configuration
 from dockerproto.endpoint.addresses import Endpoint
 from dockerproto.http.connection import Connections
 from dockerproto.images import AsyncImages
-from dockerproto.operations.operation import AsyncNamespace, asynchronous
-from dockerproto.operations.system import login, version
+from dockerproto.operations.disk_usage import disk_usage
+from dockerproto.operations.events import events
+from dockerproto.operations.operation import AsyncNamespace, Namespace, asynchronous, blocking
+from dockerproto.operations.system import info, login, version
 from dockerproto.request.ping import Ping
 from dockerproto.transport.transport import Transport
 
@@ -37,6 +39,16 @@ class AnyDocker:
         return None if version is None else str(version)
 
 
+class BlockingOperations(Namespace):
+    """The operations of a blocking client on the engine itself."""
+
+    version: Final = blocking(version)
+    info: Final = blocking(info)
+    login: Final = blocking(login)
+    disk_usage: Final = blocking(disk_usage)
+    events: Final = blocking(events)
+
+
 class AsyncDocker(AnyDocker, AsyncNamespace):
     """An engine, for programs on an event loop; use it with ``async with``, or `close` it."""
 
@@ -48,7 +60,10 @@ class AsyncDocker(AnyDocker, AsyncNamespace):
         """Image operations."""
 
     version: Final = asynchronous(version)
+    info: Final = asynchronous(info)
     login: Final = asynchronous(login)
+    disk_usage: Final = asynchronous(disk_usage)
+    events: Final = asynchronous(events)
 
     async def ping(self) -> Ping:
         """Ping the engine; raise DockerError if that fails."""

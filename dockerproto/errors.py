@@ -25,7 +25,7 @@ A name says what happened to the call or which value was wrong: `NotFound`, `Tim
     ├── TimedOut                   one of the limits of the call was exceeded (a TimeoutError too)
     ├── ProtocolViolated           the response is not one that an engine sends
     ├── UploadFailed               the data to upload could not be read
-    ├── OutputFailed               the output of a build cannot be written, or is not safe to write
+    ├── OutputFailed               an output or archive cannot be written, or is not safe to write
     ├── CredentialsError           the credentials of a registry cannot be looked up or stored
     ├── ClientClosed               the client or stream is closed, or in use by another task, loop or process
     ├── InvalidPattern             a malformed pattern of an ignore file (a ValueError too): its file, line
@@ -200,7 +200,7 @@ class UploadFailed(DockerError):
 
 
 class OutputFailed(DockerError):
-    """The output of a build cannot be written (see the cause), or is not safe to write (see the message)."""
+    """An output or archive cannot be written (see the cause), or is not safe to write (see the message)."""
 
 
 class StreamOutputFailed(DockerStreamError, OutputFailed):

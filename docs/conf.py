@@ -75,8 +75,8 @@ nitpick_ignore_regex = [
 
 # Return types of operations, by client; see dockerproto/operations/operation.py.
 _ON_CLIENTS = {
-    "AsyncDocker": {"Call": "Awaitable", "Login": "Awaitable[str]"},
-    "Docker": {"Call": "", "Login": "str"},
+    "AsyncDocker": {"Call": "Awaitable", "Login": "Awaitable[str]", "Streamed": "AsyncStream"},
+    "Docker": {"Call": "", "Login": "str", "Streamed": "Stream"},
     "AsyncImages": {"Call": "Awaitable", "Reported": "AsyncProgress", "Downloaded": "AsyncDownload"},
     "Images": {"Call": "", "Reported": "Progress", "Downloaded": "Download"},
 }
@@ -110,6 +110,8 @@ class _OnClient(ast.NodeTransformer):
         return node.slice if isinstance(node.value, ast.Name) and not node.value.id else node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id == "SizeOrDownload":
+            return self.visit(ast.parse("Call[int] | Downloaded", mode="eval").body)
         return ast.Name(self._names.get(node.id, node.id))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # builtins.list

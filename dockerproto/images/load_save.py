@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from os import PathLike
 from typing import Literal, overload
 
 from msgspec.structs import replace
@@ -17,8 +18,8 @@ from dockerproto.messages.results import (
     ImportResult,
     MessageList,
 )
-from dockerproto.operations.operation import Call, Downloaded, ListOrStream, Reported
-from dockerproto.operations.replies import archive, progress
+from dockerproto.operations.operation import Call, Downloaded, ListOrStream, Reported, SizeOrDownload
+from dockerproto.operations.replies import archive, progress, saved
 from dockerproto.references import path_of, repository
 from dockerproto.request.parameters import (
     Parameter,
@@ -34,22 +35,59 @@ from dockerproto.timeouts import DEFAULT, TimeoutLike
 from dockerproto.versions import Version
 
 
+@overload
 def export_image(
-    name: str | Iterable[str], timeout: TimeoutLike = DEFAULT, *, platform: str | None = None
-) -> Downloaded:
+    name: str | Iterable[str],
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    platform: str | None = None,
+    to: None = None,
+) -> Downloaded: ...
+
+
+@overload
+def export_image(
+    name: str | Iterable[str],
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    platform: str | None = None,
+    to: str | PathLike[str],
+) -> Call[int]: ...
+
+
+@overload
+def export_image(
+    name: str | Iterable[str],
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    platform: str | None = None,
+    to: str | PathLike[str] | None,
+) -> SizeOrDownload: ...
+
+
+def export_image(
+    name: str | Iterable[str],
+    timeout: TimeoutLike = DEFAULT,
+    *,
+    platform: str | None = None,
+    to: str | PathLike[str] | None = None,
+) -> SizeOrDownload:
     """Export an image, or several in one archive, as a tar.
 
     Args:
         name: Reference or id, or several. For a repository without a tag, Docker exports all tags.
         timeout: Limits of this call; unlimited by default.
         platform: The platform of multi-platform images, ``os/arch[/variant]``. Since API 1.48.
+        to: Path of a file to save the archive to. The file gets its name when it is complete; a file that was
+            there before is replaced then, and keeps its permissions.
 
     Returns:
-        A stream of bytes, which can also be read as a file.
+        A stream of bytes, which can also be read as a file; with `to`, the size of the archive in bytes.
 
     Raises:
         NotFound: The image does not exist.
         DockerStreamError: The engine failed while it sent the archive.
+        OutputFailed: The file cannot be written, or something other than a file is there.
 
     Documented at https://docs.docker.com/reference/api/engine/#tag/Image/operation/ImageGet.
     """
@@ -62,7 +100,8 @@ def export_image(
         texts("names", names if len(names) > 1 else ()),
         text("platform", platform_json(platform), since=Version(1, 48)),
     )
-    return archive(Request(method="GET", path=path, query=query, timeout=timeout, pace="long"))
+    download = archive(Request(method="GET", path=path, query=query, timeout=timeout, pace="long"))
+    return download if to is None else saved(download, to)
 
 
 @overload

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dockerproto.arguments import strings
 from dockerproto.caller import warn_caller
+from dockerproto.messages.disk_usage import BuildCacheRecord, build_cache_of
 from dockerproto.messages.empty_fields import (
     BUILDS_PRUNED,
     HISTORY_ENTRY,
@@ -25,8 +26,9 @@ from dockerproto.messages.models import (
     ImagesPruned,
     ImageSummary,
 )
+from dockerproto.operations.disk_usage import usage_request
 from dockerproto.operations.operation import Call
-from dockerproto.operations.replies import created, existence, json_list, json_object
+from dockerproto.operations.replies import converted, created, existence, json_list, json_object
 from dockerproto.references import path_of, repository
 from dockerproto.request.filters import Filters, encode_filters, repeated_filter
 from dockerproto.request.parameters import (
@@ -311,6 +313,22 @@ def prune_builds(
         ),
         BUILDS_PRUNED,
     )
+
+
+def build_cache(*, timeout: TimeoutLike = DEFAULT) -> Call[builtins.list[BuildCacheRecord]]:
+    """List the records of the build cache, which `prune_builds` deletes.
+
+    Args:
+        timeout: Limits of this call; unlimited by default, as engines before API 1.42 compute the whole disk
+            usage for it.
+
+    Raises:
+        ServerError: Another disk usage operation is running, on Docker before 23.
+
+    Since API 1.25. Podman has no build cache of this kind; its list is empty.
+    Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemDataUsage.
+    """
+    return converted(usage_request(("build-cache",), timeout), build_cache_of)
 
 
 def _wire_parameters(params: Mapping[str, object]) -> Iterator[Parameter]:

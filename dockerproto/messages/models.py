@@ -227,3 +227,66 @@ class EngineVersion(TypedDict):
     Experimental: NotRequired[bool]
     Platform: NotRequired[dict[str, str]]
     Components: NotRequired[list[dict[str, Any]]]
+
+
+class EngineInfo(TypedDict, total=False):
+    """An engine's description of itself and its machine: the keys that concern images, and some more."""
+
+    ID: str
+    Name: str
+    """Name of the machine."""
+    ServerVersion: str
+    Images: int
+    """Number of images."""
+    Containers: int
+    """Number of containers."""
+    Driver: str
+    """Storage driver or, with the containerd image store, the snapshotter."""
+    DriverStatus: list[list[str]] | None
+    """Facts about the driver: pairs of name and value."""
+    OperatingSystem: str
+    OSType: str
+    """``linux`` or ``windows``."""
+    Architecture: str
+    """Architecture as the kernel names it, such as ``x86_64``."""
+    KernelVersion: str
+    NCPU: int
+    """Number of CPUs."""
+    MemTotal: int
+    """Bytes."""
+    DockerRootDir: str
+    Labels: list[str] | None
+    RegistryConfig: dict[str, Any] | None
+    HttpProxy: str
+    HttpsProxy: str
+    NoProxy: str
+    Warnings: list[str] | None
+
+
+class EventActor(TypedDict):
+    """The object of an event."""
+
+    ID: str
+    """Name or id of the image, as it was in the request."""
+    Attributes: dict[str, str]
+    """Labels of the image, and ``name``."""
+
+
+class ImageEvent(TypedDict):
+    """An event of an image."""
+
+    Type: str
+    """``image``."""
+    Action: str
+    """Action, such as ``pull``, ``push``, ``tag``, ``untag``, ``delete``, ``load``, ``save``, ``import``."""
+    Actor: EventActor
+    time: int
+    """Seconds since 1970."""
+    timeNano: int
+    """Nanoseconds since 1970."""
+    scope: NotRequired[str]
+    """``local``."""
+    status: NotRequired[str]
+    """Same as `Action`; up to API 1.51."""
+    id: NotRequired[str]
+    """Same as the actor's ``ID``; up to API 1.51."""

@@ -2,8 +2,9 @@
 
 An operation has its request, decoders for the response and, in its type, the result on each kind of
 client: ``Call[T]`` is a coroutine of T on an async client and a plain T on a blocking one,
-``Reported[R]`` an ``AsyncProgress[R]`` or a ``Progress[R]``, ``Downloaded`` an ``AsyncDownload`` or a
-``Download``. So every operation is written once, and the namespaces have its exact types.
+``Reported[R]`` an ``AsyncProgress[R]`` or a ``Progress[R]``, ``Streamed[T]`` an ``AsyncStream[T]`` or a
+``Stream[T]``, ``Downloaded`` an ``AsyncDownload`` or a ``Download``. So every operation is written once, and
+the namespaces have its exact types.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import AsyncIterable, Callable, Coroutine
 from functools import wraps
+from os import PathLike
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -23,7 +25,14 @@ from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
 from dockerproto.operations.advice import advise
-from dockerproto.operations.streams import AsyncDownload, AsyncProgress, Download, Progress
+from dockerproto.operations.streams import (
+    AsyncDownload,
+    AsyncProgress,
+    AsyncStream,
+    Download,
+    Progress,
+    Stream,
+)
 from dockerproto.redacted import RedactedBytes, hides_frames
 from dockerproto.request.build import AnyBuild
 from dockerproto.request.request import Request
@@ -125,6 +134,23 @@ class Reduced(Struct, Generic[R], frozen=True):
             return stream.result
 
 
+class Streamed(Operation[AsyncStream[T], Stream[T]], frozen=True):
+    """An operation whose response is a stream of items without a result."""
+
+    request: Request
+    """Request to send."""
+    decoders: Decoders[T]
+    """Decoders of the response, by status."""
+
+    def on_async(self, client: Client, name: str = "") -> AsyncStream[T]:
+        """Return a stream; entering it or taking its first item sends the request."""
+        return AsyncStream(client, self.request, self.decoders, name)
+
+    def on_blocking(self, client: Client, name: str = "") -> Stream[T]:
+        """Return a stream; entering it or taking its first item sends the request."""
+        return Stream(self.on_async(client, name))
+
+
 class Downloaded(Operation[AsyncDownload, Download], frozen=True):
     """An operation whose response is an archive."""
 
@@ -142,10 +168,29 @@ class Downloaded(Operation[AsyncDownload, Download], frozen=True):
         return Download(self.on_async(client, name))
 
 
+class Saved(Struct, frozen=True):
+    """An operation that saves an archive to a file."""
+
+    download: Downloaded
+    """Download of the archive."""
+    path: str | PathLike[str]
+    """Path of the file."""
+
+    @property
+    def request(self) -> AnyRequest:
+        """Request to send."""
+        return self.download.request
+
+    async def rest(self, client: Client) -> int:
+        """Send the request, save the archive, and return its size in bytes."""
+        async with self.download.on_async(client) as archive:
+            return await archive.save(self.path)
+
+
 class Call(Operation[Coroutine[Any, Any, T], T], frozen=True):
     """An operation that returns once the whole response is read."""
 
-    items: Whole[Any] | Reported[Any] | Reduced[Any]
+    items: Whole[Any] | Reported[Any] | Reduced[Any] | Saved
     """Request, and the items of its response, or their result."""
     finish: Callable[[Any], T]
     """Function that turns them into the result."""
@@ -171,6 +216,9 @@ ListOrStream: TypeAlias = Operation[
     Coroutine[Any, Any, MessageList[R]] | AsyncProgress[R], MessageList[R] | Progress[R]
 ]
 """An operation with progress whose `stream` is only known at run time."""
+
+SizeOrDownload: TypeAlias = Operation[Coroutine[Any, Any, int] | AsyncDownload, int | Download]
+"""A download for which it is only known at run time if it goes to a file."""
 
 
 class AsyncNamespace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from os import PathLike
 from typing import Any, Final, TypeVar
 
 from dockerproto.errors import ProtocolViolated
@@ -20,7 +21,16 @@ from dockerproto.messages.empty_fields import NONE, EmptyFields, fill
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
-from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reduced, Reported, Whole
+from dockerproto.operations.operation import (
+    AnyRequest,
+    Call,
+    Downloaded,
+    Reduced,
+    Reported,
+    Saved,
+    Streamed,
+    Whole,
+)
 from dockerproto.request.request import Request
 
 T = TypeVar("T")
@@ -32,6 +42,7 @@ _CREATED: Final = 201
 _NOT_FOUND: Final = 404
 
 _DOCUMENT: Final[Decoders[Any]] = {_OK: Document}
+_STREAM: Final[Decoders[Any]] = {_OK: Messages}
 _ARCHIVE: Final[Decoders[bytes]] = {_OK: lambda _: ArchiveBody()}
 # Engines from 24.0 on respond with 200 to a tag that they did not create.
 _CREATION: Final[Decoders[bool]] = {_CREATED: lambda _: Value(value=True)}
@@ -41,6 +52,11 @@ _EXISTENCE: Final[Decoders[bool]] = {_OK: lambda _: Value(value=True), _NOT_FOUN
 def json_object(request: Request, fields: EmptyFields = NONE) -> Call[Any]:
     """Return an operation whose result is one JSON object, with its empty fields."""
     return _call(request, _DOCUMENT, partial(_object, fields))
+
+
+def converted(request: Request, convert: Callable[[dict[str, Any]], T]) -> Call[T]:
+    """Return an operation whose result is made of one JSON object."""
+    return _call(request, _DOCUMENT, lambda items: convert(_object(NONE, items)))
 
 
 def json_list(request: Request, fields: EmptyFields = NONE) -> Call[Any]:
@@ -61,6 +77,16 @@ def existence(request: Request) -> Call[bool]:
 def archive(request: Request) -> Downloaded:
     """Return an operation whose result is a tar."""
     return Downloaded(request, _ARCHIVE)
+
+
+def saved(download: Downloaded, path: str | PathLike[str]) -> Call[int]:
+    """Return an operation that saves a tar to a file, and whose result is its size."""
+    return Call(Saved(download, path), _unchanged)
+
+
+def streamed(request: Request) -> Streamed[Any]:
+    """Return an operation whose result is a stream of JSON objects."""
+    return Streamed(request, _STREAM)
 
 
 def progress(

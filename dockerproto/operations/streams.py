@@ -10,7 +10,9 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
+from os import PathLike, fspath
 from types import TracebackType
 from typing import ClassVar, Generic, Self, TypeVar
 
@@ -28,6 +30,7 @@ from dockerproto.messages.decoding import Decoder, Decoders, decoder_for
 from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Collector, Reducer
 from dockerproto.operations.advice import advise
+from dockerproto.operations.saving import SavedFile
 from dockerproto.operations.tail import Tail
 from dockerproto.request.build import AnyBuild, SolveBuild
 from dockerproto.request.request import Request
@@ -279,6 +282,42 @@ class AsyncDownload(AsyncStream[bytes]):
             return data[:size]
         return b""
 
+    async def save(self, path: str | PathLike[str]) -> int:
+        """Write the remaining bytes to a file, and return their number.
+
+        The file is written in worker threads, and gets its name when it is complete. A file that was there
+        before is replaced then, and keeps its permissions. An error or cancellation leaves no file.
+
+        Raises:
+            ClientClosed: The download was closed before it was complete.
+            OutputFailed: The file cannot be written, or something other than a file is there.
+        """
+        transport, name = self._client.transport, fspath(path)
+        create = partial(transport.need_host("a file to save to").output_file, name)
+        await self.begin()
+        file = SavedFile(name, create, transport, self._opened())
+        try:
+            await file.open()
+            async for data in self:
+                await file.write(data)
+            self._check_end()
+            return await file.commit()
+        except BaseException:
+            await self.close()
+            await file.abandon()
+            raise
+
+    def _opened(self) -> LocalWork:
+        """Return the work of the call; raise ClientClosed if the download was closed before it began."""
+        if self._work is None:
+            raise ClientClosed(0, "the download was closed")
+        return self._work
+
+    def _check_end(self) -> None:
+        """Raise ClientClosed unless the response was read to its end."""
+        if self._decoder is not None:
+            raise ClientClosed(0, "the download was closed before it was complete")
+
     def _put_back(self, data: bytes) -> None:
         if data:
             self.ready: Iterator[bytes] = chain((data,), self.ready)
@@ -360,3 +399,15 @@ class Download(Stream[bytes]):
     def read(self, size: int = -1) -> bytes:
         """Return at most `size` bytes, b"" at the end; all remaining bytes if `size` is negative."""
         return run(self._download.read(size))
+
+    def save(self, path: str | PathLike[str]) -> int:
+        """Write the remaining bytes to a file, and return their number.
+
+        The file gets its name when it is complete. A file that was there before is replaced then, and keeps
+        its permissions. An error or interrupt leaves no file.
+
+        Raises:
+            ClientClosed: The download was closed before it was complete.
+            OutputFailed: The file cannot be written, or something other than a file is there.
+        """
+        return run(self._download.save(path))

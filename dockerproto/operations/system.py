@@ -1,4 +1,4 @@
-"""Operations on the engine itself: its version, and logins, which the client remembers."""
+"""Operations on the engine itself: its version, its facts, and logins, which the client remembers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from dockerproto.client import Client
 from dockerproto.credentials.credentials import Credentials, read_auth
-from dockerproto.messages.models import EngineVersion
+from dockerproto.messages.models import EngineInfo, EngineVersion
 from dockerproto.operations.operation import Call, Operation, named
 from dockerproto.operations.replies import json_object
 from dockerproto.redacted import hides_frames
@@ -115,3 +115,14 @@ def version() -> Call[EngineVersion]:
     Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemVersion.
     """
     return json_object(Request(method="GET", path="/version"))
+
+
+def info(*, timeout: TimeoutLike = DEFAULT) -> Call[EngineInfo]:
+    """Return the engine's description of itself and its machine.
+
+    Args:
+        timeout: Limits of this call.
+
+    Documented at https://docs.docker.com/reference/api/engine/#tag/System/operation/SystemInfo.
+    """
+    return json_object(Request(method="GET", path="/info", timeout=timeout))

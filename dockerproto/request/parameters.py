@@ -67,6 +67,8 @@ class Parameter(Redacted, frozen=True):
     """Environment variable that has the value, if the program gives none."""
     secret: bool = False
     """True if the value may be secret: it is in no repr and in no log."""
+    optional: bool = False
+    """True if older versions do without it: it saves work, and changes no result."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         hidden = ("value", "for_podman") if self.secret else ()
@@ -99,6 +101,8 @@ class Parameter(Redacted, frozen=True):
         if not _is_sent(value):
             return ()
         name = self.name
+        if version < self.since and self.optional:
+            return ()
         if version < self.since and self.formerly is not None:
             name = self.formerly
         else:

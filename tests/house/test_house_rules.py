@@ -122,17 +122,24 @@ OPERATIONS: dict[str, Any] = {
     for name, value in vars(module).items()
     if isinstance(value, FunctionType) and value.__module__ == module.__name__ and not name.startswith("_")
 }
+OTHER_NAMES = {"load": "import_image", "save": "export_image"}
 FACADES: list[type] = [AsyncImages, Images]
 
 
 def test_there_are_operations() -> None:
-    assert len(OPERATIONS) == 20
+    assert len(OPERATIONS) == 21
     assert {"build", "pull", "list", "search"} <= OPERATIONS.keys()
 
 
 @pytest.mark.parametrize("facade", FACADES)
 def test_a_facade_has_the_operations_and_no_others(facade: type) -> None:
-    assert {name for name in vars(facade) if not name.startswith("_")} == OPERATIONS.keys()
+    assert {name for name in vars(facade) if not name.startswith("_")} == {*OPERATIONS, *OTHER_NAMES}
+
+
+@pytest.mark.parametrize("facade", FACADES)
+def test_other_names_of_operations(facade: type) -> None:
+    for name, operation in OTHER_NAMES.items():
+        assert getattr(facade, name) is getattr(facade, operation)
 
 
 @pytest.mark.parametrize("facade", FACADES)

@@ -16,7 +16,15 @@ from dockerproto.images.local import list as list_images
 from dockerproto.images.pull_push import pull, push
 from dockerproto.images.registry import distribution, search
 from dockerproto.messages.decoding import ArchiveBody, Decoders, Messages
-from dockerproto.operations.operation import AnyRequest, Call, Downloaded, Reduced, Reported
+from dockerproto.operations.operation import (
+    AnyRequest,
+    Call,
+    Downloaded,
+    Reduced,
+    Reported,
+    Saved,
+    Streamed,
+)
 from dockerproto.operations.system import version
 from dockerproto.request.build import EitherBuild
 from dockerproto.request.request import Request
@@ -24,7 +32,7 @@ from dockerproto.timeouts import DEFAULT, Timeout
 from dockerproto.versions import NEWEST, Version
 from tests.support.feeding import Failure, Outcome, feed
 
-Operation: TypeAlias = Call[Any] | Reported[Any] | Downloaded
+Operation: TypeAlias = Call[Any] | Reported[Any] | Streamed[Any] | Downloaded
 Build: TypeAlias = Callable[[], Operation]
 
 ID = "0123456789abcdef" * 4
@@ -361,7 +369,7 @@ def test_get_is_inspect() -> None:
 def decoders_of(operation: Operation) -> Decoders[Any]:
     """Return the decoders of an operation whose response has items."""
     items = operation.items if isinstance(operation, Call) else operation
-    assert not isinstance(items, Reduced)
+    assert not isinstance(items, Reduced | Saved)
     return items.decoders
 
 

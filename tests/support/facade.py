@@ -29,6 +29,10 @@ def client(transport: Transport, url: str | None, **options: Any) -> Any:
     return Facade(dockerproto_httpx.Docker(url, **options))
 
 
+_STREAMS = ("export_image", "events")
+"""Methods that return a stream; an export to a file does not."""
+
+
 class Facade:
     """A blocking object whose methods can be awaited."""
 
@@ -43,7 +47,7 @@ class Facade:
 
     def _method(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if kwargs.get("stream") is True or method.__name__ == "export_image":
+            if kwargs.get("stream") is True or (method.__name__ in _STREAMS and "to" not in kwargs):
                 return _faced(method(*args, **kwargs))
             return _in_thread(method, *args, **kwargs)
 

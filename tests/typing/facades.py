@@ -13,16 +13,21 @@ from dockerproto import (
     DEFAULT,
     AsyncDownload,
     AsyncProgress,
+    AsyncStream,
+    BuildCacheRecord,
     BuildResult,
     BuildsPruned,
     CheckResult,
     CheckWarning,
     Credentials,
     DeletedImage,
+    DiskUsage,
     DistributionInspect,
     Download,
+    EngineInfo,
     EngineVersion,
     HistoryEntry,
+    ImageEvent,
     ImageInspect,
     ImagesPruned,
     ImageSummary,
@@ -37,8 +42,10 @@ from dockerproto import (
     PushResult,
     SearchResult,
     SourceLines,
+    Stream,
     TargetSummary,
     Timeout,
+    Usage,
 )
 from dockerproto_cli import AsyncShown, Display, DisplayGroup, Shown, show, show_all
 
@@ -46,6 +53,10 @@ from dockerproto_cli import AsyncShown, Display, DisplayGroup, Shown, show, show
 async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker, file: Path) -> None:
     images = docker.images
     assert_type(await docker.version(), EngineVersion)
+    assert_type(await docker.info(timeout=5), EngineInfo)
+    assert_type(await docker.disk_usage(["image", "build-cache"]), DiskUsage)
+    assert_type((await docker.disk_usage("image")).images, Usage[ImageSummary] | None)
+    assert_type(docker.events(since=5.5), AsyncStream[ImageEvent])
     assert_type(await docker.ping(), Ping)
     assert_type(await docker.login("r.example", "u", "p", store=True, timeout=5), str)
     assert_type(await images.build(fileobj=file, tag=["a", "b"]), MessageList[BuildResult])
@@ -55,12 +66,18 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await images.distribution("x"), DistributionInspect)
     assert_type(await images.exists("x"), bool)
     assert_type(images.export_image("x"), AsyncDownload)
+    assert_type(await images.export_image("x", to=file), int)
+    assert_type(await images.save("x", to=str(file)), int)
+    assert_type(images.save("x"), AsyncDownload)
     assert_type(images.export_image(["x", "y"], 5), AsyncDownload)
     assert_type(await images.get("x"), ImageInspect)
     assert_type(await images.history("x"), list[HistoryEntry])
     assert_type(await images.import_filesystem(file), MessageList[ImportResult])
     assert_type(images.import_filesystem(file, stream=True), AsyncProgress[ImportResult])
     assert_type(await images.import_image(file), MessageList[ImportResult])
+    assert_type(await images.load(file), MessageList[ImportResult])
+    assert_type(images.load(file, True), AsyncProgress[ImportResult])
+    assert_type(await images.build_cache(), list[BuildCacheRecord])
     assert_type(images.import_image(file, True), AsyncProgress[ImportResult])
     assert_type(await images.inspect("x"), ImageInspect)
     assert_type(await images.list(filters={"dangling": True}, all=True), list[ImageSummary])
@@ -111,6 +128,10 @@ async def streams(docker: dockerproto_asyncio.Docker, pieces: AsyncIterator[byte
         assert_type(stream.result, PullResult)
     assert_type(await docker.images.import_image(pieces), MessageList[ImportResult])
     assert_type(await docker.images.export_image("x").read(5), bytes)
+    assert_type(await docker.images.export_image("x").save("x.tar"), int)
+    async with docker.events(timeout=Timeout(idle=5)) as events:
+        async for event in events:
+            assert_type(event, ImageEvent)
 
 
 async def either(
@@ -190,6 +211,25 @@ def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
         assert_type(stream.rest(), list[Message])
         assert_type(stream.result, PullResult)
     assert_type(images.export_image("x").read(), bytes)
+
+
+def more_on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
+    images = docker.images
+    assert_type(docker.info(timeout=5), EngineInfo)
+    assert_type(docker.disk_usage(["image", "build-cache"]), DiskUsage)
+    assert_type(docker.disk_usage("image").images, Usage[ImageSummary] | None)
+    assert_type(docker.events(since=5.5), Stream[ImageEvent])
+    assert_type(images.export_image("x", to=file), int)
+    assert_type(images.save("x", to=str(file)), int)
+    assert_type(images.save("x"), Download)
+    assert_type(images.load(file), MessageList[ImportResult])
+    assert_type(images.load(file, True), Progress[ImportResult])
+    assert_type(images.build_cache(), list[BuildCacheRecord])
+    assert_type(images.export_image("x").save(file), int)
+    target = file if file.exists() else None
+    assert_type(images.export_image("x", to=target), int | Download)
+    for event in docker.events():
+        assert_type(event, ImageEvent)
 
 
 def errors(docker: dockerproto_httpx.Docker) -> None:

@@ -18,15 +18,13 @@ except ModuleNotFoundError as _error:
 from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.client import Client
 from dockerproto.credentials.source import CredentialsLike, check_blocking
-from dockerproto.docker import AnyDocker
+from dockerproto.docker import AnyDocker, BlockingOperations
 from dockerproto.endpoint.addresses import TLS
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated, TimedOut
 from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
 from dockerproto.messages.decoding import MESSAGE_LIMIT
-from dockerproto.operations.operation import Namespace, blocking
-from dockerproto.operations.system import login, version
 from dockerproto.redacted import hides_frames
 from dockerproto.request.ping import Ping
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
@@ -41,7 +39,7 @@ from dockerproto_local.scopes import LocalScope
 __all__ = ["Docker", "EngineTransport"]
 
 
-class Docker(AnyDocker, Namespace):
+class Docker(AnyDocker, BlockingOperations):
     """An engine, for blocking programs: use it with ``with``, or `close` it. Several threads may share it.
 
     Args:
@@ -87,9 +85,6 @@ class Docker(AnyDocker, Namespace):
         super().__init__(Client(configuration, BlockingTransport(secure), sender))
         self.images: Images = Images(self.client, "images")
         """Image operations."""
-
-    version: Final = blocking(version)
-    login: Final = blocking(login)
 
     def ping(self) -> Ping:
         """Ping the engine; any failure raises."""
