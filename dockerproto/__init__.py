@@ -58,6 +58,14 @@ from dockerproto.images.build_parameters import Ulimits
 from dockerproto.images.builders import Builder
 from dockerproto.images.local import ListParameters
 from dockerproto.images.solve_arguments import Provenance
+from dockerproto.messages.buildkit_results import (
+    BuildKitVersion,
+    BuildKitWorker,
+    BuildRecord,
+    CachePolicy,
+    CachePruned,
+    CacheRecord,
+)
 from dockerproto.messages.check_results import (
     CheckFailure,
     CheckResult,
@@ -107,6 +115,7 @@ from dockerproto.messages.results import (
     push_result,
 )
 from dockerproto.messages.text import message_text
+from dockerproto.operations.buildkit import AsyncEngineBuildKit, EngineBuildKit
 from dockerproto.operations.events import EventTime
 from dockerproto.operations.streams import (
     AsyncDownload,
@@ -158,6 +167,7 @@ __all__ = [
     "Address",
     "AsyncDocker",
     "AsyncDownload",
+    "AsyncEngineBuildKit",
     "AsyncImages",
     "AsyncProgress",
     "AsyncSource",
@@ -166,7 +176,10 @@ __all__ = [
     "AuthsLike",
     "BadRequest",
     "BuildCacheRecord",
+    "BuildKitVersion",
+    "BuildKitWorker",
     "BuildOutput",
+    "BuildRecord",
     "BuildResult",
     "BuildWarning",
     "Builder",
@@ -174,6 +187,9 @@ __all__ = [
     "Cache",
     "CacheMode",
     "CacheOnly",
+    "CachePolicy",
+    "CachePruned",
+    "CacheRecord",
     "CacheSource",
     "CacheTarget",
     "CheckFailure",
@@ -199,6 +215,7 @@ __all__ = [
     "DockerTar",
     "Download",
     "Endpoint",
+    "EngineBuildKit",
     "EngineInfo",
     "EngineVersion",
     "EventActor",

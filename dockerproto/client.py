@@ -23,6 +23,7 @@ from dockerproto.http.interfaces import RequestSender, Response
 from dockerproto.http.uploads import SlicedUpload
 from dockerproto.request.attachments import BUILDKIT_VARIABLE, parse_buildkit_variable
 from dockerproto.request.build import AnyBuild, BuildKitBuild, ClassicBuild, EitherBuild
+from dockerproto.request.control_call import AnyRequest, ControlCall
 from dockerproto.request.dialect import Dialect
 from dockerproto.request.ping import Ping
 from dockerproto.request.request import Request
@@ -74,9 +75,7 @@ class Client:
         """True once the client is closed, and with it all its connections and streams."""
         return self._closed
 
-    async def open(
-        self, request: Request | AnyBuild, credentials: CallCredentials, work: LocalWork
-    ) -> Response:
+    async def open(self, request: AnyRequest, credentials: CallCredentials, work: LocalWork) -> Response:
         """Send a request, and return its response once the head has arrived.
 
         Args:
@@ -88,6 +87,10 @@ class Client:
             CredentialsError: Its credentials cannot be looked up.
             DockerError: It cannot be sent at all, or not in the API version in use.
         """
+        if isinstance(request, ControlCall):
+            from dockerproto.buildkit.control.dispatch import call_buildkit  # noqa: PLC0415  # loads h2
+
+            return await call_buildkit(self.engine, request, work.timer)
         if not isinstance(request, Request):
             return await self._build(request, credentials, work)
         if request.body is not None:

@@ -10,6 +10,7 @@ from dockerproto.configuration import Configuration
 from dockerproto.endpoint.addresses import Endpoint
 from dockerproto.http.connection import Connections
 from dockerproto.images import AsyncImages
+from dockerproto.operations.buildkit import AsyncEngineBuildKit
 from dockerproto.operations.disk_usage import disk_usage
 from dockerproto.operations.events import events
 from dockerproto.operations.operation import AsyncNamespace, Namespace, asynchronous, blocking
@@ -58,6 +59,8 @@ class AsyncDocker(AnyDocker, AsyncNamespace):
         super().__init__(Client(configuration, transport, connections))
         self.images: AsyncImages = AsyncImages(self.client, "images")
         """Image operations."""
+        self.buildkit: AsyncEngineBuildKit = AsyncEngineBuildKit(self.client, "buildkit")
+        """Operations on the engine's BuildKit."""
 
     version: Final = asynchronous(version)
     info: Final = asynchronous(info)

@@ -26,6 +26,11 @@ def object_of(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}  # keys of JSON are str
 
 
+def readable(text: str) -> str:
+    """Return a text of protobuf with its bytes that are not UTF-8 replaced."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def trace_of(message: Mapping[str, object]) -> StatusResponse | None:
     """Return the trace of a message, decoded if it is not yet; None if it has none or it is malformed."""
     trace = message.get("trace")

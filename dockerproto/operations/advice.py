@@ -14,7 +14,8 @@ from dockerproto.credentials.credentials import ANONYMOUS
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.errors import DockerError, Unauthorized
 from dockerproto.references import HUB, registry_of
-from dockerproto.request.build import AnyBuild, BuildKitBuild
+from dockerproto.request.build import BuildKitBuild
+from dockerproto.request.control_call import AnyRequest
 from dockerproto.request.request import Request
 
 _OF_PLUGIN: Final = "authorization denied by plugin"
@@ -31,7 +32,7 @@ _IMAGE: Final = re.compile(
 )
 
 
-def advise(error: DockerError, request: Request | AnyBuild, credentials: CallCredentials) -> None:
+def advise(error: DockerError, request: AnyRequest, credentials: CallCredentials) -> None:
     """Add what helps: failures of credential helpers, and a hint."""
     credentials.explain(error)
     if _NOT_UTF8 in error.message and _has_output(request):
@@ -51,7 +52,7 @@ def advise(error: DockerError, request: Request | AnyBuild, credentials: CallCre
             error.hint = f"to {purpose}, log in to {registry} with login(), or pass auth="
 
 
-def _has_output(request: Request | AnyBuild) -> bool:
+def _has_output(request: AnyRequest) -> bool:
     return isinstance(request, BuildKitBuild) and bool(request.attachments.outputs)
 
 

@@ -34,12 +34,9 @@ from dockerproto.operations.streams import (
     Stream,
 )
 from dockerproto.redacted import RedactedBytes, hides_frames
-from dockerproto.request.build import AnyBuild
+from dockerproto.request.control_call import AnyRequest, ControlCall
 from dockerproto.request.request import Request
 from dockerproto.transport.runtime import run
-
-AnyRequest: TypeAlias = Request | AnyBuild
-"""A request, as operations describe it."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +62,7 @@ class Operation(Struct, Generic[Async_co, Blocking_co], frozen=True):
 class Whole(Struct, Generic[T], frozen=True):
     """A request whose response is read to its end; `Call` turns the items into its result."""
 
-    request: Request
+    request: Request | ControlCall
     """Request to send."""
     decoders: Decoders[T]
     """Decoders of the response, by status."""
@@ -137,7 +134,7 @@ class Reduced(Struct, Generic[R], frozen=True):
 class Streamed(Operation[AsyncStream[T], Stream[T]], frozen=True):
     """An operation whose response is a stream of items without a result."""
 
-    request: Request
+    request: Request | ControlCall
     """Request to send."""
     decoders: Decoders[T]
     """Decoders of the response, by status."""

@@ -22,7 +22,6 @@ from dockerproto.messages.models import Message
 from dockerproto.messages.reduce import Reducer
 from dockerproto.messages.results import MessageList
 from dockerproto.operations.operation import (
-    AnyRequest,
     Call,
     Downloaded,
     Reduced,
@@ -31,6 +30,7 @@ from dockerproto.operations.operation import (
     Streamed,
     Whole,
 )
+from dockerproto.request.control_call import AnyRequest
 from dockerproto.request.request import Request
 
 T = TypeVar("T")

@@ -32,8 +32,8 @@ from dockerproto.messages.reduce import Collector, Reducer
 from dockerproto.operations.advice import advise
 from dockerproto.operations.saving import SavedFile
 from dockerproto.operations.tail import Tail
-from dockerproto.request.build import AnyBuild, SolveBuild
-from dockerproto.request.request import Request
+from dockerproto.request.build import SolveBuild
+from dockerproto.request.control_call import AnyRequest
 from dockerproto.transport.local_work import LocalWork
 from dockerproto.transport.runtime import run
 
@@ -51,14 +51,12 @@ class AsyncStream(Generic[T]):
     kept_count: ClassVar[int] = 1000
     """Number of items kept for a later exception; fewer if they are long."""
 
-    def __init__(
-        self, client: Client, request: Request | AnyBuild, decoders: Decoders[T], name: str = ""
-    ) -> None:
+    def __init__(self, client: Client, request: AnyRequest, decoders: Decoders[T], name: str = "") -> None:
         self._name = name
         self._client = client
         self._request = request
         self._decoders = decoders
-        self._requests = deque[Request | AnyBuild]((request,))
+        self._requests = deque[AnyRequest]((request,))
         """Requests to send: the first one, then those that follow it."""
         self._work: LocalWork | None = None
         self._credentials = client.credentials.for_call()
@@ -246,7 +244,7 @@ class AsyncProgress(AsyncStream[Message], Generic[R]):
     def __init__(
         self,
         client: Client,
-        request: Request | AnyBuild,
+        request: AnyRequest,
         decoders: Decoders[Message],
         reducer: Reducer[R],
         name: str = "",

@@ -149,6 +149,15 @@ class Difference(Enum):
         "BuildKit would build rather than reply, so `outline` and `targets` raise `UnsupportedVersion`.",
         "`outline` and `targets` of BuildKit",
     )
+    NO_BUILD_HISTORY = (
+        Topic.BUILDS,
+        (_DOCKER_20,),
+        (
+            "BuildKit knows neither the builds that it did nor its own version, so `buildkit.history` and "
+            "`buildkit.info` raise `UnsupportedEngine`."
+        ),
+        "`history` and `info` of BuildKit",
+    )
     NO_CHECKS = (
         Topic.BUILDS,
         (_DOCKER_TO_26,),

@@ -1,4 +1,4 @@
-"""Rows of what builds by the Control API do on each version and image store: contexts, warnings, caches.
+"""Rows of what the Control API does on each version and image store: builds, caches, facts about itself.
 
 These tests start the engines they need, whatever --engine selects.
 """
@@ -6,12 +6,23 @@ These tests start the engines they need, whatever --engine selects.
 from __future__ import annotations
 
 import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dockerproto import CacheOnly, Image, InlineCache, RegistryCache, Tar
+from dockerproto import (
+    BadRequest,
+    CacheOnly,
+    CachePruned,
+    DockerStreamError,
+    Image,
+    InlineCache,
+    RegistryCache,
+    Tar,
+    UnsupportedEngine,
+)
 from tests.conftest import Connect
 from tests.engines.test_control_builds import CROSS, HOST, PLATFORMS, SALTED, cached
 from tests.support.private_engines import CONTAINERD_STORES, GRAPH_DRIVERS, Start, engines, new_salt
@@ -82,6 +93,56 @@ async def test_an_inline_cache_after_a_prune(
         assert cached(await docker.images.build(outputs=CacheOnly(), cache_from=name, **arguments)) != []
         await docker.images.prune_builds(all_builds=True)
         assert cached(await docker.images.build(outputs=CacheOnly(), **arguments)) == []
+
+
+@on_each
+async def test_what_buildkit_says_about_itself(
+    kind: type[PrivateEngine], start: Start, connect: Connect, tmp_path: Path, salt: dict[str, str]
+) -> None:
+    (tmp_path / "file").write_text(salt["SALT"])
+    async with connect(start(kind).url, credentials=None) as docker:
+        await docker.images.build(
+            path=tmp_path, dockerfile="FROM scratch\nCOPY file /\n", outputs=CacheOnly()
+        )
+        (worker,) = await docker.buildkit.workers()
+        assert "linux/amd64" in worker.platforms
+        assert any("snapshotter" in label for label in worker.labels) == (kind in CONTAINERD_STORES)
+        records = await docker.buildkit.usage(filters="type==source.local")
+        newest = max(records, key=lambda each: each.created)
+        assert newest.description.startswith("local source for ")
+        assert newest.last_used >= newest.created > datetime.now(UTC) - timedelta(hours=1)
+        assert await docker.buildkit.prune(keep=2**50) == CachePruned(0, 0)
+        assert await docker.buildkit.prune(older_than=3600) == CachePruned(0, 0)
+        async with docker.buildkit.prune(filters=f"id=={newest.id}", stream=True) as pruned:
+            assert [each.id async for each in pruned] == [newest.id]
+        assert await docker.buildkit.usage(filters=f"id=={newest.id}") == []
+        assert (await docker.buildkit.prune(all=True)).count >= len(records) - 1
+        assert await docker.buildkit.usage(filters=["type==source.local", "type==regular,private"]) == []
+        with pytest.raises(BadRequest, match="parse error"):
+            await docker.buildkit.usage(filters="type==")
+
+
+@on_each
+async def test_the_history_of_builds(
+    kind: type[PrivateEngine], start: Start, connect: Connect, salt: dict[str, str]
+) -> None:
+    async with connect(start(kind).url, credentials=None) as docker:
+        if kind is Dockerd:
+            for call in (docker.buildkit.history, docker.buildkit.info):
+                with pytest.raises(UnsupportedEngine, match="does not support"):
+                    await call()
+            return
+        assert (await docker.buildkit.info()).package.endswith("buildkit")
+        arguments = {"buildargs": salt, "outputs": CacheOnly()}
+        await docker.images.build(dockerfile="FROM scratch\nARG SALT\nLABEL salt=$SALT\n", **arguments)
+        with pytest.raises(DockerStreamError, match="nowhere"):
+            await docker.images.build(dockerfile="FROM scratch\nCOPY nowhere /\n", **arguments)
+        failed, succeeded = await docker.buildkit.history(limit=2)
+        assert "nowhere" in failed.error
+        assert succeeded.error is None
+        assert succeeded.attributes["build-arg:SALT"] == salt["SALT"]
+        assert failed.completed >= failed.created >= succeeded.completed >= succeeded.created
+        assert (failed.frontend, succeeded.completed_steps) == ("dockerfile.v0", succeeded.total_steps)
 
 
 @pytest.fixture

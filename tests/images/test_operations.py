@@ -17,7 +17,6 @@ from dockerproto.images.pull_push import pull, push
 from dockerproto.images.registry import distribution, search
 from dockerproto.messages.decoding import ArchiveBody, Decoders, Messages
 from dockerproto.operations.operation import (
-    AnyRequest,
     Call,
     Downloaded,
     Reduced,
@@ -27,6 +26,7 @@ from dockerproto.operations.operation import (
 )
 from dockerproto.operations.system import version
 from dockerproto.request.build import EitherBuild
+from dockerproto.request.control_call import AnyRequest, ControlCall
 from dockerproto.request.request import Request
 from dockerproto.timeouts import DEFAULT, Timeout
 from dockerproto.versions import NEWEST, Version
@@ -66,6 +66,7 @@ def request_of(operation: Operation) -> Request:
     request = described_by(operation)
     if isinstance(request, EitherBuild):
         request = request.classic
+    assert not isinstance(request, ControlCall)
     return request if isinstance(request, Request) else request.request()
 
 

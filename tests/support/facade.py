@@ -41,7 +41,7 @@ class Facade:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.blocking, name)
-        if name == "images":
+        if name in ("images", "buildkit"):
             return Facade(value)
         return self._method(value) if isroutine(value) else value
 

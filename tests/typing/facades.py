@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -15,8 +16,13 @@ from dockerproto import (
     AsyncProgress,
     AsyncStream,
     BuildCacheRecord,
+    BuildKitVersion,
+    BuildKitWorker,
+    BuildRecord,
     BuildResult,
     BuildsPruned,
+    CachePruned,
+    CacheRecord,
     CheckResult,
     CheckWarning,
     Credentials,
@@ -59,6 +65,12 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(docker.events(since=5.5), AsyncStream[ImageEvent])
     assert_type(await docker.ping(), Ping)
     assert_type(await docker.login("r.example", "u", "p", store=True, timeout=5), str)
+    assert_type(await docker.buildkit.workers(), list[BuildKitWorker])
+    assert_type(await docker.buildkit.info(timeout=5), BuildKitVersion)
+    assert_type(await docker.buildkit.usage(filters="inuse"), list[CacheRecord])
+    assert_type(await docker.buildkit.prune(keep=5, all=True), CachePruned)
+    assert_type(docker.buildkit.prune(older_than=timedelta(days=1), stream=True), AsyncStream[CacheRecord])
+    assert_type(await docker.buildkit.history(limit=5), list[BuildRecord])
     assert_type(await images.build(fileobj=file, tag=["a", "b"]), MessageList[BuildResult])
     assert_type(images.build(fileobj=b"", stream=True), AsyncProgress[BuildResult])
     assert_type(await images.check(path=file, timeout=5), CheckResult)
@@ -166,6 +178,13 @@ async def results(docker: dockerproto_asyncio.Docker, blocking: dockerproto_http
 
 def on_blocking(docker: dockerproto_httpx.Docker, file: Path) -> None:
     images = docker.images
+    assert_type(docker.buildkit.workers(), list[BuildKitWorker])
+    assert_type(docker.buildkit.info(timeout=5), BuildKitVersion)
+    assert_type(docker.buildkit.usage(filters=["inuse", "shared"]), list[CacheRecord])
+    assert_type(docker.buildkit.prune(keep=5, older_than=0.5), CachePruned)
+    assert_type(docker.buildkit.prune(stream=True), Stream[CacheRecord])
+    assert_type(docker.buildkit.prune(stream=file.exists()), CachePruned | Stream[CacheRecord])
+    assert_type(docker.buildkit.history()[0].created, datetime | None)
     assert_type(docker.version(), EngineVersion)
     assert_type(docker.ping(), Ping)
     assert_type(docker.login("r.example", "u", "p", store=True, timeout=5), str)

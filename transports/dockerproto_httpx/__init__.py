@@ -25,6 +25,7 @@ from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
 from dockerproto.messages.decoding import MESSAGE_LIMIT
+from dockerproto.operations.buildkit import EngineBuildKit
 from dockerproto.redacted import hides_frames
 from dockerproto.request.ping import Ping
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
@@ -85,6 +86,8 @@ class Docker(AnyDocker, BlockingOperations):
         super().__init__(Client(configuration, BlockingTransport(secure), sender))
         self.images: Images = Images(self.client, "images")
         """Image operations."""
+        self.buildkit: EngineBuildKit = EngineBuildKit(self.client, "buildkit")
+        """Operations on the engine's BuildKit."""
 
     def ping(self) -> Ping:
         """Ping the engine; any failure raises."""

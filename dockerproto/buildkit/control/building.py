@@ -14,6 +14,7 @@ from dockerproto.buildkit.control.attributes import solve_request, with_session
 from dockerproto.buildkit.control.connection import ControlConnection
 from dockerproto.buildkit.control.layouts import Layouts, open_layouts
 from dockerproto.buildkit.control.messages import SolveRequest
+from dockerproto.buildkit.control.reply import ControlReply
 from dockerproto.buildkit.control.server import BuildKitServer
 from dockerproto.buildkit.control.solve import Solve
 from dockerproto.buildkit.control.subrequest import Subrequest
@@ -30,7 +31,6 @@ from dockerproto.buildkit.session.provisioning import SessionServices
 from dockerproto.buildkit.session.serving import Link
 from dockerproto.credentials.source import CallCredentials
 from dockerproto.errors import TimedOut
-from dockerproto.http.http11 import Head
 from dockerproto.http.interfaces import Response
 from dockerproto.request.build import SolveBuild
 from dockerproto.request.solve_options import Worker
@@ -40,7 +40,6 @@ from dockerproto.transport.local_work import LocalWork
 LAST_REPORTS: Final = 5.0
 """Seconds to wait for the last reports of steps once the result is known, as buildx does."""
 _BUILD: Final = "a build with BuildKit"
-_SUCCESS: Final = Head(200, {})
 
 
 async def build_by_control(
@@ -126,23 +125,14 @@ class _ByControl:
         self._control.close()
 
 
-class ControlResponse:
+class ControlResponse(ControlReply):
     """The response to a build, as that of ``POST /build`` would be."""
 
     def __init__(self, control: ControlConnection, solve: Solve, layouts: Layouts) -> None:
-        self._control = control
+        super().__init__(control, layouts.work.timer)
         self._solve = solve
         self._layouts = layouts
-        self._timer = layouts.work.timer
         self._ending: Timer | None = None
-        self.head: Head = _SUCCESS
-        """Status and headers."""
-        self.reused: bool = False
-        """False, as the connection is opened for the build."""
-
-    @property
-    def cause(self) -> None:
-        """None: the session knows the failures while the engine was served."""
 
     async def receive(self) -> bytes:
         """Return the next messages, b"" at the end."""
@@ -156,13 +146,6 @@ class ControlResponse:
         if not data:
             self.close()
         return data
-
-    def close(self) -> None:
-        """Close the connection at once, which stops the engine; closing again has no effect."""
-        self._control.close()
-
-    async def settle(self) -> None:
-        """Do nothing: no task serves this response."""
 
     async def _finish(self) -> None:
         """Finish the directories with caches, once, before the last messages."""

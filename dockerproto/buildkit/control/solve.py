@@ -25,6 +25,7 @@ from dockerproto.buildkit.rpc.grpc import CallEnded
 from dockerproto.errors import ProtocolViolated
 from dockerproto.messages.exported import EXPORTED, metadata_of, push_messages
 from dockerproto.messages.trace import TRACE
+from dockerproto.messages.values import readable
 from dockerproto.protobuf.codec import ProtoMessage
 from dockerproto.redacted import RedactedBytes, hides_frames
 from dockerproto.request.outputs import pushed_names
@@ -106,7 +107,7 @@ class Solve:
             yield error_line(failed)
             return
         response = SolveResponse.decode(self._calls.reply(self._solve)).exporter_response
-        exported = {_readable(name): _readable(value) for name, value in response.items()}
+        exported = {readable(name): readable(value) for name, value in response.items()}
         self.exported = exported
         yield message_line({"id": EXPORTED, "aux": exported})
         yield from map(message_line, push_messages(self._pushed, metadata_of(exported)))
@@ -142,8 +143,3 @@ def _exit_code(details: str) -> int | None:
     except (ProtocolViolated, ValueError):  # the message tells the rest
         return None
     return code if code in _CODES else None
-
-
-def _readable(text: str) -> str:
-    """Return a text whose bytes that are not UTF-8 are replaced."""
-    return text.encode(errors="surrogateescape").decode(errors="replace")

@@ -39,6 +39,7 @@ class Code(IntEnum):
     OUT_OF_RANGE = 11
     UNIMPLEMENTED = 12
     UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
 
 
 class Status(Struct, frozen=True):

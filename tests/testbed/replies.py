@@ -1,4 +1,4 @@
-"""The bytes of HTTP responses."""
+"""The bytes of HTTP responses, for scripts."""
 
 import json
 from collections.abc import Mapping
@@ -9,11 +9,10 @@ from typing import Final
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 LAST_CHUNK: Final = b"0\r\n\r\n"
-"""The end of a chunked body."""
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """Return a status line and headers, with nothing added."""
+    """Make a status line and headers, nothing added."""
     known = {int(each): each.phrase for each in HTTPStatus}
     lines = [f"HTTP/1.1 {status} {known.get(status, 'Unknown')}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -23,33 +22,33 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 def response(
     status: int, body: bytes = b"", headers: Mapping[str, str] = _NO_HEADERS, *, chunked: bool = False
 ) -> bytes:
-    """Return a whole response, with a Content-Length or as one chunk."""
+    """Make a whole response, with a Content-Length or as one chunk."""
     if chunked:
         return stream_head(status, headers) + (chunk(body) if body else b"") + LAST_CHUNK
-    if status < HTTPStatus.OK or status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+    if status < 200 or status in (204, 304):
         return head(status, headers)
     return head(status, {**headers, "Content-Length": str(len(body))}) + body
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
-    """Return a response with a JSON body, as the engine writes it."""
+    """Make a response with a JSON body, as the engine writes it."""
     body = json.dumps(value, separators=(",", ":")).encode() + b"\n"
     return response(status, body, {"Content-Type": "application/json", **headers})
 
 
 def chunked(
-    *chunks: bytes, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS, terminated: bool = True
+    *pieces: bytes, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS, terminated: bool = True
 ) -> bytes:
-    """Return a response of chunks; without the last, empty chunk, it is truncated."""
-    body = b"".join(chunk(each) for each in chunks)
+    """Make a response of chunks; without the last, empty chunk it is a body that was cut short."""
+    body = b"".join(chunk(piece) for piece in pieces)
     return stream_head(status, headers) + body + (LAST_CHUNK if terminated else b"")
 
 
 def stream_head(status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
-    """Return the head of a chunked response; `chunk()`s and `LAST_CHUNK` follow."""
+    """Make the head of a chunked response; `chunk()`s and `LAST_CHUNK` follow."""
     return head(status, {"Content-Type": "application/json", **headers, "Transfer-Encoding": "chunked"})
 
 
 def chunk(data: bytes) -> bytes:
-    """Return one chunk; an empty one is `LAST_CHUNK`."""
+    """Make one chunk; an empty one is `LAST_CHUNK`."""
     return b"%x\r\n%s\r\n" % (len(data), data)
