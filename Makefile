@@ -6,7 +6,8 @@ PYTHON ?= python3
 GATE ?= --cov-fail-under=0
 BIN := .venv/bin
 STAMP := .venv/installed
-PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx dockerproto_local dockerproto_cli
+PACKAGES := dockerproto dockerproto_asyncio dockerproto_trio dockerproto_httpx dockerproto_local dockerproto_cli \
+    dockerproto_testing
 DEMO_NEEDS := any-engine registry busybox
 ENGINES := docker-20.10 docker-26.1 docker-26.1-containerd docker-28.5 docker-28.5-containerd \
     podman-4.3 podman-5.8 podman-6.1

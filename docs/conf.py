@@ -58,7 +58,7 @@ doctest_test_doctest_blocks = ""  # pytest runs those of docstrings, in the name
 
 nitpicky = True
 # Linking the standard library and httpx would need their inventories from the network.
-_STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapping|PathLike|Response"
+_STANDARD = "Any|AsyncIterable|Awaitable|BinaryIO|Callable|Iterable|Literal|Mapping|Path|PathLike|Response"
 nitpick_ignore_regex = [
     ("py:class", _STANDARD),
     ("py:class", r"(collections\.abc|contextlib|os|rich|ssl|typing|httpx)\..*"),

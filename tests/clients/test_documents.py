@@ -9,10 +9,10 @@ import pytest
 
 from dockerproto import ProtocolViolated
 from dockerproto.messages import decoding
+from dockerproto_testing.replies import chunk, json_response, stream_head
+from dockerproto_testing.steps import UntilClosed
 from tests.conftest import Connect
-from tests.testbed.replies import chunk, json_response, stream_head
 from tests.testbed.scripted import ScriptedEngine
-from tests.testbed.steps import UntilClosed
 
 pytestmark = pytest.mark.anyio
 

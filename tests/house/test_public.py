@@ -25,6 +25,7 @@ PACKAGES = (
     "dockerproto_cli",
     "dockerproto_httpx",
     "dockerproto_local",
+    "dockerproto_testing",
     "dockerproto_trio",
 )
 SUBMODULES = ("dockerproto.progress", "dockerproto.messages.trace")

@@ -10,8 +10,8 @@ from dockerproto.buildkit.rpc.grpc import GRPC, CallEnded, MessageReceived
 from dockerproto.buildkit.rpc.handler import AsyncStep, BlockingStep, Services, Status
 from dockerproto.buildkit.session.session import ServedCall, Session
 from dockerproto.transport.runtime import run
-from tests.testbed.steps import Exchange
-from tests.testbed.wire import Wire
+from dockerproto_testing.steps import Exchange
+from dockerproto_testing.wire import Wire
 
 SWITCHING: Final = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 

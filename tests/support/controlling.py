@@ -26,9 +26,9 @@ from dockerproto.buildkit.files.fsutil import BytesMessage
 from dockerproto.buildkit.rpc.grpc import GRPC, CallStarted, HalfClosed, MessageReceived
 from dockerproto.buildkit.rpc.handler import OK, Metadata, Status
 from dockerproto.messages.trace import StatusResponse, Timestamp, Vertex
+from dockerproto_testing.steps import Exchange
+from dockerproto_testing.wire import GoneError, Wire
 from tests.support.calling import SWITCHING, Speaking
-from tests.testbed.steps import Exchange
-from tests.testbed.wire import GoneError, Wire
 
 ASK: Final = f"{GATEWAY}Solve"
 """The call of a frontend."""

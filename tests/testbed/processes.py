@@ -10,16 +10,21 @@ import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from dockerproto_testing import engine
+
 _CAP_SYS_ADMIN = 1 << 21  # the right to mount
 _SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _PORTS = range(15_000, 32_000)
 """Ports for servers of tests; connections get those from 32,768 on."""
+
+
+short_directory = engine.short_directory
+"""BuildKit makes sockets far below such a directory, so the path must be short."""
 
 
 class NotInTimeError(AssertionError):
@@ -116,15 +121,6 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-
-
-def short_directory() -> Path:
-    """Make a directory for sockets: their paths are limited to 107 bytes, a test's directory is not.
-
-    BuildKit makes sockets far below it. TMPDIR is honoured if it is short, such as /dev/shm.
-    """
-    parent = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="dockerproto-", dir=parent if len(parent) < 10 else "/tmp"))
 
 
 def hindrance(*programs: str) -> str | None:

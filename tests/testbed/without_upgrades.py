@@ -9,8 +9,9 @@ import socket
 import threading
 from pathlib import Path
 
+from dockerproto_testing.replies import json_response
+
 from .relay import PIECE, Pair, Relay
-from .replies import json_response
 from .unix_http import ask
 
 VERSION = b"1.53"

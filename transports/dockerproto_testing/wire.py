@@ -1,7 +1,7 @@
 """The server's end of one HTTP/1.1 connection, read byte by byte as scripts need it.
 
 Rule: the last byte that was read stays in the kernel ("owed") until the next read or the orderly close. A
-unix socket resets its peer exactly if it is closed with unread bytes, so a reset can be had at any moment,
+unix socket resets its peer if and only if it is closed with unread bytes, so a reset is possible at any time,
 without a race.
 """
 
@@ -36,17 +36,17 @@ class Wire:
         self._owed = 0
 
     def send(self, data: bytes) -> None:
-        """Send all of it; an `OSError` if the client is gone."""
+        """Send all of it; raise OSError if the client is gone."""
         self._socket.sendall(data)
 
     def some(self, limit: int) -> bytes:
-        """Read between 1 and `limit` bytes; `GoneError` at the end."""
+        """Read between 1 and `limit` bytes; raise GoneError at the end."""
         data = self._peek(limit)
         self._consume(len(data))
         return data
 
     def line(self) -> bytes:
-        """Read up to the next line feed, without the line end; `GoneError` at the end."""
+        """Read up to the next line feed, without the line end; raise GoneError at the end."""
         line = bytearray()
         while not line.endswith(b"\n"):
             data = self._peek(PIECE)
@@ -54,17 +54,17 @@ class Wire:
             self._consume(taken)
             line += data[:taken]
             if len(line) > LONGEST_LINE:
-                raise BadRequestError("a line is too long")
+                raise BadRequestError("line is too long")
         return bytes(line).rstrip(b"\r\n")
 
     def hung_up(self, seconds: float | None) -> bool:
-        """Wait for the client to close the connection, reading nothing; False if it did not."""
+        """Wait for the client to close the connection, reading nothing; return False if it did not."""
         poll = select.poll()
         poll.register(self._socket, 0)  # POLLHUP and POLLERR are always reported
         return bool(poll.poll(None if seconds is None else math.ceil(seconds * 1000)))
 
     def readable(self, seconds: float) -> bool:
-        """Wait until `some` would return or raise at once; False if it would not."""
+        """Wait until `some` would return or raise at once; return False if it would not."""
         self._discard(self._owed)
         self._owed = 0
         poll = select.poll()
@@ -72,11 +72,11 @@ class Wire:
         return bool(poll.poll(math.ceil(seconds * 1000)))
 
     def interrupt(self) -> None:
-        """Make what another thread does on this wire end at once."""
+        """End at once what another thread does on this connection."""
         self._shut_down()
 
     def close(self) -> None:
-        """Close so that the client reads what was sent, then the end; it can write no more."""
+        """Close so that the client reads what was sent, then the end."""
         self._shut_down()
         with suppress(OSError):
             while self._socket.recv(PIECE):
@@ -121,12 +121,12 @@ class Head:
 
     @property
     def keeps_alive(self) -> bool:
-        """Return whether the client wants to go on after the reply."""
+        """True if the client will send more requests."""
         return "close" not in self.headers.get("connection", "").lower()
 
 
 def read_head(wire: Wire) -> Head | None:
-    """Read the head of the next request; None if the client closed the connection instead."""
+    """Read the head of the next request; return None if the client closed the connection instead."""
     try:
         first = wire.line()
     except GoneError:
@@ -137,7 +137,7 @@ def read_head(wire: Wire) -> Head | None:
         case ["PRI", "*", "HTTP/2.0"]:  # the first part of the preface of HTTP/2
             return _head("PRI", "*", _read_fields(wire))
         case _:
-            raise BadRequestError(f"no request line: {first[:100]!r}")
+            raise BadRequestError(f"invalid request line: {first[:100]!r}")
 
 
 def _head(method: str, target: str, headers: dict[str, str]) -> Head:
@@ -160,32 +160,32 @@ def _read_fields(wire: Wire) -> dict[str, str]:
     while line := wire.line():
         name, colon, value = line.decode("latin-1").partition(":")
         if not colon:
-            raise BadRequestError(f"no header: {line[:100]!r}")
+            raise BadRequestError(f"invalid header: {line[:100]!r}")
         key = name.lower()
         fields[key] = f"{fields[key]}, {value.strip()}" if key in fields else value.strip()
     return fields
 
 
 class Body:
-    """The body of a request, de-chunked; it counts and hashes all of it and keeps what is up to 1 MiB."""
+    """The body of a request, without chunked encoding: counted, hashed, and kept up to 1 MiB."""
 
     def __init__(self, wire: Wire, headers: Mapping[str, str]) -> None:
         self._wire = wire
         self._kept = bytearray()
         self._hash = hashlib.sha256()
-        self.length = 0
-        self.chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        self.length: int = 0
+        self.chunked: bool = "chunked" in headers.get("transfer-encoding", "").lower()
         self._left = 0 if self.chunked else _number(headers.get("content-length", "0"), 10)
-        self.complete = not self.chunked and not self._left
+        self.complete: bool = not self.chunked and not self._left
 
     @property
     def kept(self) -> bytes:
-        """Return the part of the body that was read; empty if that is more than 1 MiB."""
+        """The part of the body that was read; empty if that is more than 1 MiB."""
         return bytes(self._kept) if self.length <= KEPT_BODY else b""
 
     @property
     def sha256(self) -> str:
-        """Return the hash of the part of the body that was read, in hexadecimal."""
+        """Hash of the part of the body that was read, in hexadecimal."""
         return self._hash.hexdigest()
 
     def read(self, limit: int | None = None) -> None:
@@ -227,4 +227,4 @@ def _number(text: str, base: int) -> int:
             return int(digits, base)
     except ValueError:
         pass
-    raise BadRequestError(f"no length: {text[:100]!r}")
+    raise BadRequestError(f"invalid length: {text[:100]!r}")

@@ -1,4 +1,4 @@
-"""The bytes of HTTP responses, for scripts."""
+"""The bytes of HTTP responses."""
 
 import json
 from collections.abc import Mapping
@@ -9,10 +9,11 @@ from typing import Final
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 LAST_CHUNK: Final = b"0\r\n\r\n"
+"""The end of a chunked body."""
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """Make a status line and headers, nothing added."""
+    """Return a status line and headers, with nothing added."""
     known = {int(each): each.phrase for each in HTTPStatus}
     lines = [f"HTTP/1.1 {status} {known.get(status, 'Unknown')}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -22,33 +23,33 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 def response(
     status: int, body: bytes = b"", headers: Mapping[str, str] = _NO_HEADERS, *, chunked: bool = False
 ) -> bytes:
-    """Make a whole response, with a Content-Length or as one chunk."""
+    """Return a whole response, with a Content-Length or as one chunk."""
     if chunked:
         return stream_head(status, headers) + (chunk(body) if body else b"") + LAST_CHUNK
-    if status < 200 or status in (204, 304):
+    if status < HTTPStatus.OK or status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
         return head(status, headers)
     return head(status, {**headers, "Content-Length": str(len(body))}) + body
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
-    """Make a response with a JSON body, as the engine writes it."""
+    """Return a response with a JSON body, as the engine writes it."""
     body = json.dumps(value, separators=(",", ":")).encode() + b"\n"
     return response(status, body, {"Content-Type": "application/json", **headers})
 
 
 def chunked(
-    *pieces: bytes, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS, terminated: bool = True
+    *chunks: bytes, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS, terminated: bool = True
 ) -> bytes:
-    """Make a response of chunks; without the last, empty chunk it is a body that was cut short."""
-    body = b"".join(chunk(piece) for piece in pieces)
+    """Return a response of chunks; without the last, empty chunk, it is truncated."""
+    body = b"".join(chunk(each) for each in chunks)
     return stream_head(status, headers) + body + (LAST_CHUNK if terminated else b"")
 
 
 def stream_head(status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
-    """Make the head of a chunked response; `chunk()`s and `LAST_CHUNK` follow."""
+    """Return the head of a chunked response; `chunk()`s and `LAST_CHUNK` follow."""
     return head(status, {"Content-Type": "application/json", **headers, "Transfer-Encoding": "chunked"})
 
 
 def chunk(data: bytes) -> bytes:
-    """Make one chunk; an empty one is `LAST_CHUNK`."""
+    """Return one chunk; an empty one is `LAST_CHUNK`."""
     return b"%x\r\n%s\r\n" % (len(data), data)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from .wire import Body, GoneError, Wire
+from dockerproto_testing.wire import Body, GoneError, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Exchange:
 class Action(Protocol):
     """A step that is not bytes."""
 
-    def perform(self, exchange: Exchange) -> None:
-        """Do it; `GoneError` or `Ending` end the connection."""
+    def perform(self, exchange: Exchange, /) -> None:
+        """Take the step; raise GoneError or Ending to end the connection."""
         ...
 
 
@@ -45,7 +45,7 @@ class Pause:
 
     seconds: float
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, exchange: Exchange, /) -> None:
         """Wait."""
         if exchange.wire.hung_up(self.seconds):
             raise GoneError
@@ -57,7 +57,7 @@ class WaitFor:
 
     event: threading.Event
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, exchange: Exchange, /) -> None:
         """Wait."""
         while not self.event.wait(0.005):
             if exchange.wire.hung_up(0):
@@ -68,7 +68,7 @@ class WaitFor:
 class ReadBody:
     """Read the rest of the request's body."""
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, exchange: Exchange, /) -> None:
         """Read."""
         exchange.body.read()
 
@@ -79,33 +79,33 @@ class ReadSome:
 
     count: int
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, exchange: Exchange, /) -> None:
         """Read."""
         exchange.body.read(self.count)
 
 
 @dataclass(frozen=True, slots=True)
 class DontReadBody:
-    """Leave the request's body alone; it is read after the reply, if the connection lives on."""
+    """Do not read the request's body before the reply; it is read after it, if the connection stays open."""
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, _exchange: Exchange, /) -> None:
         """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection in order: the client reads what was sent, then the end; writing is EPIPE."""
+    """Close the connection: the client reads what was sent, then the end; writing raises EPIPE."""
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, _exchange: Exchange, /) -> None:
         """End the connection."""
         raise Ending(reset=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Break the connection: the client reads what was sent, then ECONNRESET; writing is that or EPIPE."""
+    """Reset the connection: the client reads what was sent, then gets ECONNRESET, or EPIPE if it writes."""
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, _exchange: Exchange, /) -> None:
         """End the connection."""
         raise Ending(reset=True)
 
@@ -114,7 +114,7 @@ class Reset:
 class UntilClosed:
     """Hold the connection open, reading nothing, until the client closes it."""
 
-    def perform(self, exchange: Exchange) -> None:
+    def perform(self, exchange: Exchange, /) -> None:
         """Wait."""
         exchange.wire.hung_up(None)
         raise GoneError
