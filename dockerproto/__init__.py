@@ -156,6 +156,7 @@ from dockerproto.versions import Version
 
 if TYPE_CHECKING:
     from dockerproto.docker import AsyncDocker
+    from dockerproto.registry.manifests import Manifest
 
 __all__ = [
     "ANONYMOUS",
@@ -243,6 +244,7 @@ __all__ = [
     "Layout",
     "ListParameters",
     "LocalCache",
+    "Manifest",
     "ManifestSummary",
     "Message",
     "MessageList",
@@ -318,11 +320,15 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma: no branch
 
     def __getattr__(name: str) -> object:
-        """Return `AsyncDocker`, which loads h11; raise an error that tells where ``Docker`` is."""
+        """Return a class that loads h11 or hashlib; raise an error that tells where ``Docker`` is."""
         if name == "AsyncDocker":
             from dockerproto.docker import AsyncDocker  # noqa: PLC0415
 
             return AsyncDocker
+        if name == "Manifest":
+            from dockerproto.registry.manifests import Manifest  # noqa: PLC0415
+
+            return Manifest
         if name == "Docker":
             packages = "dockerproto_asyncio, dockerproto_trio or dockerproto_httpx"
             raise ImportError(f"cannot import name 'Docker' from 'dockerproto': it is in {packages}")

@@ -97,6 +97,11 @@ def path_of(name: str) -> str:
     return _match(name)[0].replace("[", "%5B").replace("]", "%5D")  # the rest of the grammar is safe
 
 
+def is_digest(text: str) -> bool:
+    """Return True if a text is a digest: ``sha256:…``, ``sha384:…`` or ``sha512:…``."""
+    return re.fullmatch(_DIGEST, text) is not None
+
+
 def registry_of(name: str) -> str:
     """Return the registry of a repository or of a search term."""
     first, slash, _ = name.partition("/")

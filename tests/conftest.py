@@ -29,6 +29,7 @@ from tests.testbed.engines import DEFAULT, ENGINES
 from tests.testbed.private import PrivateEngine
 from tests.testbed.registry import Registry
 from tests.testbed.scripted import ScriptedEngine
+from tests.testbed.token_server import TokenServer
 from tests.testbed.unix_http import ask
 
 Connect: TypeAlias = Callable[..., Any]
@@ -210,6 +211,19 @@ def open_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry
 def closed_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry that requires USER and PASSWORD."""
     yield from _registry(tmp_path_factory.mktemp("registry"), user=USER, password=PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
+    """Start a server of tokens for USER and PASSWORD."""
+    with TokenServer(tmp_path_factory.mktemp("tokens"), user=USER, password=PASSWORD) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def token_registry(tokens: TokenServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Start a registry that requires a token of that server."""
+    yield from _registry(tmp_path_factory.mktemp("registry"), tokens=tokens)
 
 
 def _registry(directory: Path, **credentials: Any) -> Iterator[Registry]:

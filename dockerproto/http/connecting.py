@@ -12,6 +12,8 @@ from dockerproto.endpoint.addresses import SSH, TCP, Address, Proxied, UnixSocke
 from dockerproto.errors import ConnectionFailed, TimedOut
 from dockerproto.timeouts import Timer
 
+ENGINE: Final = "the engine"
+"""Name of an engine in messages."""
 _RUNNING: Final = "is the engine running?"
 _GROUP: Final = "is this user in the group `docker`?"
 _TLS: Final = "does this port use TLS?"
@@ -44,6 +46,8 @@ class Target(Struct, frozen=True):
     """Address of the engine, or the way to it."""
     origin: str = ""
     """Source of the address as a phrase, see `Endpoint.origin`; empty if unknown."""
+    peer: str = ENGINE
+    """Name of the server in messages."""
 
     def __str__(self) -> str:
         return f"{self.address} ({self.origin})" if self.origin else str(self.address)
@@ -54,7 +58,7 @@ class Target(Struct, frozen=True):
 
     def error(self, error: OSError) -> ConnectionFailed:
         """Return the exception for an error of the operating system."""
-        return ConnectionFailed(0, self.message(_reason(error, self.address)))
+        return ConnectionFailed(0, self.message(_reason(error, self.address).replace(ENGINE, self.peer)))
 
     def timeout_error(self, timer: Timer) -> TimedOut:
         """Return the exception for an attempt that took too long."""

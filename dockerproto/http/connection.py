@@ -14,7 +14,7 @@ from typing import Final
 
 from dockerproto.endpoint.addresses import Address
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated
-from dockerproto.http.connecting import Target
+from dockerproto.http.connecting import ENGINE, Target
 from dockerproto.http.http11 import Exchange, Head, Upload, WireRequest
 from dockerproto.http.log import LOG
 from dockerproto.http.pool import Pool
@@ -37,7 +37,7 @@ class Connection:
         self.pool: Final = pool
         """Pool of the scope that opened the connection."""
         self._target = target
-        self._exchange = Exchange()
+        self._exchange = Exchange(target.peer)
         self._head: Head | None = None
         self._ahead = 0
         self._requests = 0
@@ -166,7 +166,9 @@ class Connection:
             data = await self._receive(timer, "idle")
             self._ahead += len(data)
             if self._ahead > AHEAD_LIMIT:
-                message = f"the engine sent more than {AHEAD_LIMIT} bytes before the request was read"
+                message = (
+                    f"{self._target.peer} sent more than {AHEAD_LIMIT} bytes before the request was read"
+                )
                 raise ProtocolViolated(0, message)
             self._exchange.feed(data)
             self._head = self._head or self._exchange.head()
@@ -187,7 +189,7 @@ class Connection:
             return timer.timeout_error(phase)
         if isinstance(error, ConnectionRefusedError):  # ssh and TLS servers refuse late
             return self._target.error(error)
-        return ConnectionFailed(0, f"the connection to the engine broke: {error}")
+        return ConnectionFailed(0, f"the connection to {self._target.peer} broke: {error}")
 
 
 class HTTPResponse:
@@ -242,14 +244,16 @@ class HTTPResponse:
 class Connections:
     """The connections to one address, in a pool for each scope: a process and an event loop.
 
-    The origin of the address is for messages.
+    The origin of the address and the name of the server, `peer`, are for messages.
     """
 
-    def __init__(self, transport: Transport, address: Address, origin: str = "") -> None:
+    def __init__(
+        self, transport: Transport, address: Address, origin: str = "", *, peer: str = ENGINE
+    ) -> None:
         self.transport: Final = transport
         """Transport that connects."""
-        self.target: Final = Target(address, origin)
-        """Address and origin, for messages."""
+        self.target: Final = Target(address, origin, peer)
+        """Address, origin and name of the server, for messages."""
         self._closed = False
         self._pools = Scoped(transport, self._make_pool, _close_pool)
 
@@ -299,6 +303,13 @@ class Connections:
         self._closed = True
         for pool in self._pools.values():
             _close_pool(pool)
+
+    def retire(self) -> None:
+        """Close the idle connections, and each of the others once its response is read."""
+        for pool in self._pools.values():
+            pool.limit = 0
+            while (connection := pool.take()) is not None:
+                connection.close()
 
     def _make_pool(self) -> Pool[Connection]:
         return Pool[Connection](closed=self._closed)

@@ -40,6 +40,7 @@ _SHOWN: Final = 60
 _END: Final = h11.EndOfMessage()
 _CHUNKED: Final = ("Transfer-Encoding", "chunked")
 _EMPTY: Final = ("Content-Length", "0")
+_CHALLENGES: Final = "www-authenticate"
 
 
 class Upload(Protocol):
@@ -67,6 +68,8 @@ class WireRequest(Redacted, frozen=True):
     """All headers except those for framing; some contain secrets."""
     upload: Upload | None = None
     """Body of the request, None if it has none."""
+    size: int | None = None
+    """Size of the body in bytes; None to send it in chunks."""
 
     @property
     def path(self) -> str:
@@ -94,9 +97,14 @@ class Head(Struct, frozen=True):
 
 
 class Exchange:
-    """The client's side of one HTTP/1.1 connection: request, response, and again."""
+    """The client's side of one HTTP/1.1 connection: request, response, and again.
 
-    def __init__(self) -> None:
+    Args:
+        peer: Name of the server in messages.
+    """
+
+    def __init__(self, peer: str = "the engine") -> None:
+        self._peer = peer
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         self._eof = False
         self._framed = True
@@ -212,7 +220,7 @@ class Exchange:
         except h11.RemoteProtocolError as error:
             hide_frames(error)
             if self._eof:
-                message = "the engine closed the connection before its response was complete"
+                message = f"{self._peer} closed the connection before its response was complete"
                 raise ConnectionFailed(0, message) from error
             reason = "TLS alert" if self.trailing_data.startswith(_TLS_ALERT) else error
             raise ProtocolViolated(0, f"invalid HTTP response: {reason}") from error
@@ -262,6 +270,9 @@ class Exchange:
             raise ProtocolViolated(0, f"the head of the response is longer than {HEAD_LIMIT} bytes")
         raw = response.headers.raw_items()  # the lower-case names are properties, and slow
         headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in raw}
+        if _CHALLENGES in headers:  # of other headers, the last one counts
+            found = (value.decode("latin-1") for name, value in raw if name.lower() == _CHALLENGES.encode())
+            headers[_CHALLENGES] = ", ".join(found)
         status, in_chunks = response.status_code, "transfer-encoding" in headers
         self._framed = in_chunks or "content-length" in headers or self._bodyless
         self._framed |= status == _NO_CONTENT or status >= _FIRST_ERROR
@@ -281,7 +292,8 @@ class Exchange:
 def _headers(request: WireRequest) -> Any:
     """Return headers for h11; those of the most common requests are validated only once."""
     if request.upload is not None:
-        return [*request.headers, _CHUNKED]
+        framing = _CHUNKED if request.size is None else ("Content-Length", str(request.size))
+        return [*request.headers, framing]
     if request.method == "POST":
         return [*request.headers, _EMPTY]
     match request.headers:

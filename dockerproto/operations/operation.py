@@ -258,7 +258,7 @@ def asynchronous(
             del args, kwargs  # which may contain credentials, and tracebacks may show variables
         return operation.on_async(self.client, f"{self.name}.{build.__name__}")
 
-    return _with_self(method)
+    return with_self(method)
 
 
 def blocking(
@@ -275,7 +275,7 @@ def blocking(
             del args, kwargs  # which may contain credentials, and tracebacks may show variables
         return operation.on_blocking(self.client, f"{self.name}.{build.__name__}")
 
-    return _with_self(method)
+    return with_self(method)
 
 
 def named(coroutine: Coroutine[Any, Any, T], name: str) -> Coroutine[Any, Any, T]:
@@ -294,7 +294,7 @@ def _check_blocking(request: AnyRequest) -> None:
         raise TypeError("a blocking client cannot upload an async iterable")
 
 
-def _with_self(method: Callable[P, T]) -> Callable[P, T]:
+def with_self(method: Callable[P, T]) -> Callable[P, T]:
     """Return the method with a signature that starts with self, for help() and Sphinx."""
     signature = inspect.signature(method)
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from traceback import clear_frames
 from typing import Any, Final, Protocol, TypeVar
 
@@ -148,6 +148,13 @@ class Runtime(ABC):
         The tasks of an event loop need none; the threads of a blocking transport do.
         """
         return nullcontext()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; by default for a signal that is never set."""
+        signal = self.signal()
+        with suppress(TimeoutError):
+            while True:  # as the first wait may end at once
+                await signal.wait(seconds)
 
     @abstractmethod
     def now(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
@@ -12,7 +12,6 @@ from dockerproto import ANONYMOUS, DockerStreamError, NotFoundOrUnauthorized, Un
 from tests.conftest import Connect
 from tests.engines.differences import Difference
 from tests.support.stored import ENTRY, ME, PASSWORD, USER, Machine
-from tests.testbed import registry
 from tests.testbed.base_image import context
 from tests.testbed.private import PrivateEngine
 from tests.testbed.registry import Registry
@@ -23,20 +22,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 with_buildkit = pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine)
 
 WRONG: Final = {"username": USER, "password": f"{PASSWORD}?"}
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
-    with TokenServer(tmp_path_factory.mktemp("tokens"), user=USER, password=PASSWORD) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def token_registry(tokens: TokenServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    if reason := registry.available():
-        pytest.fail(f'registry is unavailable: {reason}; deselect these tests with -m "not engine"')
-    with Registry(tmp_path_factory.mktemp("registry"), tokens=tokens) as server:
-        yield server
 
 
 @pytest.fixture(params=["team"])

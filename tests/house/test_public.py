@@ -18,6 +18,7 @@ import dockerproto
 from dockerproto.docker import AsyncDocker
 from dockerproto.operations.operation import AsyncNamespace, Namespace, Operation
 from dockerproto.operations.streams import AsyncStream
+from dockerproto.registry.operations import RegistryCall
 
 PACKAGES = (
     "dockerproto",
@@ -89,7 +90,7 @@ def types_in(module: str, annotation: object) -> Iterator[str]:
 def is_ours(value: object) -> bool:
     """Return whether a value is a type of this library; operations stand for what they return."""
     origin = get_origin(value)
-    if isinstance(kind := origin or value, type) and issubclass(kind, Operation):
+    if isinstance(kind := origin or value, type) and issubclass(kind, Operation | RegistryCall):
         return False
     if isinstance(value, type):
         return value.__module__.startswith("dockerproto")

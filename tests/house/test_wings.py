@@ -16,7 +16,7 @@ TRANSPORTS = ROOT / "transports"
 FLOORS: list[set[str]] = [
     {"__init__"},
     {"docker"},
-    {"images"},
+    {"images", "registry"},
     {"operations"},
     {"client"},
     {"buildkit"},

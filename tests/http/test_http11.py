@@ -439,4 +439,4 @@ def test_which_statuses_are_errors(status: int, is_error: bool) -> None:
 
 def test_a_message_shows_no_headers() -> None:
     message = WireRequest("POST", "/x", [("X-Registry-Auth", "c2VjcmV0")])
-    assert repr(message) == "WireRequest(method='POST', target='/x', upload=None)"
+    assert repr(message) == "WireRequest(method='POST', target='/x', upload=None, size=None)"

@@ -27,6 +27,7 @@ from dockerproto import (
     CheckWarning,
     Credentials,
     DeletedImage,
+    Descriptor,
     DiskUsage,
     DistributionInspect,
     Download,
@@ -38,6 +39,7 @@ from dockerproto import (
     ImagesPruned,
     ImageSummary,
     ImportResult,
+    Manifest,
     Message,
     MessageList,
     Outline,
@@ -281,3 +283,17 @@ async def shown(
         assert_type(group.show(docker.images.pull("x", stream=True), "x"), AsyncShown)
         assert_type(group.show(blocking.images.pull("x", stream=True)), Shown)
         assert_type(group.display("x"), Display)
+
+
+async def on_async_registries(registry: dockerproto_asyncio.Registry | dockerproto_trio.Registry) -> None:
+    assert_type(await registry.resolve("x", timeout=5), Descriptor)
+    assert_type(await registry.manifest("x"), Manifest)
+    assert_type(await registry.copy("x", "y"), Descriptor)
+    assert_type(await registry.index("x", ["y", "z"], annotations={"a": "b"}), Descriptor)
+
+
+def on_blocking_registries(registry: dockerproto_httpx.Registry) -> None:
+    assert_type(registry.resolve("x", timeout=5), Descriptor)
+    assert_type(registry.manifest("x"), Manifest)
+    assert_type(registry.copy("x", "y"), Descriptor)
+    assert_type(registry.index("x", ["y", "z"], annotations={"a": "b"}), Descriptor)

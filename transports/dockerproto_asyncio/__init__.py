@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
@@ -17,12 +17,18 @@ from dockerproto.errors import DockerError
 from dockerproto.timeouts import Timer
 from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
+from dockerproto_local.late import loader
 from dockerproto_local.scopes import EventLoops
 from dockerproto_local.stream import SocketStream, connect_unix
 
-__all__ = ["Docker"]
+__all__ = ["Docker", "Registry"]
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from dockerproto_asyncio.registry import Registry
+else:
+    __getattr__ = loader(__name__, Registry="registry")
 
 
 class Docker(AsyncDocker):

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from dockerproto.errors import NotInstalled
 
@@ -35,9 +35,15 @@ from dockerproto_local import configure
 from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.configuration import AUTO
 from dockerproto_local.keywords import explain_unknown
+from dockerproto_local.late import loader
 from dockerproto_local.scopes import LocalScope
 
-__all__ = ["Docker", "EngineTransport"]
+__all__ = ["Docker", "EngineTransport", "Registry"]
+
+if TYPE_CHECKING:
+    from dockerproto_httpx.registry import Registry
+else:
+    __getattr__ = loader(__name__, Registry="registry")
 
 
 class Docker(AnyDocker, BlockingOperations):

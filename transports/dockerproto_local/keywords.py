@@ -75,7 +75,7 @@ def explain_unknown(init: Callable[P, None]) -> Callable[P, None]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> None:
         for name in kwargs:
             if name not in known:
-                message = f"Docker() got an unexpected keyword argument {name!r}"
+                message = f"{type(args[0]).__name__}() got an unexpected keyword argument {name!r}"
                 del args, kwargs
                 raise TypeError(message + _hint(name, known))
         try:

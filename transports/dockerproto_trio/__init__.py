@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dockerproto.docker import AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
@@ -15,6 +15,7 @@ from dockerproto.errors import NotInstalled
 from dockerproto.timeouts import Timer
 from dockerproto_local import LocalConfiguration, arguments_of, configure
 from dockerproto_local.base_transport import DialTarget, LocalTransport
+from dockerproto_local.late import loader
 from dockerproto_local.scopes import EventLoops
 from dockerproto_local.stream import SocketStream, connect_unix
 
@@ -23,9 +24,14 @@ try:
 except ModuleNotFoundError as _error:
     raise NotInstalled(0, "dockerproto_trio needs trio: pip install 'dockerproto[trio]'") from _error
 
-__all__ = ["Docker"]
+__all__ = ["Docker", "Registry"]
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from dockerproto_trio.registry import Registry
+else:
+    __getattr__ = loader(__name__, Registry="registry")
 
 _CLOCK: ContextVar[trio.abc.Clock] = ContextVar("clock")
 """Clock of the event loop that has started a worker thread."""
