@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
 from dockerproto import DockerError, Images, Message, Stream
 from dockerproto_cli.group_drawing import Entry, GroupDrawing, Totals
+from dockerproto_cli.notebook import html_of
 from dockerproto_cli.screen import Recorder, fitted, frame
 from dockerproto_httpx import Docker
 from tests.testbed.scripted import ScriptedEngine, recorded
@@ -119,6 +120,22 @@ def text(name: str) -> str:
     """Return a picture as text, below its command."""
     lines = lines_of(name, _console())
     return "\n".join([f"$ {COMMANDS[name]}", *(line.plain.rstrip() for line in lines), ""])
+
+
+def html(name: str) -> str:
+    """Return a picture as HTML: a terminal as SVG, or what a notebook displays."""
+    if name == "notebook-pulls":
+        return html_of(lines_of("pulls", _console()))
+    return images_table() if name == "notebook-images" else svg(name)
+
+
+def images_table() -> str:
+    """Return the table that a notebook displays for a recorded list of images."""
+    with ScriptedEngine() as engine, Docker(engine.url) as docker:
+        engine.script("GET", "/images/json", recorded("docker-28.5/list"))
+        images: Any = docker.images.list()
+        table: str = images._repr_html_()
+    return table
 
 
 def svg(name: str) -> str:

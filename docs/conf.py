@@ -192,7 +192,7 @@ class Capture(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[Node]:
-        return [raw("", captures.svg(self.arguments[0]), format="html")]
+        return [raw("", captures.html(self.arguments[0]), format="html")]
 
 
 class EnginesTable(SphinxDirective):

@@ -26,6 +26,7 @@ from dockerproto.messages.models import (
     ImagesPruned,
     ImageSummary,
 )
+from dockerproto.messages.tables import HistoryTable, ImageTable
 from dockerproto.operations.disk_usage import usage_request
 from dockerproto.operations.operation import Call
 from dockerproto.operations.replies import converted, created, existence, json_list, json_object
@@ -104,7 +105,7 @@ def list(
     )
     more = (*_wire_parameters(params), *_future_parameters(query, {each.name for each in known}))
     request = Request(method="GET", path="/images/json", query=(*known, *more), timeout=timeout)
-    return json_list(request, IMAGE_SUMMARY)
+    return json_list(request, IMAGE_SUMMARY, ImageTable)
 
 
 def inspect(
@@ -172,7 +173,7 @@ def history(
     query = (text("platform", platform_json(platform), since=Version(1, 48)),)
     path = f"/images/{path_of(name)}/history"
     request = Request(method="GET", path=path, query=query, timeout=timeout)
-    return json_list(request, HISTORY_ENTRY)
+    return json_list(request, HISTORY_ENTRY, HistoryTable)
 
 
 def tag(name: str, repo: str, *, tag: str | None = None, timeout: TimeoutLike = DEFAULT) -> Call[bool]:

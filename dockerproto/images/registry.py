@@ -5,6 +5,7 @@ from __future__ import annotations
 from dockerproto.credentials.credentials import AuthLike
 from dockerproto.messages.empty_fields import DISTRIBUTION_INSPECT
 from dockerproto.messages.models import DistributionInspect, SearchResult
+from dockerproto.messages.tables import SearchTable
 from dockerproto.operations.operation import Call
 from dockerproto.operations.replies import json_list, json_object
 from dockerproto.references import parse_reference, path_of, registry_of
@@ -41,7 +42,8 @@ def search(
         raise ValueError("term must not be empty")
     query = (text("term", term), number("limit", limit), text("filters", encode_filters(filters)))
     request = Request(method="GET", path="/images/search", query=query, timeout=timeout)
-    return json_list(request.for_registry(registry_of(term), auth, f"search {term}"))
+    request = request.for_registry(registry_of(term), auth, f"search {term}")
+    return json_list(request, make_list=SearchTable)
 
 
 def distribution(

@@ -64,7 +64,16 @@ class BuildWarning(Struct, frozen=True):
     """The first line that it is about; the Dockerfile begins with 1."""
 
 
-class BuildResult(Struct, frozen=True):
+class Result(Struct, frozen=True):
+    """A result, which notebooks display as a table."""
+
+    def _repr_html_(self) -> str:
+        from dockerproto.messages.html import result_table  # noqa: PLC0415  # for notebooks only
+
+        return result_table(self)
+
+
+class BuildResult(Result, frozen=True):
     """The result of a build."""
 
     image: str | None
@@ -120,6 +129,11 @@ class MessageList(list[Message], Generic[R]):
         self.result: R = result
         """Result of the operation."""
 
+    def _repr_html_(self) -> str:
+        from dockerproto.messages.html import result_table  # noqa: PLC0415  # for notebooks only
+
+        return result_table(self.result, len(self))
+
 
 class PulledTag(Struct, frozen=True):
     """One tag that was pulled."""
@@ -130,7 +144,7 @@ class PulledTag(Struct, frozen=True):
     """The digest of its manifest."""
 
 
-class PullResult(Struct, frozen=True):
+class PullResult(Result, frozen=True):
     """The result of a pull. Podman reports none of it."""
 
     reference: str | None
@@ -164,7 +178,7 @@ class PushedTag(Struct, frozen=True):
     """The repository, with its registry; None: not reported."""
 
 
-class PushResult(Struct, frozen=True):
+class PushResult(Result, frozen=True):
     """The result of a push."""
 
     repository: str | None
@@ -188,7 +202,7 @@ class PushResult(Struct, frozen=True):
         return self.tags[-1].size if self.tags else None
 
 
-class ImportResult(Struct, frozen=True):
+class ImportResult(Result, frozen=True):
     """The result of an import, of images or of a file system."""
 
     references: tuple[str, ...] = ()

@@ -11,11 +11,12 @@ from typing import Final
 
 from dockerproto.messages.models import Message
 from dockerproto.messages.results import warning_of
+from dockerproto.messages.sizes import size, size_of
 from dockerproto.messages.trace import StatusResponse, Vertex, VertexStatus, VertexWarning
 from dockerproto.messages.values import number_of, object_of, text_of, trace_of
 
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-_STEP: Final = 1000
+__all__ = ["message_text", "replace_surrogates", "size", "size_of"]
+
 _SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 
 
@@ -44,28 +45,6 @@ def message_text(message: Message) -> str:
 def replace_surrogates(text: str) -> str:
     """Replace halves of surrogate pairs, which cannot be encoded, by U+FFFD."""
     return _SURROGATES.sub("\ufffd", text)
-
-
-def size(count: float) -> str:
-    """Format a number of bytes, with three digits.
-
-    >>> size(0), size(999), size(4042315), size(79_100_000)
-    ('0 B', '999 B', '4.04 MB', '79.1 MB')
-    """
-    value, unit = float(count), 0
-    while value >= _STEP - 0.5 and unit < len(_UNITS) - 1:
-        value, unit = value / _STEP, unit + 1
-    digits = 0 if not unit else max(0, 3 - len(str(int(value))))
-    return f"{value:.{digits}f} {_UNITS[unit]}"
-
-
-def size_of(current: int, total: int | None) -> str:
-    """Format a number of bytes, of a total if known.
-
-    >>> size_of(1_200_000, 3_000_000), size_of(5, None)
-    ('1.20 MB / 3.00 MB', '5 B')
-    """
-    return size(current) if total is None else f"{size(current)} / {size(total)}"
 
 
 def _error(message: Message) -> str:

@@ -59,9 +59,11 @@ def converted(request: Request, convert: Callable[[dict[str, Any]], T]) -> Call[
     return _call(request, _DOCUMENT, lambda items: convert(_object(NONE, items)))
 
 
-def json_list(request: Request, fields: EmptyFields = NONE) -> Call[Any]:
+def json_list(
+    request: Request, fields: EmptyFields = NONE, make_list: Callable[[list[Any]], list[Any]] = list
+) -> Call[Any]:
     """Return an operation whose result is a list of JSON objects, with their empty fields."""
-    return _call(request, _DOCUMENT, partial(_objects, fields))
+    return _call(request, _DOCUMENT, partial(_objects, fields, make_list))
 
 
 def created(request: Request) -> Call[bool]:
@@ -123,9 +125,9 @@ def _object(fields: EmptyFields, items: list[Any]) -> Any:
     return _fill(fields, items)[0]
 
 
-def _objects(fields: EmptyFields, items: list[Any]) -> Any:
+def _objects(fields: EmptyFields, make_list: Callable[[list[Any]], list[Any]], items: list[Any]) -> Any:
     # Docker up to API 1.42 and Podman give null for an empty list.
-    return _fill(fields, _check_type([] if items[0] is None else items[0], list))
+    return make_list(_fill(fields, _check_type([] if items[0] is None else items[0], list)))
 
 
 def _fill(fields: EmptyFields, documents: list[Any]) -> list[Any]:

@@ -240,6 +240,7 @@ def test_what_an_encoding_does_not_have_is_replaced(encoding: str, text: str) ->
 
 PROGRAM = """
 import sys
+sys.modules["click"] = None  # with it, httpx loads its own command, and that loads rich
 import dockerproto, dockerproto_asyncio, dockerproto_httpx, dockerproto_trio
 assert not {name for name in sys.modules if name.split(".")[0] in ("rich", "dockerproto_cli")}
 from dockerproto_cli import show

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dockerproto import BuildResult, DockerStreamError, Message, build_result, message_text, to_json
 from dockerproto.messages.decoding import BuildMessages
-from dockerproto.messages.text import size, size_of
+from dockerproto.messages.sizes import size, size_of
 from dockerproto.messages.trace import (
     TRACE,
     Position,

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 from rich.text import Text
 
-from dockerproto.messages.text import size, size_of
+from dockerproto.messages.sizes import size, size_of
 from dockerproto.progress import Kind, Part, Snapshot, State
 from dockerproto_cli.formatting import duration
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from dockerproto.messages.text import size
+from dockerproto.messages.sizes import size
 from dockerproto.progress import Event, Kind, Line, Part, State
 from dockerproto_cli.formatting import duration
 

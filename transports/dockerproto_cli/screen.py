@@ -1,4 +1,4 @@
-"""Show progress: redrawn ten times a second on a terminal, line by line on anything else."""
+"""Show progress: redrawn ten times a second on a terminal or in a notebook, line by line on anything else."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dockerproto.progress import Event, Snapshot, State, Tracker
 from dockerproto_cli.drawing import ASCII, UNICODE, Drawing
 from dockerproto_cli.formatting import duration, encodable
 from dockerproto_cli.lines import LineFormatter
+from dockerproto_cli.notebook import NotebookSurface, cell_region, running_shell
 from dockerproto_cli.region import Canvas, Hold, Member, Region, Surface, region_of
 
 _PER_SECOND: Final = 10
@@ -195,19 +196,24 @@ class Place:
     """A place where operations are displayed: a region if it can be redrawn, else a console for lines.
 
     Args:
-        console: Console to write to; standard error by default.
-        live: True redraws, False writes lines; by default, it is redrawn if the console is a terminal.
+        console: Console to write to; the output of a notebook's cell, or else standard error, by default.
+        live: True redraws, False writes lines; by default, it is redrawn in a notebook and on a terminal.
     """
 
     def __init__(self, console: Console | None, live: bool | None) -> None:
+        shell = running_shell() if console is None and live is not False else None
         self._console: Final = console or Console(stderr=True)
-        live = is_terminal(self._console) if live is None else live
-        self.region: Final = region_of(self._console) if live else None
+        self._in_notebook: Final = shell is not None
+        self.region: Final = cell_region(shell) if shell is not None else self._terminal_region(live)
         """The region; None for lines."""
 
     def open(self, canvas: Canvas) -> Surface:
         """Make the surface of the region."""
-        return LiveSurface(self._console, canvas)
+        return NotebookSurface(canvas) if self._in_notebook else LiveSurface(self._console, canvas)
+
+    def _terminal_region(self, live: bool | None) -> Region | None:
+        drawn = is_terminal(self._console) if live is None else live
+        return region_of(self._console) if drawn else None
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:

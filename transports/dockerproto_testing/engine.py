@@ -21,7 +21,7 @@ from dockerproto_testing.received import ReceivedRequest, Record
 from dockerproto_testing.replies import json_response, response
 from dockerproto_testing.scripts import End, Reply, Script, check_path
 from dockerproto_testing.steps import Ending, Exchange, ReadBody, ReadSome, Step
-from dockerproto_testing.wire import BadRequestError, Body, Head, Wire, read_head
+from dockerproto_testing.wire import BadRequestError, Body, RequestHead, Wire, read_head
 
 _LONGEST_PATH: Final = 104  # the kernel's limit is 108 bytes on Linux, 104 on others
 _LONGEST_TMPDIR: Final = 10
@@ -164,7 +164,7 @@ class ScriptedEngine:
                 self._open.discard(wire)
             wire.reset() if reset else wire.close()
 
-    def _exchange(self, wire: Wire, request: Head, connection: int) -> bool:
+    def _exchange(self, wire: Wire, request: RequestHead, connection: int) -> bool:
         """Follow the script for one request; return True if the connection serves another one."""
         exchange = Exchange(wire, Body(wire, request.headers))
         record = Record(self.requests, request, exchange.body, connection)
@@ -181,7 +181,7 @@ class ScriptedEngine:
             record.update()
         return request.keeps_alive
 
-    def _steps(self, request: Head) -> Sequence[Step]:
+    def _steps(self, request: RequestHead) -> Sequence[Step]:
         key = (request.method, request.path)
         with self._lock:
             if script := self._scripts.get(key):

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from msgspec import Struct
+from msgspec.structs import asdict
 
-from dockerproto_testing.wire import Body, Head
+from dockerproto_testing.wire import Body, RequestHead
 
 
-class ReceivedRequest(Struct, frozen=True, kw_only=True):
+class ReceivedRequest(RequestHead, frozen=True, kw_only=True):
     """A request that a scripted engine has received.
 
     It is recorded when the reply begins, by default after the body was read, and replaced as more of the body
     is read.
     """
 
-    method: str
-    """The method, in upper case."""
-    target: str
-    """Path and query as sent."""
-    path: str
-    """The path without API version and query, as sent: special characters are escaped."""
-    version: str | None
-    """The API version, such as ``1.41``."""
-    query: dict[str, list[str]]
-    """The parameters of the query."""
-    headers: dict[str, str]
-    """The headers, by their names in lower case."""
     body: bytes
     """The body, without chunked encoding; empty if it has more than 1 MiB."""
     length: int
@@ -52,7 +40,9 @@ class Record:
         connection: Number of its connection.
     """
 
-    def __init__(self, requests: list[ReceivedRequest], head: Head, body: Body, connection: int) -> None:
+    def __init__(
+        self, requests: list[ReceivedRequest], head: RequestHead, body: Body, connection: int
+    ) -> None:
         self._requests = requests
         self._head = head
         self._body = body
@@ -71,14 +61,9 @@ class Record:
                     self._requests[index] = self._entry
 
     def _current(self) -> ReceivedRequest:
-        head, body = self._head, self._body
+        body = self._body
         return ReceivedRequest(
-            method=head.method,
-            target=head.target,
-            path=head.path,
-            version=head.version,
-            query=head.query,
-            headers=head.headers,
+            **asdict(self._head),
             body=body.kept,
             length=body.length,
             sha256=body.sha256,

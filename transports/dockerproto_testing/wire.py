@@ -11,9 +11,10 @@ import select
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
+
+from msgspec import Struct
 
 PIECE: Final = 64 * 1024
 LONGEST_LINE: Final = 128 * 1024
@@ -108,16 +109,21 @@ class Wire:
             count -= len(self._socket.recv(count))
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A request line and its headers; `path` is without query and without `/vX.Y`, which is `version`."""
+class RequestHead(Struct, frozen=True, kw_only=True):
+    """A request line and its headers."""
 
     method: str
+    """The method, in upper case."""
     target: str
+    """Path and query as sent."""
     path: str
+    """The path without API version and query, as sent: special characters are escaped."""
     version: str | None
+    """The API version, such as ``1.41``."""
     query: dict[str, list[str]]
+    """The parameters of the query."""
     headers: dict[str, str]
+    """The headers, by their names in lower case."""
 
     @property
     def keeps_alive(self) -> bool:
@@ -125,7 +131,7 @@ class Head:
         return "close" not in self.headers.get("connection", "").lower()
 
 
-def read_head(wire: Wire) -> Head | None:
+def read_head(wire: Wire) -> RequestHead | None:
     """Read the head of the next request; return None if the client closed the connection instead."""
     try:
         first = wire.line()
@@ -140,11 +146,11 @@ def read_head(wire: Wire) -> Head | None:
             raise BadRequestError(f"invalid request line: {first[:100]!r}")
 
 
-def _head(method: str, target: str, headers: dict[str, str]) -> Head:
+def _head(method: str, target: str, headers: dict[str, str]) -> RequestHead:
     path, _, query = target.partition("?")
     first, _, rest = path.removeprefix("/").partition("/")
     version = first[1:] if first[:1] == "v" and first[1:2].isdecimal() else None
-    return Head(
+    return RequestHead(
         method=method,
         target=target,
         path=path if version is None else f"/{rest}",
