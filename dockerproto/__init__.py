@@ -16,6 +16,7 @@ from dockerproto.endpoint.addresses import (
     TCP,
     TLS,
     Address,
+    Command,
     Endpoint,
     NamedPipe,
     Proxied,
@@ -155,7 +156,7 @@ from dockerproto.timeouts import DEFAULT, Default, Timeout, TimeoutLike
 from dockerproto.versions import Version
 
 if TYPE_CHECKING:
-    from dockerproto.docker import AsyncDocker
+    from dockerproto.docker import AsyncBuildKit, AsyncDocker
     from dockerproto.registry.manifests import Manifest
 
 __all__ = [
@@ -166,6 +167,7 @@ __all__ = [
     "TCP",
     "TLS",
     "Address",
+    "AsyncBuildKit",
     "AsyncDocker",
     "AsyncDownload",
     "AsyncEngineBuildKit",
@@ -197,6 +199,7 @@ __all__ = [
     "CheckResult",
     "CheckWarning",
     "ClientClosed",
+    "Command",
     "Compression",
     "Conflict",
     "ConnectionFailed",
@@ -321,15 +324,15 @@ if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma
 
     def __getattr__(name: str) -> object:
         """Return a class that loads h11 or hashlib; raise an error that tells where ``Docker`` is."""
-        if name == "AsyncDocker":
-            from dockerproto.docker import AsyncDocker  # noqa: PLC0415
+        if name in ("AsyncBuildKit", "AsyncDocker"):
+            from dockerproto import docker  # noqa: PLC0415
 
-            return AsyncDocker
+            return getattr(docker, name)
         if name == "Manifest":
             from dockerproto.registry.manifests import Manifest  # noqa: PLC0415
 
             return Manifest
-        if name == "Docker":
+        if name in ("BuildKit", "Docker"):
             packages = "dockerproto_asyncio, dockerproto_trio or dockerproto_httpx"
-            raise ImportError(f"cannot import name 'Docker' from 'dockerproto': it is in {packages}")
+            raise ImportError(f"cannot import name {name!r} from 'dockerproto': it is in {packages}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,37 +7,54 @@ from typing import Final, Self
 
 from dockerproto.client import Client
 from dockerproto.configuration import Configuration
+from dockerproto.daemon_client import DaemonClient
 from dockerproto.endpoint.addresses import Endpoint
+from dockerproto.engine import Engine
+from dockerproto.engine_client import EngineClient
 from dockerproto.http.connection import Connections
 from dockerproto.images import AsyncImages
-from dockerproto.operations.buildkit import AsyncEngineBuildKit
+from dockerproto.images.checks import check, outline, targets
+from dockerproto.images.daemon_build import build
+from dockerproto.operations.buildkit import AsyncEngineBuildKit, history, prune, usage, workers
+from dockerproto.operations.buildkit import info as buildkit_info
 from dockerproto.operations.disk_usage import disk_usage
 from dockerproto.operations.events import events
 from dockerproto.operations.operation import AsyncNamespace, Namespace, asynchronous, blocking
 from dockerproto.operations.system import info, login, version
 from dockerproto.request.ping import Ping
+from dockerproto.timeouts import DEFAULT
 from dockerproto.transport.transport import Transport
 
 
-class AnyDocker:
-    """Properties of async and blocking clients that send no request."""
+class AnyClient:
+    """Properties of all clients."""
 
     client: Client
     """The underlying client."""
 
     def __repr__(self) -> str:
-        return f"<Docker at {self.endpoint.address}>"
+        return f"<{self.client.kind} at {self.endpoint.address}>"
 
     @property
     def endpoint(self) -> Endpoint:
         """Endpoint in use, and what selected it."""
         return self.client.configuration.endpoint
 
+
+class AnyDocker(AnyClient):
+    """Properties of async and blocking clients of an engine that send no request."""
+
+    _engine: Engine
+
     @property
     def api_version(self) -> str | None:
         """API version in use, such as ``1.41``; None until it is negotiated."""
-        version = self.client.version
+        version = self._engine.version
         return None if version is None else str(version)
+
+    async def _ping(self) -> Ping:
+        """Ping the engine; raise DockerError if that fails."""
+        return await self._engine.ping(self.client.begin(DEFAULT, "reading").timer)
 
 
 class BlockingOperations(Namespace):
@@ -50,13 +67,31 @@ class BlockingOperations(Namespace):
     events: Final = blocking(events)
 
 
-class AsyncDocker(AnyDocker, AsyncNamespace):
+class AsyncConnected(AnyClient, AsyncNamespace):
+    """A client for programs on an event loop; use it with ``async with``, or `close` it."""
+
+    async def close(self) -> None:
+        """Close all connections, including those of open streams; closing again has no effect."""
+        self.client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncDocker(AnyDocker, AsyncConnected):
     """An engine, for programs on an event loop; use it with ``async with``, or `close` it."""
 
     def __init__(self, configuration: Configuration, transport: Transport) -> None:
         endpoint = configuration.endpoint
         connections = Connections(transport, endpoint.route, endpoint.origin)
-        super().__init__(Client(configuration, transport, connections))
+        client = EngineClient(configuration, transport, connections)
+        super().__init__(client)
+        self._engine = client.engine
         self.images: AsyncImages = AsyncImages(self.client, "images")
         """Image operations."""
         self.buildkit: AsyncEngineBuildKit = AsyncEngineBuildKit(self.client, "buildkit")
@@ -70,16 +105,21 @@ class AsyncDocker(AnyDocker, AsyncNamespace):
 
     async def ping(self) -> Ping:
         """Ping the engine; raise DockerError if that fails."""
-        return await self.client.ping()
+        return await self._ping()
 
-    async def close(self) -> None:
-        """Close all connections, including those of open streams; closing again has no effect."""
-        self.client.close()
 
-    async def __aenter__(self) -> Self:
-        return self
+class AsyncBuildKit(AsyncConnected):
+    """A BuildKit daemon, for programs on an event loop; use it with ``async with``, or `close` it."""
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        await self.close()
+    def __init__(self, configuration: Configuration, transport: Transport) -> None:
+        super().__init__(DaemonClient(configuration, transport), DaemonClient.kind)
+
+    build: Final = asynchronous(build)
+    check: Final = asynchronous(check)
+    history: Final = asynchronous(history)
+    info: Final = asynchronous(buildkit_info)
+    outline: Final = asynchronous(outline)
+    prune: Final = asynchronous(prune)
+    targets: Final = asynchronous(targets)
+    usage: Final = asynchronous(usage)
+    workers: Final = asynchronous(workers)

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ import pytest
 
 import dockerproto_httpx
 from tests.support.addresses import Address
-from tests.support.facade import Transport, client
+from tests.support.facade import Transport, client, daemon_client
 from tests.support.runs import FileProgress, Selection, shuffled, summary
 from tests.support.stored import PASSWORD, USER, Machine
 from tests.testbed import registry
@@ -117,11 +118,18 @@ def anyio_backend(transport: Transport) -> str:
 
 @pytest.fixture
 def connect(transport: Transport) -> Iterator[Connect]:
-    def connect(url: str | None = None, **options: Any) -> Any:
-        return client(transport, url, **options)
+    yield from _connecting(transport, client)
 
+
+@pytest.fixture
+def connect_daemon(transport: Transport) -> Iterator[Connect]:
+    """Return a function that creates a client of a BuildKit daemon from its address."""
+    yield from _connecting(transport, daemon_client)
+
+
+def _connecting(transport: Transport, make: Callable[..., Any]) -> Iterator[Connect]:
     gc.freeze()  # so that only what the test itself creates is collected, which takes no time
-    yield connect
+    yield partial(make, transport)
     gc.collect()  # a leak warns in the test that caused it
     gc.unfreeze()  # as Hypothesis looks for referrers, and finds none that are frozen
 
@@ -130,7 +138,7 @@ def connect(transport: Transport) -> Iterator[Connect]:
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Hide the Docker settings of this machine from the tests."""
     for name in (
-        *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
+        *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "SSH_AUTH_SOCK", "BUILDKIT_HOST"),
         *("DOCKER_CUSTOM_HEADERS", "DOCKER_DEFAULT_PLATFORM"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "REQUEST_METHOD"),
         *("DOCKER_AUTH_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),

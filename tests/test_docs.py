@@ -1,10 +1,10 @@
 """The Python of README.md and of the pages in docs runs as it stands there, against a real engine.
 
 What is done with it is in its fence's info string. A `python program` is complete, and finds the engine
-by DOCKER_HOST. The `python fragment`s of a page are one program that is given an open client, `docker`:
-of asyncio, of trio and, without `async` and `await`, the blocking one. A `python scripted` is a fragment
-whose answer would need Docker Hub, and so comes from a scripted engine. A `diff` is a program once it is
-applied.
+by DOCKER_HOST, a daemon by BUILDKIT_HOST. The `python fragment`s of a page are one program that is given an
+open client, `docker`: of asyncio, of trio and, without `async` and `await`, the blocking one. A `python
+scripted` is a fragment whose answer would need Docker Hub, and so comes from a scripted engine. A `diff` is
+a program once it is applied.
 
 A `text capture` is what the progress display shows: see docs/captures.py.
 
@@ -39,6 +39,8 @@ from dockerproto import BadRequest, ServerError, UnsupportedEngine, UnsupportedV
 from dockerproto.transport.runtime import run
 from tests.engines.differences import Difference
 from tests.support.facade import Transport
+from tests.testbed.daemon_relay import DaemonRelay
+from tests.testbed.engines import Docker26Containerd
 from tests.testbed.private import PrivateEngine
 from tests.testbed.registry import Registry
 from tests.testbed.scripted import ScriptedEngine, json_response
@@ -157,10 +159,27 @@ def test_all_python_is_run() -> None:
     assert marked == KINDS
 
 
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonRelay]:
+    """A BuildKit daemon, with containerd's store as all of them."""
+    if reason := Docker26Containerd.available():
+        pytest.skip(f"{Docker26Containerd.name} is unavailable: {reason}")
+    with Docker26Containerd(tmp_path_factory.mktemp("daemon")) as engine, DaemonRelay(engine.socket) as relay:
+        yield relay
+
+
 @pytest.mark.parametrize("snippet", PROGRAMS, ids=str)
 def test_programs(
-    snippet: Snippet, host: str, engine: PrivateEngine, capsys: pytest.CaptureFixture[str]
+    snippet: Snippet,
+    host: str,
+    *,
+    engine: PrivateEngine,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if "import BuildKit" in snippet.code:
+        monkeypatch.setenv("BUILDKIT_HOST", request.getfixturevalue("daemon").url)
     errors = errors_of(snippet, _refused(engine))
     with suppress(*errors):  # which the program may handle
         exec(snippet.compiled(host), {"__name__": "__main__"})

@@ -125,18 +125,21 @@ class SSH(Struct, frozen=True):
         return ""
 
     @property
-    def arguments(self) -> list[str]:
-        """Arguments of the ssh command that connects its standard input and output to the engine.
+    def command(self) -> tuple[str, ...]:
+        """Command that connects its standard input and output to the engine.
 
-        >>> SSH("h", user="me", port=22).arguments[3:]
-        ['-l', 'me', '-p', '22', '--', 'h', 'docker system dial-stdio']
+        >>> SSH("h", user="me", port=22).command[4:]
+        ('-l', 'me', '-p', '22', '--', 'h', 'docker system dial-stdio')
         """
+        socket = [f"--host=unix://{self.path}"] if self.path.strip("/") else []
+        return self.running("docker", *socket, "system", "dial-stdio")
+
+    def running(self, *command: str) -> tuple[str, ...]:
+        """Return the ssh command that runs a command on that machine."""
         user = ["-l", self.user] if self.user else []
         port = [] if self.port is None else ["-p", str(self.port)]
         # A shell on the other machine parses the command, so it is one quoted argument.
-        socket = [f"--host=unix://{self.path}"] if self.path.strip("/") else []
-        command = shlex.join(["docker", *socket, "system", "dial-stdio"])
-        return [*_SSH_OPTIONS, *user, *port, "--", self.name, command]
+        return ("ssh", *_SSH_OPTIONS, *user, *port, "--", self.name, shlex.join(command))
 
 
 def _is_ipv6(name: str) -> bool:
@@ -164,6 +167,25 @@ class NamedPipe(_LocalAddress, Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"npipe://{self.path}"
+
+
+class Command(_LocalAddress, Redacted, frozen=True):
+    """A program whose standard input and output lead to a BuildKit daemon."""
+
+    _hidden = ("command",)
+
+    command: tuple[str, ...]
+    """The program and its arguments, which may contain secrets."""
+    url: str = ""
+    """Address that stands for the command; empty: the program has given the command itself."""
+
+    def __str__(self) -> str:
+        return self.url or f"the command {self.program!r}"
+
+    @property
+    def program(self) -> str:
+        """Name or path of the program."""
+        return self.command[0]
 
 
 class Proxy(Redacted, frozen=True):
@@ -206,7 +228,7 @@ class Proxied(Struct, frozen=True):
         return self.engine.prefix
 
 
-Address: TypeAlias = UnixSocket | TCP | SSH | NamedPipe | Proxied
+Address: TypeAlias = UnixSocket | TCP | SSH | NamedPipe | Command | Proxied
 """Address that an engine listens on, or the way to it through a proxy."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from errno import EACCES, ECONNREFUSED, ENOENT, EPERM
 from typing import Final
 
 from msgspec import Struct
 
-from dockerproto.endpoint.addresses import SSH, TCP, Address, Proxied, UnixSocket
+from dockerproto.endpoint.addresses import SSH, TCP, Address, Command, Proxied, UnixSocket
 from dockerproto.errors import ConnectionFailed, TimedOut
 from dockerproto.timeouts import Timer
 
@@ -37,6 +38,27 @@ _ADVICE: Final[Mapping[type[Address], Mapping[object, tuple[str, str]]]] = {
     SSH: {ENOENT: ("the program ssh is missing", "is OpenSSH installed?")},
 }
 """Reason and advice by kind of address, and by errno, reason or class of the error."""
+_ALERT: Final = re.compile(r"tlsv[0-9]+ alert [a-z ]+[a-z]")
+_DAEMON: Final = "is buildkitd running?"
+_SOCKET: Final = "may this user use the socket?"
+_ADVICE_ON_DAEMONS: Final[Mapping[type[Address], Mapping[object, tuple[str, str]]]] = {
+    UnixSocket: {
+        ENOENT: ("no such file or directory", _DAEMON),
+        ECONNREFUSED: ("connection refused", _DAEMON),
+        EACCES: ("permission denied", _SOCKET),
+        EPERM: ("operation not permitted", _SOCKET),
+    },
+    TCP: {
+        **_ADVICE[TCP],
+        ECONNREFUSED: ("connection refused", _DAEMON),
+        "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": ("the server refuses HTTP/2", "is it a BuildKit daemon?"),
+    },
+    Command: {
+        ENOENT: ("the program {} is missing", "is it installed, and in PATH?"),
+        EACCES: ("the program {} may not be run", "is it executable?"),
+    },
+}
+"""The same for daemons of BuildKit; ``{}`` stands for the program of a command."""
 
 
 class Target(Struct, frozen=True):
@@ -48,6 +70,8 @@ class Target(Struct, frozen=True):
     """Source of the address as a phrase, see `Endpoint.origin`; empty if unknown."""
     peer: str = ENGINE
     """Name of the server in messages."""
+    daemon: bool = False
+    """True for a BuildKit daemon, about which the advice is different."""
 
     def __str__(self) -> str:
         return f"{self.address} ({self.origin})" if self.origin else str(self.address)
@@ -58,18 +82,25 @@ class Target(Struct, frozen=True):
 
     def error(self, error: OSError) -> ConnectionFailed:
         """Return the exception for an error of the operating system."""
-        return ConnectionFailed(0, self.message(_reason(error, self.address).replace(ENGINE, self.peer)))
+        return ConnectionFailed(0, self.message(_reason(error, self).replace(ENGINE, self.peer)))
 
     def timeout_error(self, timer: Timer) -> TimedOut:
         """Return the exception for an attempt that took too long."""
         return TimedOut(0, self.message(timer.timeout_error("connect").message))
 
 
-def _reason(error: OSError, address: Address) -> str:
-    advice = _ADVICE.get(type(address), {})
-    for fact in (error.errno, getattr(error, "reason", None), type(error).__name__):
+def _alert_of(error: OSError) -> str | None:
+    """Return the name of an alert of TLS, which errors of Python 3.11 have only in their text."""
+    alert = _ALERT.search(str(error))
+    return None if alert is None else alert[0].upper().replace(" ", "_")
+
+
+def _reason(error: OSError, target: Target) -> str:
+    table, address = _ADVICE_ON_DAEMONS if target.daemon else _ADVICE, target.address
+    advice = table.get(type(address), {})
+    for fact in (error.errno, getattr(error, "reason", None), type(error).__name__, _alert_of(error)):
         if fact in advice:
-            return "; ".join(advice[fact])
+            return "; ".join(advice[fact]).format(getattr(address, "program", ""))
     if error.filename or not error.strerror:
         return str(error) or type(error).__name__
     first, second = error.strerror[:1], error.strerror[1:2]  # "No route to host", but "SSL"

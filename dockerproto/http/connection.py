@@ -101,6 +101,11 @@ class Connection:
         return bytes(await self._receive(timer, "idle"))
 
     @property
+    def peer(self) -> str:
+        """The server, as messages name it."""
+        return self._target.peer
+
+    @property
     def untouched(self) -> bool:
         """True if no byte of a response to the last request has been received."""
         return self._exchange.untouched
@@ -189,7 +194,7 @@ class Connection:
             return timer.timeout_error(phase)
         if isinstance(error, ConnectionRefusedError):  # ssh and TLS servers refuse late
             return self._target.error(error)
-        return ConnectionFailed(0, f"the connection to {self._target.peer} broke: {error}")
+        return ConnectionFailed(0, f"the connection to {self.peer} broke: {error}")
 
 
 class HTTPResponse:
@@ -245,14 +250,29 @@ class Connections:
     """The connections to one address, in a pool for each scope: a process and an event loop.
 
     The origin of the address and the name of the server, `peer`, are for messages.
+
+    Args:
+        transport: Transport that connects.
+        address: The address.
+        origin: Source of the address as a phrase, for messages.
+        peer: Name of the server, for messages.
+        daemon: True if it is a BuildKit daemon.
     """
 
     def __init__(
-        self, transport: Transport, address: Address, origin: str = "", *, peer: str = ENGINE
+        self,
+        transport: Transport,
+        address: Address,
+        origin: str = "",
+        *,
+        peer: str = ENGINE,
+        daemon: bool = False,
     ) -> None:
         self.transport: Final = transport
         """Transport that connects."""
-        self.target: Final = Target(address, origin, peer)
+        self.used: bool = False
+        """True once a connection was made."""
+        self.target: Final = Target(address, origin, peer, daemon)
         """Address, origin and name of the server, for messages."""
         self._closed = False
         self._pools = Scoped(transport, self._make_pool, _close_pool)
@@ -287,6 +307,15 @@ class Connections:
     async def open_new(self, timer: Timer) -> Connection:
         """Return a new connection, for another protocol; the caller closes it. Raises as `send`."""
         return await self._connect(self._pools.get(), timer)
+
+    def enter_scope(self) -> None:
+        """Begin a call in the process and event loop of the caller.
+
+        Raises:
+            ClientClosed: Another event loop uses the connections.
+            UnsupportedTransport: The caller does not run in an event loop of the transport.
+        """
+        self._pools.get()
 
     def check(self, connection: Connection) -> None:
         """Raise ClientClosed unless a connection belongs to the scope of the caller."""
@@ -341,6 +370,7 @@ class Connections:
         except OSError as error:
             raise self.target.error(error) from error
         connection = Connection(stream, self.target, pool)
+        self.used = True
         pool.add(connection)
         if pool.closed:  # perhaps just now, by another thread, before the pool knew the connection
             connection.close()

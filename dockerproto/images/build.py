@@ -14,13 +14,11 @@ from dockerproto.images.build_parameters import (
     attach,
     body_of,
     build_arguments,
-    dockerfile_path,
-    extra_hosts_of,
     flags_of,
     image_names,
-    json_list,
     limits_of,
-    remote_url,
+    source_of,
+    steps_of,
     ulimits_of,
     upload_headers,
     with_auths,
@@ -34,20 +32,14 @@ from dockerproto.operations.replies import progress
 from dockerproto.request.attachments import Output, SecretLike, read_output
 from dockerproto.request.build import ClassicBuild
 from dockerproto.request.caches import CacheSource, CacheTarget
-from dockerproto.request.extra_hosts import parse_extra_hosts
 from dockerproto.request.named_contexts import NamedContext
 from dockerproto.request.outputs import BuildOutput
 from dockerproto.request.parameters import (
-    default_platform,
-    flag,
-    mapping_json,
     switch,
     text,
-    texts,
 )
 from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, TimeoutLike
-from dockerproto.versions import Version
 
 
 @overload
@@ -344,18 +336,15 @@ def build(
     )
     read = read_solve_arguments(given, read_output(output), image_names(tag), platform)
     query = (
-        remote_url(remote),
-        dockerfile_path(body, path_dockerfile),
-        texts("t", read.names),
-        flag("q", quiet, "quiet"),
+        *source_of(remote, body, path_dockerfile, read.names, quiet=quiet),
         *flags_of(nocache=nocache is True, pull=pull, forcerm=forcerm, squash=squash),
         switch("rm", rm),
-        text("labels", mapping_json("labels", labels)),
-        default_platform(platform),
-        text("target", target),
-        text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
-        extra_hosts_of(parse_extra_hosts(extra_hosts)),
-        text("cachefrom", json_list(read.cache_from), since=Version(1, 25)),
+        *steps_of(
+            *(labels, platform, target),
+            network_mode=network_mode,
+            extra_hosts=extra_hosts,
+            cache_from=read.cache_from,
+        ),
         *limits_of(shm_size=shm_size, memory=memory, memswap=memswap),
         *limits_of(cpu_shares=cpu_shares, cpu_period=cpu_period, cpu_quota=cpu_quota),
         text("cpusetcpus", cpuset_cpus, "cpuset_cpus"),

@@ -15,7 +15,17 @@ from dockerproto.credentials.credentials import ANONYMOUS, AuthsLike, Credential
 from dockerproto.references import parse_reference
 from dockerproto.request.attachments import BuildAttachments, SecretLike, read_secrets, read_ssh
 from dockerproto.request.build import ClassicBuild
-from dockerproto.request.parameters import NotOnPodman, Parameter, flag, number, text
+from dockerproto.request.extra_hosts import parse_extra_hosts
+from dockerproto.request.parameters import (
+    NotOnPodman,
+    Parameter,
+    default_platform,
+    flag,
+    mapping_json,
+    number,
+    text,
+    texts,
+)
 from dockerproto.request.request import TAR
 from dockerproto.sources import AsyncSource, check_source
 from dockerproto.versions import OLDEST, Version
@@ -111,7 +121,44 @@ def remote_url(remote: str | None) -> Parameter:
     return replace(parameter, for_podman=NotOnPodman("fetch contexts"), secret=True)
 
 
-def extra_hosts_of(hosts: tuple[str, ...]) -> Parameter:
+def source_of(
+    remote: str | None,
+    body: AsyncSource | BuildContext | None,
+    path_dockerfile: str | PathLike[str] | None,
+    names: tuple[str, ...],
+    *,
+    quiet: bool,
+) -> tuple[Parameter, ...]:
+    """Return the context and the Dockerfile, the names of the image, and if only its id is reported."""
+    return (
+        remote_url(remote),
+        dockerfile_path(body, path_dockerfile),
+        texts("t", names),
+        flag("q", quiet, "quiet"),
+    )
+
+
+def steps_of(
+    labels: Mapping[str, str] | None,
+    platform: str | None,
+    target: str | None,
+    *,
+    network_mode: str | None,
+    extra_hosts: Mapping[str, str] | Iterable[str] | None,
+    cache_from: tuple[str, ...],
+) -> tuple[Parameter, ...]:
+    """Return the parameters of stages and their steps that both builders have."""
+    return (
+        text("labels", mapping_json("labels", labels)),
+        default_platform(platform),
+        text("target", target),
+        text("networkmode", network_mode, "network_mode", since=Version(1, 25)),
+        _extra_hosts_of(parse_extra_hosts(extra_hosts)),
+        text("cachefrom", json_list(cache_from), since=Version(1, 25)),
+    )
+
+
+def _extra_hosts_of(hosts: tuple[str, ...]) -> Parameter:
     """Return entries for the hosts file of the steps."""
     # Podman expects one JSON list.
     return Parameter("extrahosts", hosts, Version(1, 28), for_podman=json_list(hosts))

@@ -285,8 +285,8 @@ def named(coroutine: Coroutine[Any, Any, T], name: str) -> Coroutine[Any, Any, T
 
 
 def _describe(namespace: AsyncNamespace | Namespace) -> str:
-    address = namespace.client.configuration.endpoint.address
-    return f"<{type(namespace).__name__} of Docker at {address}>"
+    client = namespace.client
+    return f"<{type(namespace).__name__} of {client.kind} at {client.configuration.endpoint.address}>"
 
 
 def _check_blocking(request: AnyRequest) -> None:

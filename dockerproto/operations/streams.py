@@ -200,7 +200,7 @@ class AsyncStream(Generic[T]):
         self._work = self._work or self._client.begin(request.timeout, request.pace)
         response = await self._client.open(request, self._credentials, self._work)
         if isinstance(request, SolveBuild):
-            self._requests.extend(request.options.following(self._client.engine.buildkit.worker))
+            self._requests.extend(request.options.following(self._client.buildkit.worker))
         return response
 
     async def _fail(self, error: DockerError, previous: list[T]) -> None:

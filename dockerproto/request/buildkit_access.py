@@ -33,15 +33,18 @@ class BuildKitAccess:
     Args:
         plain: True if a connection carries any bytes to the engine.
         headers: Headers of calls on a connection without an upgrade.
+        has_images: True if the worker is an engine's, which has images of its own.
     """
 
-    def __init__(self, *, plain: bool, headers: CallHeaders) -> None:
+    def __init__(self, *, plain: bool, headers: CallHeaders, has_images: bool = True) -> None:
         self.plain: bool = plain
         """True if a connection carries any bytes to the engine, as no TLS and no path stand between."""
         self.headers: CallHeaders = headers
         """Headers of calls on a connection without an upgrade."""
         self.worker: Worker | None = None
         """Abilities of the worker; None: no build has asked for them yet."""
+        self.has_images: bool = has_images
+        """True if the worker is an engine's, which has images of its own."""
         self.has_sessions: bool = True
         """False once the engine did not know ``POST /session``."""
         self.refuses_http2: bool = False
@@ -52,6 +55,15 @@ class BuildKitAccess:
         """Return the access to an engine's BuildKit, with custom headers that are sent with every request."""
         metadata = tuple((name.lower(), RedactedText(value)) for name, value in headers)
         return cls(plain=_is_plain(endpoint), headers=CallHeaders(metadata=metadata))
+
+    @classmethod
+    def of_daemon(cls, endpoint: Endpoint) -> Self:
+        """Return the access to a daemon."""
+        address = endpoint.address
+        headers = ON_THIS_MACHINE
+        if isinstance(address, TCP):
+            headers = CallHeaders(scheme="http" if endpoint.tls is None else "https", authority=address.host)
+        return cls(plain=True, headers=headers, has_images=False)
 
 
 def _is_plain(endpoint: Endpoint) -> bool:

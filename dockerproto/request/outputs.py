@@ -54,6 +54,8 @@ ImageOutput: TypeAlias = Image | OCI | DockerTar
 BuildOutput: TypeAlias = ImageOutput | Output | CacheOnly
 """One output of a build: an image, files (the path of a directory, or a `Tar`), or `CacheOnly`."""
 
+MOBY: Final = "moby"
+"""Type of the exporter of an image into an engine."""
 PUSH: Final = "push"
 """Attribute of an image that BuildKit pushes."""
 
@@ -138,7 +140,7 @@ def image_exporter(image: ImageOutput, tags: tuple[str, ...], annotations: Mappi
         return Exporter(_ARCHIVES[type(image)], {**name, **annotated})
     if image.push and not names:
         raise ValueError("an Image to push needs a name: tag=...")
-    return Exporter("moby", {**name, **_image_attributes(image), **annotated})
+    return Exporter(MOBY, {**name, **_image_attributes(image), **annotated})
 
 
 def pushed_names(attributes: Mapping[str, str]) -> tuple[str, ...]:

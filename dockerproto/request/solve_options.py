@@ -41,6 +41,8 @@ class Worker(Struct, frozen=True):
     """True if the engine has its images in containerd's store, False if in a graph driver's."""
     host_gateway: str | None = None
     """Address that ``host-gateway`` stands for; None: the engine does not report it."""
+    has_images: bool = True
+    """True if it is an engine's, which has images of its own; a daemon has only a cache."""
 
 
 class SolveOptions(Redacted, frozen=True, kw_only=True):
@@ -71,7 +73,8 @@ class SolveOptions(Redacted, frozen=True, kw_only=True):
 
     def following(self, worker: Worker | None) -> tuple[Request, ...]:
         """Return the requests to send once the image is built: pushes, if the worker does not push."""
-        return () if worker is None or worker.containerd else self.pushes
+        pushes = worker is None or worker.containerd or not worker.has_images
+        return () if pushes else self.pushes
 
     @property
     def layouts(self) -> tuple[LayoutReference, ...]:

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import socketserver
+import ssl
 import threading
 import warnings
 from collections.abc import Callable, Generator
@@ -33,7 +34,7 @@ from dockerproto import (
     Timeout,
     Unauthorized,
 )
-from dockerproto.endpoint.addresses import SSH, TCP, Address, Endpoint, NamedPipe, UnixSocket
+from dockerproto.endpoint.addresses import SSH, TCP, Address, Command, Endpoint, NamedPipe, UnixSocket
 from dockerproto.endpoint.contexts import meta_path
 from dockerproto.http.connecting import Target
 from tests.conftest import Connect
@@ -52,6 +53,7 @@ from tests.testbed.scripted import (
 
 pytestmark = pytest.mark.anyio
 
+DAEMON_IS_RUNNING = "is buildkitd running?"
 ENGINE_IS_RUNNING = "is the engine running?"
 IN_THE_GROUP = "is this user in the group `docker`?"
 USES_TLS = "does this port use TLS?"
@@ -127,6 +129,36 @@ REASONS: list[tuple[Address, OSError, str]] = [
         "named pipes exist on Windows only",
     ),
 ]
+
+
+REASONS_ON_DAEMONS: list[tuple[Address, OSError, str]] = [
+    (
+        UnixSocket("/x"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        "permission denied; may this user use the socket?",
+    ),
+    (
+        TCP("h", 1),
+        ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+        f"connection refused; {DAEMON_IS_RUNNING}",
+    ),
+    (
+        TCP("h", 1),
+        ssl.SSLError(1, "[SSL] tlsv1 alert no application protocol (_ssl.c:1006)"),
+        "the server refuses HTTP/2; is it a BuildKit daemon?",
+    ),
+    (
+        Command(("/x/kubectl", "exec"), "kube-pod://b"),
+        FileNotFoundError(errno.ENOENT, "No such file", "/x/kubectl"),
+        "the program /x/kubectl is missing; is it installed, and in PATH?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("address", "error", "reason"), REASONS_ON_DAEMONS)
+def test_the_reason_and_the_advice_on_daemons(address: Address, error: OSError, reason: str) -> None:
+    target = Target(address, "from BUILDKIT_HOST", daemon=True)
+    assert target.error(error).message == f"cannot connect to {address} (from BUILDKIT_HOST): {reason}"
 
 
 @pytest.mark.parametrize(("address", "error", "reason"), REASONS)

@@ -242,7 +242,7 @@ async def test_a_ping_that_another_call_never_sends_is_not_waited_for(
 async def test_a_thread_goes_on_after_its_own_interrupted_ping(scripted: ScriptedEngine) -> None:
     scripted.script("GET", "/images/json", json_response([]))
     with dockerproto_httpx.Docker(scripted.url, timeout=None) as docker:
-        lock = docker.client.engine._negotiation.get()  # pyright: ignore[reportPrivateUsage]
+        lock = docker._engine._negotiation.get()  # pyright: ignore[reportPrivateUsage]
         run(lock.acquire(None))
         run(lock.acquire(None))
         assert docker.images.list() == []

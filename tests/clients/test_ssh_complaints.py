@@ -13,7 +13,7 @@ from typing import TypeAlias
 import pytest
 
 from dockerproto import ConnectionFailed
-from dockerproto_local.ssh import TAIL
+from dockerproto_local.commands import TAIL
 from tests.conftest import Connect
 from tests.testbed.scripted import ScriptedEngine, json_response
 
@@ -57,7 +57,7 @@ def ssh(scripted: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     yield
-    assert not [each for each in threading.enumerate() if each.name == "dockerproto ssh"]
+    assert not [each for each in threading.enumerate() if each.name == "dockerproto command"]
 
 
 async def test_only_the_end_of_it_is_kept(connect: Connect, ssh: Ssh) -> None:

@@ -280,12 +280,12 @@ def test_ssh_is_given_nothing_dangerous(host: str, options: Any) -> None:
     ids=str,
 )
 def test_the_arguments_of_ssh(address: SSH, arguments: list[str]) -> None:
-    assert address.arguments == ["-o", "ConnectTimeout=30", "-T", *arguments]
+    assert address.command == ("ssh", "-o", "ConnectTimeout=30", "-T", *arguments)
 
 
 @given(st.from_regex(r"\A/[^\0-\x1f\x7f]*\Z").filter(lambda path: path.strip("/") != ""))
 def test_the_remote_command_is_four_words_whatever_the_path(path: str) -> None:
-    words = shlex.split(SSH("h", path=path).arguments[-1])
+    words = shlex.split(SSH("h", path=path).command[-1])
     assert words == ["docker", f"--host=unix://{path}", "system", "dial-stdio"]
 
 

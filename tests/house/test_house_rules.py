@@ -40,9 +40,9 @@ Definition: TypeAlias = FunctionDef | ast.ClassDef
 
 LONGEST_FUNCTION = 30
 LONGEST_MODULE = 450
-LONGEST_ON_THE_WAY = {"client.py": 199, "engine.py": 199}
+LONGEST_ON_THE_WAY = {"client.py": 199, "daemon_client.py": 199, "engine.py": 199, "engine_client.py": 199}
 LONGEST_EXAMPLE = 80
-LONGEST_PACKAGE = {"dockerproto_asyncio": 180, "dockerproto_trio": 150, "dockerproto_httpx": 275}
+LONGEST_PACKAGE = {"dockerproto_asyncio": 190, "dockerproto_trio": 160, "dockerproto_httpx": 290}
 
 
 def name_of(path: Path) -> str:
@@ -299,7 +299,7 @@ def test_the_transport_of_the_docs_is_short() -> None:
 def test_asyncio_and_trio_are_built_alike() -> None:
     on_asyncio = methods("dockerproto_asyncio", "Asyncio")
     assert on_asyncio == methods("dockerproto_trio", "Trio")
-    assert on_asyncio.keys() == {"Docker", "_Transport", "_Lock", "_Task", "_Stream"}
+    assert on_asyncio.keys() == {"BuildKit", "Docker", "_Transport", "_Lock", "_Task", "_Stream"}
 
 
 def methods(package: str, loop: str) -> dict[str, set[str]]:

@@ -33,7 +33,7 @@ LATER = [
     "dockerproto_local.output_directory",
     "dockerproto_local.pack",
     "dockerproto_local.registry",
-    "dockerproto_local.ssh",
+    "dockerproto_local.commands",
     "dockerproto_local.walk",
     "gzip",
     "tarfile",

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ForwardRef, get_origin, get_overloads
 import pytest
 
 import dockerproto
-from dockerproto.docker import AsyncDocker
+from dockerproto.docker import AsyncBuildKit, AsyncDocker
 from dockerproto.operations.operation import AsyncNamespace, Namespace, Operation
 from dockerproto.operations.streams import AsyncStream
 from dockerproto.registry.operations import RegistryCall
@@ -107,13 +107,18 @@ def test_dir_shows_the_public_names_only() -> None:
     assert dir(dockerproto) == sorted([*dockerproto.__all__, "__version__"])
 
 
-def test_docker_is_in_the_packages_of_the_transports() -> None:
+@pytest.mark.parametrize("name", ["BuildKit", "Docker"])
+def test_clients_are_in_the_packages_of_the_transports(name: str) -> None:
     with pytest.raises(ImportError, match="dockerproto_asyncio, dockerproto_trio or dockerproto_httpx"):
-        exec("from dockerproto import Docker", {})
+        exec(f"from dockerproto import {name}", {})
+
+
+def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(ImportError, match="cannot import name 'Absent'"):
         exec("from dockerproto import Absent", {})
     assert not hasattr(dockerproto, "absent")
 
 
-def test_the_async_client_is_loaded_late() -> None:
+def test_the_async_clients_are_loaded_late() -> None:
     assert dockerproto.AsyncDocker is AsyncDocker
+    assert dockerproto.AsyncBuildKit is AsyncBuildKit

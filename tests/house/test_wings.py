@@ -16,6 +16,7 @@ TRANSPORTS = ROOT / "transports"
 FLOORS: list[set[str]] = [
     {"__init__"},
     {"docker"},
+    {"daemon_client", "engine_client"},
     {"images", "registry"},
     {"operations"},
     {"client"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from inspect import isroutine
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import anyio.to_thread
 
@@ -19,14 +19,26 @@ from dockerproto import Download, Stream
 
 Transport: TypeAlias = Literal["asyncio", "trio", "httpx"]
 
+_PACKAGES: Final = {
+    "asyncio": dockerproto_asyncio,
+    "trio": dockerproto_trio,
+    "httpx": dockerproto_httpx,
+}
 
-def client(transport: Transport, url: str | None, **options: Any) -> Any:
-    """Return a client with an async face."""
-    if transport == "asyncio":
-        return dockerproto_asyncio.Docker(url, **options)
-    if transport == "trio":
-        return dockerproto_trio.Docker(url, **options)
-    return Facade(dockerproto_httpx.Docker(url, **options))
+
+def client(transport: Transport, url: str | None = None, **options: Any) -> Any:
+    """Return a client of an engine, with an async face."""
+    return _faced_client(transport, "Docker", url, options)
+
+
+def daemon_client(transport: Transport, address: str | None = None, **options: Any) -> Any:
+    """Return a client of a BuildKit daemon, with an async face."""
+    return _faced_client(transport, "BuildKit", address, options)
+
+
+def _faced_client(transport: Transport, name: str, address: str | None, options: dict[str, Any]) -> Any:
+    made = getattr(_PACKAGES[transport], name)(address, **options)
+    return Facade(made) if transport == "httpx" else made
 
 
 _STREAMS = ("export_image", "events")

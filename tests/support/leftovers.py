@@ -60,10 +60,11 @@ def descriptors() -> int:
 
 def connections(client: Client) -> tuple[int, int]:
     """Count the connections of a client, and the idle ones."""
-    sender: Any = client.engine._sender  # pyright: ignore[reportPrivateUsage]
+    engine: Any = vars(client)["engine"]
+    sender: Any = engine._sender
     carriers = (
         getattr(getattr(sender, "_transport", None), "_connections", sender),
-        client.engine.connections,
+        engine.connections,
     )
     own: dict[int, Any] = {id(each): each for each in carriers}
     pools = [pool for each in own.values() for pool in each._pools.values()]

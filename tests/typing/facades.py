@@ -12,6 +12,7 @@ import dockerproto_httpx
 import dockerproto_trio
 from dockerproto import (
     DEFAULT,
+    TLS,
     AsyncDownload,
     AsyncProgress,
     AsyncStream,
@@ -21,6 +22,7 @@ from dockerproto import (
     BuildRecord,
     BuildResult,
     BuildsPruned,
+    CacheOnly,
     CachePruned,
     CacheRecord,
     CheckResult,
@@ -106,6 +108,36 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await images.search("x", limit=5), list[SearchResult])
     assert_type(await images.tag("x", "y"), bool)
     assert_type(await images.targets(fileobj=b"", contexts={"a": file}), list[TargetSummary])
+
+
+async def on_daemons(buildkit: dockerproto_asyncio.BuildKit | dockerproto_trio.BuildKit, file: Path) -> None:
+    assert_type(await buildkit.build(path=file, outputs=CacheOnly()), MessageList[BuildResult])
+    assert_type(buildkit.build(path=file, outputs=[file], stream=True), AsyncProgress[BuildResult])
+    assert_type(await buildkit.check(path=file), CheckResult)
+    assert_type(await buildkit.outline(path=file), Outline)
+    assert_type(await buildkit.targets(path=file), list[TargetSummary])
+    assert_type(await buildkit.workers(), list[BuildKitWorker])
+    assert_type(await buildkit.info(), BuildKitVersion)
+    assert_type(await buildkit.usage(), list[CacheRecord])
+    assert_type(await buildkit.prune(keep=5), CachePruned)
+    assert_type(await buildkit.history(limit=5), list[BuildRecord])
+
+
+def on_blocking_daemons(buildkit: dockerproto_httpx.BuildKit, file: Path) -> None:
+    assert_type(buildkit.build(path=file, outputs=CacheOnly()), MessageList[BuildResult])
+    assert_type(buildkit.build(path=file, outputs=[file], stream=True), Progress[BuildResult])
+    assert_type(buildkit.check(path=file), CheckResult)
+    assert_type(buildkit.outline(path=file), Outline)
+    assert_type(buildkit.targets(path=file), list[TargetSummary])
+    assert_type(buildkit.workers(), list[BuildKitWorker])
+    assert_type(buildkit.info(), BuildKitVersion)
+    assert_type(buildkit.prune(stream=True), Stream[CacheRecord])
+
+
+def daemons(file: Path) -> None:
+    dockerproto_asyncio.BuildKit("tcp://h:1", tls=TLS(ca="ca.pem"), timeout=5)
+    dockerproto_trio.BuildKit(command=["kubectl", "exec"], credentials=None)
+    dockerproto_httpx.BuildKit(proxies={}, credentials={"docker.io": {"username": "u", "password": "p"}})
 
 
 class Vault:

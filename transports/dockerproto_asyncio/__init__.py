@@ -11,17 +11,17 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dockerproto.docker import AsyncDocker
+from dockerproto.docker import AsyncBuildKit, AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import DockerError
 from dockerproto.timeouts import Timer
-from dockerproto_local import LocalConfiguration, arguments_of, configure
+from dockerproto_local import LocalConfiguration, arguments_of, configure, configure_daemon
 from dockerproto_local.base_transport import DialTarget, LocalTransport
 from dockerproto_local.late import loader
 from dockerproto_local.scopes import EventLoops
 from dockerproto_local.stream import SocketStream, connect_unix
 
-__all__ = ["Docker", "Registry"]
+__all__ = ["BuildKit", "Docker", "Registry"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,17 @@ class Docker(AsyncDocker):
     """
 
     @arguments_of(configure)
+    def __init__(self, configuration: LocalConfiguration) -> None:
+        super().__init__(configuration, _AsyncioTransport(configuration.ssl_context))
+
+
+class BuildKit(AsyncBuildKit):
+    """A BuildKit daemon, on asyncio: use it with ``async with``, or `close` it.
+
+    The arguments are those of `dockerproto_local.configure_daemon`.
+    """
+
+    @arguments_of(configure_daemon)
     def __init__(self, configuration: LocalConfiguration) -> None:
         super().__init__(configuration, _AsyncioTransport(configuration.ssl_context))
 

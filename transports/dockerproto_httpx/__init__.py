@@ -16,29 +16,33 @@ except ModuleNotFoundError as _error:
     raise NotInstalled(0, "dockerproto_httpx needs httpx: pip install 'dockerproto[httpx]'") from _error
 
 from dockerproto.buildcontext.limits import CONTEXT_LIMIT
-from dockerproto.client import Client
 from dockerproto.credentials.source import CredentialsLike, check_blocking
-from dockerproto.docker import AnyDocker, BlockingOperations
+from dockerproto.daemon_client import DaemonClient
+from dockerproto.docker import AnyClient, AnyDocker, BlockingOperations
 from dockerproto.endpoint.addresses import TLS
+from dockerproto.engine_client import EngineClient
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated, TimedOut
 from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Head, WireRequest
 from dockerproto.images import Images
+from dockerproto.images.checks import check, outline, targets
+from dockerproto.images.daemon_build import build
 from dockerproto.messages.decoding import MESSAGE_LIMIT
-from dockerproto.operations.buildkit import EngineBuildKit
+from dockerproto.operations.buildkit import EngineBuildKit, history, info, prune, usage, workers
+from dockerproto.operations.operation import Namespace, blocking
 from dockerproto.redacted import hides_frames
 from dockerproto.request.ping import Ping
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
 from dockerproto.transport.runtime import run
 from dockerproto_httpx.transport import DUMMY_URL, REQUEST, TARGET, TIMER, Body, Content, EngineTransport
-from dockerproto_local import configure
+from dockerproto_local import LocalConfiguration, arguments_of, configure, configure_daemon
 from dockerproto_local.blocking import BlockingTransport
 from dockerproto_local.configuration import AUTO
 from dockerproto_local.keywords import explain_unknown
 from dockerproto_local.late import loader
 from dockerproto_local.scopes import LocalScope
 
-__all__ = ["Docker", "EngineTransport", "Registry"]
+__all__ = ["BuildKit", "Docker", "EngineTransport", "Registry"]
 
 if TYPE_CHECKING:
     from dockerproto_httpx.registry import Registry
@@ -46,7 +50,23 @@ else:
     __getattr__ = loader(__name__, Registry="registry")
 
 
-class Docker(AnyDocker, BlockingOperations):
+class _Connected(AnyClient, Namespace):
+    """A client for blocking programs."""
+
+    def close(self) -> None:
+        """Close all connections, including those of open streams; closing again has no effect."""
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Docker(AnyDocker, _Connected, BlockingOperations):
     """An engine, for blocking programs: use it with ``with``, or `close` it. Several threads may share it.
 
     Args:
@@ -89,7 +109,9 @@ class Docker(AnyDocker, BlockingOperations):
         target = Target(endpoint.address, endpoint.origin)
         own = EngineTransport(endpoint.route, secure, endpoint.origin) if transport is None else transport
         sender = _Sender(own, target, None if transport is None else f"http://{endpoint.address.host}")
-        super().__init__(Client(configuration, BlockingTransport(secure), sender))
+        client = EngineClient(configuration, BlockingTransport(secure), sender)
+        super().__init__(client)
+        self._engine = client.engine
         self.images: Images = Images(self.client, "images")
         """Image operations."""
         self.buildkit: EngineBuildKit = EngineBuildKit(self.client, "buildkit")
@@ -97,19 +119,30 @@ class Docker(AnyDocker, BlockingOperations):
 
     def ping(self) -> Ping:
         """Ping the engine; any failure raises."""
-        return run(self.client.ping())
+        return run(self._ping())
 
-    def close(self) -> None:
-        """Close all connections, including those of open streams; closing again has no effect."""
-        self.client.close()
 
-    def __enter__(self) -> Self:
-        return self
+class BuildKit(_Connected):
+    """A BuildKit daemon, for blocking programs: use it with ``with``, or `close` it.
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
+    The arguments are those of `dockerproto_local.configure_daemon`.
+    """
+
+    @arguments_of(configure_daemon)
+    def __init__(self, configuration: LocalConfiguration) -> None:
+        check_blocking(configuration.credentials)
+        transport = BlockingTransport(configuration.ssl_context)
+        super().__init__(DaemonClient(configuration, transport), DaemonClient.kind)
+
+    build: Final = blocking(build)
+    check: Final = blocking(check)
+    history: Final = blocking(history)
+    info: Final = blocking(info)
+    outline: Final = blocking(outline)
+    prune: Final = blocking(prune)
+    targets: Final = blocking(targets)
+    usage: Final = blocking(usage)
+    workers: Final = blocking(workers)
 
 
 class _Sender:

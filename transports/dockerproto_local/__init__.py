@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dockerproto_local.configuration import LocalConfiguration, configure
 from dockerproto_local.credentials import StoredCredentials
+from dockerproto_local.daemon_configuration import configure_daemon
 from dockerproto_local.endpoint import find_endpoint
 from dockerproto_local.keywords import arguments_of
 from dockerproto_local.late import loader
@@ -23,6 +24,7 @@ __all__ = [
     "StoredCredentials",
     "arguments_of",
     "configure",
+    "configure_daemon",
     "configure_registry",
     "find_endpoint",
 ]

@@ -1,6 +1,6 @@
 """The base of the three transports: connect to any kind of address of this machine's network.
 
-Modules that only some programs need are imported where they are used: ssh, and those behind `LocalHost`.
+Modules that only some programs need are imported where they are used: commands, and those behind `LocalHost`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, TypeAlias
 
-from dockerproto.endpoint.addresses import SSH, TCP, Address, NamedPipe, Proxied, UnixSocket
+from dockerproto.endpoint.addresses import SSH, TCP, Address, Command, NamedPipe, Proxied, UnixSocket
 from dockerproto.errors import UnsupportedTransport
 from dockerproto.http.proxying import Tunnel
 from dockerproto.transport.runtime import Task
@@ -29,7 +29,7 @@ _HOST: Final = LocalHost()
 
 
 class LocalTransport(Transport):
-    """A transport that reaches engines by sockets, TLS and ssh, on the machine the program runs on."""
+    """A transport that reaches engines by sockets, TLS and commands, on the machine the program runs on."""
 
     loops: ClassVar[EventLoops | None] = None
     """Event loops of the transport's library; None on a blocking transport."""
@@ -45,11 +45,11 @@ class LocalTransport(Transport):
 
     async def connect(self, address: Address, timeout: float | None) -> ByteStream:
         """Connect to any kind of address; raise OSError or TimeoutError."""
-        if isinstance(address, SSH):
-            from dockerproto_local.ssh import SSHStream, start_ssh  # noqa: PLC0415
+        if isinstance(address, SSH | Command):
+            from dockerproto_local.commands import CommandStream, start_command  # noqa: PLC0415
 
-            connection, process, stderr = start_ssh(address.arguments)
-            return SSHStream(await self.dial(connection, timeout), process, stderr)
+            command = start_command(address.command)
+            return CommandStream(await self.dial(command.connection, timeout), command)
         if isinstance(address, NamedPipe):
             raise OSError("named pipes exist on Windows only")
         started = self.now()

@@ -24,7 +24,7 @@ from dockerproto.versions import Version, pinned_version
 from dockerproto_local.config_directory import ConfigDirectory
 from dockerproto_local.credentials import SharedCredentials
 from dockerproto_local.endpoint import resolve_endpoint
-from dockerproto_local.tls import ssl_context
+from dockerproto_local.tls import HTTP1, ssl_context
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ def configure(
         credentials=SharedCredentials(directory) if credentials is DEFAULT else credentials,
         headers=find_headers(headers, directory),
         proxies=find_proxies(proxies, directory, endpoint.address),
-        ssl_context=_secure(endpoint, tls),
+        ssl_context=secure(endpoint, tls),
     )
 
 
@@ -109,11 +109,13 @@ def _add_proxy(endpoint: Endpoint, proxy: str | Default | None) -> Endpoint:
     return resolve_proxy(endpoint, proxy, os.environ)
 
 
-def _secure(endpoint: Endpoint, tls: TLS | ssl.SSLContext | None) -> ssl.SSLContext | None:
+def secure(
+    endpoint: Endpoint, tls: TLS | ssl.SSLContext | None, protocol: str = HTTP1
+) -> ssl.SSLContext | None:
     """Return the context of the ssl module for an endpoint, None if it does not use TLS."""
     if isinstance(tls, ssl.SSLContext):
         return tls
-    return None if endpoint.tls is None else ssl_context(endpoint.tls)
+    return None if endpoint.tls is None else ssl_context(endpoint.tls, protocol)
 
 
 def find_headers(headers: Mapping[str, str] | None, directory: ConfigDirectory) -> Headers:

@@ -35,6 +35,7 @@ _OTHER_NAMES: Final[Mapping[str, str]] = {
     "tls_config": "tls",
     "tls_verify": "tls",
     "uri": "url",
+    "url": "address",
     "user_agent": "headers",
     "verify": "tls",
     "version": "api_version",

@@ -20,11 +20,17 @@ from dockerproto_local.small_files import read_regular, regular_path
 
 T = TypeVar("T")
 
+HTTP1: Final = "http/1.1"
+"""Protocol of an engine, as ALPN names it."""
+HTTP2: Final = "h2"
+"""Protocol of a BuildKit daemon, as ALPN names it."""
 _RECORDS: Final = 64 * 2**10
 
 
-def ssl_context(tls: TLS) -> ssl.SSLContext:
-    """Return an SSL context for connecting with these certificates.
+def ssl_context(tls: TLS, protocol: str = HTTP1) -> ssl.SSLContext:
+    """Return an SSL context for connecting with these certificates, to speak a protocol.
+
+    A server may choose none, as it does if it ignores ALPN.
 
     Raises:
         ConnectionFailed: A file cannot be read, or contains no valid certificate or key.
@@ -38,7 +44,7 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
             _load_certificate(context, tls.certificate, tls.key or tls.certificate)
     except OSError as error:  # SSLError is an OSError too
         raise ConnectionFailed(0, f"cannot use the TLS files: {error} ({tls})") from error
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     return context
 
 

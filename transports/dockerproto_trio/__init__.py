@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dockerproto.docker import AsyncDocker
+from dockerproto.docker import AsyncBuildKit, AsyncDocker
 from dockerproto.endpoint.addresses import TCP, UnixSocket
 from dockerproto.errors import NotInstalled
 from dockerproto.timeouts import Timer
-from dockerproto_local import LocalConfiguration, arguments_of, configure
+from dockerproto_local import LocalConfiguration, arguments_of, configure, configure_daemon
 from dockerproto_local.base_transport import DialTarget, LocalTransport
 from dockerproto_local.late import loader
 from dockerproto_local.scopes import EventLoops
@@ -24,7 +24,7 @@ try:
 except ModuleNotFoundError as _error:
     raise NotInstalled(0, "dockerproto_trio needs trio: pip install 'dockerproto[trio]'") from _error
 
-__all__ = ["Docker", "Registry"]
+__all__ = ["BuildKit", "Docker", "Registry"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,17 @@ class Docker(AsyncDocker):
     """
 
     @arguments_of(configure)
+    def __init__(self, configuration: LocalConfiguration) -> None:
+        super().__init__(configuration, _TrioTransport(configuration.ssl_context))
+
+
+class BuildKit(AsyncBuildKit):
+    """A BuildKit daemon, on trio: use it with ``async with``, or `close` it.
+
+    The arguments are those of `dockerproto_local.configure_daemon`.
+    """
+
+    @arguments_of(configure_daemon)
     def __init__(self, configuration: LocalConfiguration) -> None:
         super().__init__(configuration, _TrioTransport(configuration.ssl_context))
 

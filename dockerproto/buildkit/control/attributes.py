@@ -19,7 +19,7 @@ from dockerproto.redacted import hides_frames
 from dockerproto.request.build import SolveBuild
 from dockerproto.request.caches import INLINE, REGISTRY, CacheEntry
 from dockerproto.request.github_cache import of_job
-from dockerproto.request.outputs import PUSH, Exporter
+from dockerproto.request.outputs import MOBY, PUSH, Exporter
 from dockerproto.request.parameters import Environment
 from dockerproto.request.solve_options import Worker
 from dockerproto.versions import Version
@@ -92,14 +92,20 @@ def with_session(request: SolveRequest, session: str, dockerfile: str | None) ->
 
 def _attributes(values: Values, worker: Worker) -> dict[str, str]:
     """Return the attributes of the parameters that have one; BuildKit has defaults for the others."""
-    pull = "pull" if "pull" in values else "local"
-    found = {"image-resolve-mode": pull}
+    found = _resolve_mode(values, worker)
     for name, translate in _TRANSLATIONS.items():
         if name in values:
             found |= translate(values[name])
     if hosts := values.get("extrahosts"):
         found["add-hosts"] = ",".join(_host(each, worker) for each in hosts)
     return found
+
+
+def _resolve_mode(values: Values, worker: Worker) -> dict[str, str]:
+    """Return where base images are looked for: an engine prefers its own, a daemon has none."""
+    if "pull" in values:
+        return {"image-resolve-mode": "pull"}
+    return {"image-resolve-mode": "local"} if worker.has_images else {}
 
 
 def _renamed(name: str) -> Callable[[Sequence[str]], dict[str, str]]:
@@ -148,8 +154,13 @@ def _host(entry: str, worker: Worker) -> str:
 
 
 def _exporter(exporter: Exporter, worker: Worker) -> Entry:
-    """Return an exporter; with a graph driver, which would ignore it, without the attribute to push."""
+    """Return an exporter as a worker has it.
+
+    Instead of Docker's own type, a daemon has ``image``. A graph driver would ignore the attribute to push.
+    """
     attributes = exporter.attributes
+    if not worker.has_images:
+        return Entry("image" if exporter.type == MOBY else exporter.type, attributes)
     if not worker.containerd:
         attributes = {name: value for name, value in attributes.items() if name != PUSH}
     return Entry(exporter.type, attributes)

@@ -33,6 +33,7 @@ from dockerproto.credentials.source import CallCredentials
 from dockerproto.errors import TimedOut
 from dockerproto.http.interfaces import Response
 from dockerproto.request.build import SolveBuild
+from dockerproto.request.buildkit_access import BuildKitAccess
 from dockerproto.request.solve_options import Worker
 from dockerproto.timeouts import Timeout, Timer
 from dockerproto.transport.local_work import LocalWork
@@ -70,7 +71,7 @@ async def open_way(server: BuildKitServer, build: SolveBuild, work: LocalWork) -
     """
     access, control = server.access, await server.open(work.timer)
     try:
-        worker = access.worker = access.worker or await _find_worker(control, work.timer)
+        worker = access.worker = access.worker or await _find_worker(access, control, work.timer)
         build.options.check_worker(worker)
         layouts = await open_layouts(build.options, server.transport.need_host(_BUILD), work)
         build = replace(build, options=layouts.options)
@@ -165,8 +166,9 @@ class ControlResponse(ControlReply):
             self._solve.end_reports()
 
 
-async def _find_worker(control: ControlConnection, timer: Timer) -> Worker:
-    return worker_of(await control.reply(control.calls.begin("ListWorkers"), timer))
+async def _find_worker(access: BuildKitAccess, control: ControlConnection, timer: Timer) -> Worker:
+    reply = await control.reply(control.calls.begin("ListWorkers"), timer)
+    return worker_of(reply, has_images=access.has_images)
 
 
 def _request(server: BuildKitServer, build: SolveBuild, worker: Worker) -> SolveRequest:

@@ -52,11 +52,16 @@ class Calls:
     Args:
         mutex: Lock between the threads that use the calls.
         headers: Headers of every call.
+        peer: The server, as messages name it.
     """
 
     def __init__(
-        self, mutex: AbstractContextManager[object] | None = None, headers: CallHeaders = ON_THIS_MACHINE
+        self,
+        mutex: AbstractContextManager[object] | None = None,
+        headers: CallHeaders = ON_THIS_MACHINE,
+        peer: str = "the engine",
     ) -> None:
+        self._peer = peer
         self._mutex = nullcontext() if mutex is None else mutex
         self._grpc = GRPC(calls=True, headers=headers)
         self._calls: dict[int, Call] = {}
@@ -123,7 +128,7 @@ class Calls:
             found = [self._note(event) for event in self._grpc.feed(data)]
             in_use = self._calls or not self._grpc.started
             if in_use and (self._grpc.ended or not data):
-                raise ConnectionFailed(0, "the engine closed the connection of the build")
+                raise ConnectionFailed(0, f"{self._peer} closed the connection of the build")
             return found
 
     def data_to_send(self) -> bytes:

@@ -67,7 +67,7 @@ class ControlConnection:
     def __init__(
         self, connections: Connections, connection: Connection, headers: CallHeaders = ON_THIS_MACHINE
     ) -> None:
-        self.calls: Final = Calls(connections.transport.mutex(), headers)
+        self.calls: Final = Calls(connections.transport.mutex(), headers, connections.target.peer)
         """Calls on the connection."""
         self._connections = connections
         self._connection = connection
@@ -156,8 +156,10 @@ async def open_control(engine: Engine, dialect: Dialect, timer: Timer) -> Contro
         UnsupportedVersion: The engine has no such API.
     """
     if Way.HTTP2 in control_ways(engine.buildkit, dialect.version):
+        connections = engine.connections
+        connection = await connections.open_new(timer)
         try:
-            return await open_http2(engine.connections, engine.buildkit.headers, timer, timer)
+            return await open_http2(connections, connection, engine.buildkit.headers, timer)
         except HTTP2Refused as refused:
             LOG.debug("HTTP/2 with prior knowledge is refused: %s", refused)
         engine.buildkit.refuses_http2 = True
@@ -165,24 +167,23 @@ async def open_control(engine: Engine, dialect: Dialect, timer: Timer) -> Contro
 
 
 async def open_http2(
-    connections: Connections, headers: CallHeaders, timer: Timer, greeting: Timer
+    connections: Connections, connection: Connection, headers: CallHeaders, timer: Timer
 ) -> ControlConnection:
-    """Return a new connection to the Control API, by HTTP/2 with prior knowledge.
+    """Return a new connection as one to the Control API, by HTTP/2 with prior knowledge; close it otherwise.
 
     Args:
         connections: The connections to the server.
+        connection: The new one.
         headers: Headers of every call.
-        timer: Limits of the call.
-        greeting: Limits of the wait for the server's first bytes.
+        timer: Limits of the wait for the server's first bytes.
 
     Raises:
-        DockerError: The server cannot be connected to.
-        HTTP2Refused: It does not speak HTTP/2.
+        HTTP2Refused: The server does not speak HTTP/2.
+        TimedOut: It says nothing within a limit of the timer.
     """
-    connection = await connections.open_new(timer)
     try:
         control = ControlConnection(connections, connection, headers)
-        await control.greet(greeting)
+        await control.greet(timer)
     except BaseException:
         connection.close()
         raise

@@ -133,7 +133,7 @@ class SessionServer:
     def check_connection(self) -> None:
         """Fail if the engine has closed the session, however much of what it sent is unread."""
         if not self._closed and self._connection.lost:
-            self._fail(_lost())
+            self._fail(_lost(self._connection))
 
     async def wait_for_steps(self) -> None:
         """Wait until no step is running."""
@@ -179,7 +179,7 @@ class SessionServer:
             self._session.feed(self._framing.feed(data))
             await self._advance(stream)
             await stream.ready()
-            data = await _receive(stream) if await stream.readable() else b""
+            data = await self._receive(stream) if await stream.readable() else b""
             await self._collect()
 
     async def _advance(self, stream: ByteStream) -> None:
@@ -197,7 +197,13 @@ class SessionServer:
             data = data[await stream.send(data, None) :]
             if data:
                 await stream.ready()
-                self._session.feed(self._framing.feed(await _receive(stream)))
+                self._session.feed(self._framing.feed(await self._receive(stream)))
+
+    async def _receive(self, stream: ByteStream) -> bytes:
+        data = await stream.receive(None)
+        if not data:
+            raise _lost(self._connection)
+        return bytes(data)
 
     def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         """Start a step beside the session; one that may wait for long is not waited for at the end."""
@@ -236,12 +242,5 @@ class SessionServer:
             outcome()
 
 
-async def _receive(stream: ByteStream) -> bytes:
-    data = await stream.receive(None)
-    if not data:
-        raise _lost()
-    return bytes(data)
-
-
-def _lost() -> ConnectionResetError:
-    return ConnectionResetError("the engine closed the connection")
+def _lost(connection: Connection) -> ConnectionResetError:
+    return ConnectionResetError(f"{connection.peer} closed the connection")

@@ -181,3 +181,24 @@ def test_workers(reply: bytes, worker: Worker) -> None:
 def test_attributes_are_json() -> None:
     attribute = request_of(cache_from=Cache("gha", {"a": '"'})).frontend_attributes["cache-imports"]
     assert json.loads(attribute) == [{"Type": "gha", "Attrs": {"a": '"'}}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mode"), [({}, {}), ({"pull": True}, {"image-resolve-mode": "pull"})], ids=["", "pull"]
+)
+def test_a_daemon_has_no_images_of_its_own(arguments: dict[str, Any], mode: dict[str, str]) -> None:
+    worker = worker_of(workers({}), has_images=False)
+    given = {"tag": "a", "outputs": [Image(push=True), "dist"], **arguments}
+    request = request_of(NEWEST, worker, **given)
+    assert request.exporters == (
+        Entry("image", {"name": "docker.io/library/a:latest", "push": "true"}),
+        Entry("local"),
+    )
+    assert request.frontend_attributes == mode
+
+
+def test_a_daemon_pushes_itself() -> None:
+    described = described_by(build(fileobj=b"", tag="a", outputs=Image(push=True)))
+    assert isinstance(described, SolveBuild)
+    assert described.options.following(worker_of(workers({})))
+    assert described.options.following(worker_of(workers({}), has_images=False)) == ()

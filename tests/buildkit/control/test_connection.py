@@ -16,7 +16,9 @@ from dockerproto_local.blocking import BlockingTransport
 from tests.support.controlling import ControlServer, workers
 
 CONNECTIONS: Final[Any] = SimpleNamespace(
-    transport=SimpleNamespace(mutex=nullcontext, signal=BlockingTransport().signal), check=id
+    transport=SimpleNamespace(mutex=nullcontext, signal=BlockingTransport().signal),
+    target=SimpleNamespace(peer="the engine"),
+    check=id,
 )
 """The part of connections that is used."""
 

@@ -7,8 +7,18 @@ from typing import Final
 import pytest
 
 from dockerproto.buildkit.control.ways import HTTP2_SINCE, Way, control_ways
-from dockerproto.endpoint.addresses import SSH, TCP, TLS, Address, Endpoint, NamedPipe, Proxy, UnixSocket
-from dockerproto.request.buildkit_access import BuildKitAccess
+from dockerproto.endpoint.addresses import (
+    SSH,
+    TCP,
+    TLS,
+    Address,
+    Command,
+    Endpoint,
+    NamedPipe,
+    Proxy,
+    UnixSocket,
+)
+from dockerproto.request.buildkit_access import BuildKitAccess, CallHeaders
 from dockerproto.versions import Version
 
 BOTH: Final = (Way.HTTP2, Way.UPGRADE)
@@ -47,3 +57,19 @@ def test_through_tls_and_proxies() -> None:
 )
 def test_by_version(version: tuple[int, int], ways: tuple[Way, ...]) -> None:
     assert control_ways(BuildKitAccess.of_engine(Endpoint(PORT, "test"), ()), Version(*version)) == ways
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "scheme", "authority"),
+    [
+        (Endpoint(UnixSocket("/x"), "test"), "http", "localhost"),
+        (Endpoint(Command(("x",)), "test"), "http", "localhost"),
+        (Endpoint(PORT, "test"), "http", "h:2375"),
+        (Endpoint(TCP("::1", 2375), "test", tls=TLS()), "https", "[::1]:2375"),
+    ],
+    ids=["socket", "command", "port", "TLS"],
+)
+def test_a_daemon_learns_its_name(endpoint: Endpoint, scheme: str, authority: str) -> None:
+    access = BuildKitAccess.of_daemon(endpoint)
+    assert access.headers == CallHeaders(scheme=scheme, authority=authority)
+    assert not access.has_images

@@ -1,4 +1,4 @@
-"""A connection over ssh whose pipes fail."""
+"""A connection over a command whose pipes fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from dockerproto.transport.chunks import Chunk
 from dockerproto.transport.runtime import run
 from dockerproto.transport.streams import ByteStream
-from dockerproto_local.ssh import ErrorOutput, SSHStream
+from dockerproto_local.commands import CommandStream, ErrorOutput, StartedCommand
 from tests.support.forks import call_in_child
 
 
@@ -44,10 +44,11 @@ class Failing(ByteStream):
         self.closed = True
 
 
-def over(below: Failing, complaint: bytes = b"") -> SSHStream:
+def over(below: Failing, complaint: bytes = b"") -> CommandStream:
     complaints = ErrorOutput()
     complaints.theirs.sendall(complaint)
-    return SSHStream(below, subprocess.Popen(["sleep", "60"]), complaints)
+    process = subprocess.Popen(["sleep", "60"])
+    return CommandStream(below, StartedCommand(complaints.theirs, process, complaints, "ssh"))
 
 
 def test_what_ssh_complains_of_is_the_error() -> None:
@@ -68,6 +69,28 @@ def test_without_a_complaint_it_is_the_failure() -> None:
     assert below.closed
     with pytest.raises(ConnectionError, match=r"^gone$"):
         run(stream.receive(None))
+    stream.close()
+
+
+class Ended(Failing):
+    """A byte stream that is at its end."""
+
+    async def receive(self, timeout: float | None) -> bytes:
+        return b""
+
+
+def test_an_end_before_the_first_byte_names_the_program() -> None:
+    stream = over(Ended(OSError("gone")))
+    with pytest.raises(ConnectionRefusedError, match=r"^ssh ended$"):
+        run(stream.receive(None))
+    stream.close()
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, ConnectionResetError])
+def test_a_broken_pipe_names_the_program(error: type[OSError]) -> None:
+    stream = over(Failing(error("gone")))
+    with pytest.raises(ConnectionRefusedError, match=r"^ssh ended$"):
+        run(stream.send(b"x", None))
     stream.close()
 
 
@@ -92,7 +115,8 @@ def test_a_wait_that_is_too_long_is_just_that() -> None:
 def test_a_forked_child_leaves_the_ssh_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     complaints = ErrorOutput()
     process = subprocess.Popen(["sleep", "60"], stderr=complaints.theirs.fileno())
-    stream = SSHStream(Failing(OSError("gone")), process, complaints)
+    command = StartedCommand(complaints.theirs, process, complaints, "ssh")
+    stream = CommandStream(Failing(OSError("gone")), command)
     complaints.theirs.close()
 
     def child() -> int | None:

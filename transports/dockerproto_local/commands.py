@@ -1,6 +1,7 @@
-"""An engine behind ssh: the system's ssh runs the Docker CLI on the remote host, which relays the bytes.
+"""An engine or a daemon behind a command, whose standard input and output are the connection.
 
-So the user's ssh configuration, keys and agent apply, as they do for the Docker CLI.
+For an engine at an ``ssh://`` address, the system's ssh runs the Docker CLI on the remote host, which relays
+the bytes. So the user's ssh configuration, keys and agent apply, as they do for the Docker CLI.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from msgspec import Struct
+
 from dockerproto.transport.chunks import Buffer, Chunk
 from dockerproto.transport.streams import ByteStream
 from dockerproto_local.scopes import LocalScope
 
 TAIL: Final = 16 * 2**10
-"""Bytes kept of what ssh prints on standard error: the last ones, which say why it ended."""
+"""Bytes kept of what a command prints on standard error: the last ones, which say why it ended."""
 _ALL: Final = 2**20
 """Bytes to read at once: more than the buffer of a socket holds, so that one read takes all that is there."""
 
 
 class ErrorOutput:
-    """The end of what ssh prints on standard error.
+    """The end of what a command prints on standard error.
 
-    A thread reads it, so ssh never waits, however much it prints. `close` ends the thread, even if a process
-    that ssh has left behind keeps its standard error open: with ControlPersist there is one.
+    A thread reads it, so the command never waits, however much it prints. `close` ends the thread, even if a
+    process that it has left behind keeps its standard error open: ssh leaves one with ControlPersist.
     """
 
     def __init__(self) -> None:
@@ -38,7 +41,7 @@ class ErrorOutput:
         self._tail = b""
         self._lost = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._read_all, name="dockerproto ssh", daemon=True)
+        self._thread = threading.Thread(target=self._read_all, name="dockerproto command", daemon=True)
         self._thread.start()
 
     def text(self) -> str:
@@ -78,13 +81,32 @@ class ErrorOutput:
         return bool(data)
 
 
-class SSHStream(ByteStream):
-    """A connection over an ssh process; errors contain what ssh printed on standard error."""
+class StartedCommand(Struct, frozen=True):
+    """A command that runs."""
 
-    def __init__(self, stream: ByteStream, process: subprocess.Popen[bytes], stderr: ErrorOutput) -> None:
+    connection: socket.socket
+    """Socket that is connected to its standard input and output."""
+    process: subprocess.Popen[bytes]
+    """Process."""
+    stderr: ErrorOutput
+    """Output on its standard error."""
+    program: str
+    """Name of the program, for messages."""
+
+
+class CommandStream(ByteStream):
+    """A connection over a command; errors contain what it printed on standard error.
+
+    Args:
+        stream: The stream over its socket.
+        command: The command.
+    """
+
+    def __init__(self, stream: ByteStream, command: StartedCommand) -> None:
         self._stream = stream
-        self._process = process
-        self._stderr = stderr
+        self._process = command.process
+        self._stderr = command.stderr
+        self._ending = f"{command.program} ended"
         self._received = False
         self._started_in = LocalScope.current(None)
 
@@ -98,7 +120,7 @@ class SSHStream(ByteStream):
         with self._convert_errors():
             data = await self._stream.receive(timeout)
         if not (data or self._received):
-            raise self._failure("ssh ended")
+            raise self._failure(self._ending)
         self._received = True
         return data
 
@@ -115,11 +137,11 @@ class SSHStream(ByteStream):
         self._stream.wake()
 
     def hung_up(self) -> bool:
-        """Return True if ssh has ended."""
+        """Return True if the command has ended."""
         return self._stream.hung_up()
 
     def close(self) -> None:
-        """Close the connection and end ssh, at once; an ssh of the parent process goes on."""
+        """Close the connection and end the command, at once; one of the parent process goes on."""
         self._stream.close()
         inherited = self._started_in.inherited
         if inherited:
@@ -135,24 +157,26 @@ class SSHStream(ByteStream):
             yield
         except TimeoutError:
             raise
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._failure(self._ending) from error
         except OSError as error:
             raise self._failure(error) from error
 
     def _failure(self, cause: object) -> ConnectionError:
-        """Return the error of ssh; before the first byte, it means that ssh could not connect."""
+        """Return the error of the command; before the first byte, it means that it could not connect."""
         if self._stderr.closed:
             return ConnectionAbortedError(str(cause))
         text = self._stderr.text()
         return (ConnectionError if self._received else ConnectionRefusedError)(text or str(cause))
 
 
-def start_ssh(arguments: Sequence[str]) -> tuple[socket.socket, subprocess.Popen[bytes], ErrorOutput]:
-    """Start ssh; return a socket connected to its input and output, the process, and its standard error."""
+def start_command(arguments: Sequence[str]) -> StartedCommand:
+    """Start a command; raise OSError."""
     stderr = ErrorOutput()
     ours, theirs = socket.socketpair()
     try:
-        process = subprocess.Popen(  # noqa: S603  # SSH.arguments validates them
-            ["ssh", *arguments],  # noqa: S607  # the ssh of the user's PATH
+        process = subprocess.Popen(  # noqa: S603  # the address validates them, or the program gives them
+            arguments,
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
             stderr=stderr.theirs.fileno(),
@@ -165,4 +189,4 @@ def start_ssh(arguments: Sequence[str]) -> tuple[socket.socket, subprocess.Popen
     finally:
         theirs.close()
         stderr.theirs.close()
-    return ours, process, stderr
+    return StartedCommand(ours, process, stderr, arguments[0])

@@ -1,0 +1,293 @@
+"""A BuildKit daemon that follows a script: how it is spoken to, and how it fails."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+import dockerproto_httpx
+from dockerproto import (
+    TLS,
+    CacheOnly,
+    ClientClosed,
+    ConnectionFailed,
+    DockerError,
+    Image,
+    ProtocolViolated,
+    ServerError,
+    TimedOut,
+    Timeout,
+    UnsupportedEngine,
+)
+from dockerproto.buildkit.control.messages import SolveRequest
+from dockerproto.request.request import Request
+from dockerproto.transport.runtime import run
+from tests.conftest import Connect
+from tests.support.controlling import (
+    IMAGE,
+    STEP,
+    Control,
+    Controlled,
+    Native,
+    building,
+    building_or_replying,
+    solved,
+)
+from tests.support.waiting import until
+from tests.testbed import dial_stdio
+from tests.testbed.scripted import Close, Reset, ScriptedEngine, UntilClosed, json_response
+
+pytestmark = pytest.mark.anyio
+
+PREFACE: Final = ("PRI", "*")
+
+
+def build(buildkit: Any, **options: Any) -> Any:
+    return buildkit.build(**{"remote": "https://h/a.git", "outputs": CacheOnly(), **options})
+
+
+def play(scripted: ScriptedEngine, *steps: Control, end: Any = UntilClosed()) -> None:  # noqa: B008  # frozen
+    scripted.script(*PREFACE, *((Native(each), end) for each in steps))
+
+
+def hold(control: Controlled) -> None:
+    control.begin()
+    control.reply("Status", STEP, status=None)
+    control.flush()
+
+
+@contextmanager
+def answering(reply: bytes) -> Generator[str]:
+    """Serve a port that sends the same bytes to everybody who has said something; yield its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(reply)
+                connection.recv(65536)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+class TestABuild:
+    async def test_speaks_http2_and_nothing_else(
+        self, scripted: ScriptedEngine, connect_daemon: Connect
+    ) -> None:
+        seen: list[SolveRequest] = []
+        authorities: list[Any] = []
+
+        def engine(control: Controlled) -> None:
+            control.begin() if not seen else control.wait("Solve", "Status")
+            seen.append(control.solve)
+            metadata = control.metadata["Solve"]
+            authorities.append((*metadata[":scheme"], *metadata[":authority"]))
+            control.reply("Status", STEP)
+            control.reply("Solve", solved())
+
+        play(scripted, Control(engine))
+        async with connect_daemon(scripted.url, proxies={"HTTP_PROXY": "http://p"}) as buildkit:
+            assert buildkit.endpoint.origin == "from address="
+            for options in ({"tag": "app:1", "outputs": Image(push=True)}, {}):
+                assert (await build(buildkit, **options)).result.image_id == IMAGE
+        assert {each.path for each in scripted.requests} == {"*"}
+        assert seen[0].exporters[0].type == "image"
+        assert seen[0].exporters[0].attributes == {"name": "docker.io/library/app:1", "push": "true"}
+        assert seen[0].frontend_attributes == {
+            "build-arg:HTTP_PROXY": "http://p",
+            "context": "https://h/a.git",
+        }
+        assert seen[1].exporters == ()
+        assert authorities == [("http", "localhost")] * 2
+
+    async def test_may_be_a_question(self, scripted: ScriptedEngine, connect_daemon: Connect) -> None:
+        play(scripted, building_or_replying())
+        async with connect_daemon(scripted.url) as buildkit:
+            assert await buildkit.targets(remote="https://h/a.git") == []
+
+    async def test_reports_its_progress(self, scripted: ScriptedEngine, connect_daemon: Connect) -> None:
+        play(scripted, building())
+        async with connect_daemon(scripted.url) as buildkit, build(buildkit, stream=True) as stream:
+            assert [list(each) async for each in stream]
+            assert stream.result.image_id == IMAGE
+
+    async def test_that_is_left_leaves_nothing(
+        self, scripted: ScriptedEngine, connect_daemon: Connect
+    ) -> None:
+        play(scripted, Control(hold))
+        async with connect_daemon(scripted.url) as buildkit:
+            async with build(buildkit, stream=True) as stream:
+                async for _ in stream:
+                    break
+            await until(lambda: not scripted.connections_open)
+        assert not [each for each in threading.enumerate() if each.name == "dockerproto session"]
+
+    async def test_needs_outputs(self, connect_daemon: Connect) -> None:
+        async with connect_daemon("unix:///absent") as buildkit:
+            with pytest.raises(ValueError, match=r"^outputs must be given, as .* or CacheOnly\(\) for "):
+                await buildkit.build(remote="https://h/a.git")
+
+    async def test_needs_an_open_client(self, connect_daemon: Connect) -> None:
+        buildkit = connect_daemon("unix:///absent")
+        await buildkit.close()
+        with pytest.raises(ClientClosed):
+            await build(buildkit)
+
+    async def test_may_need_what_a_worker_lacks(
+        self, scripted: ScriptedEngine, connect_daemon: Connect
+    ) -> None:
+        play(scripted, building(labels={}))
+        async with connect_daemon(scripted.url) as buildkit:
+            with pytest.raises(UnsupportedEngine, match="which does not support annotations"):
+                await build(buildkit, outputs=Image(), annotations={"a": "b"})
+
+
+def test_an_engine_api_is_missing() -> None:
+    with dockerproto_httpx.BuildKit("unix:///absent") as buildkit:
+        client = buildkit.client
+        request, work = Request(method="GET", path="/version"), client.begin(None, "reading")
+        with pytest.raises(UnsupportedEngine, match=r"^a BuildKit daemon has no Engine API: GET /version$"):
+            run(client.open(request, client.credentials.for_call(), work))
+
+
+SILENT: Final = Timeout(connect=0.05)
+
+
+class TestAFault:
+    @pytest.mark.parametrize(
+        ("reply", "error", "message"),
+        [
+            (
+                json_response({}, 400),
+                ProtocolViolated,
+                "is not a BuildKit daemon: not HTTP/2: .*; is it a Docker Engine, or behind a proxy",
+            ),
+            (
+                b"\x15\x03\x01\0\2\2\x46\0\0\0\0\0\0",
+                ProtocolViolated,
+                "is not a BuildKit daemon: not HTTP/2: .*; does this port use TLS",
+            ),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", ProtocolViolated, r"is not a BuildKit daemon: not HTTP/2: [^;]*$"),
+            (Close(), ConnectionFailed, "it closed the connection at once; is it a BuildKit daemon"),
+            (Reset(), ConnectionFailed, "it closed the connection at once; is it a BuildKit daemon"),
+            (UntilClosed(), TimedOut, r"no progress for 0.05 s \(connect\)$"),
+        ],
+        ids=["HTTP/1.1", "TLS", "other", "end", "reset", "silence"],
+    )
+    async def test_at_first(
+        self,
+        scripted: ScriptedEngine,
+        connect_daemon: Connect,
+        reply: Any,
+        error: type[DockerError],
+        message: str,
+    ) -> None:
+        scripted.script(*PREFACE, (reply, UntilClosed()))
+        async with connect_daemon(scripted.url) as buildkit:
+            with pytest.raises(error, match=message) as raised:
+                await build(buildkit, timeout=SILENT if error is TimedOut else None)
+            assert f"{scripted.url} (from address=)" in raised.value.message
+            await until(lambda: not scripted.connections_open)
+
+    async def test_of_the_total(self, scripted: ScriptedEngine, connect_daemon: Connect) -> None:
+        scripted.script(*PREFACE, UntilClosed())
+        async with connect_daemon(scripted.url) as buildkit:
+            with pytest.raises(
+                TimedOut, match=r"^cannot connect to .*: not finished within 0.05 s \(total\)$"
+            ):
+                await build(buildkit, timeout=0.05)
+
+    @pytest.mark.parametrize("end", [Close(), Reset()], ids=["end", "reset"])
+    async def test_in_the_middle(self, scripted: ScriptedEngine, connect_daemon: Connect, end: Any) -> None:
+        play(scripted, Control(hold), end=end)
+        async with connect_daemon(scripted.url) as buildkit:
+            with pytest.raises(ConnectionFailed, match="the BuildKit daemon at") as raised:
+                await build(buildkit)
+            assert scripted.url in raised.value.message
+            await until(lambda: not scripted.connections_open)
+
+    async def test_of_the_first_call(self, scripted: ScriptedEngine, connect_daemon: Connect) -> None:
+        def engine(control: Controlled) -> None:
+            control.wait("ListWorkers")
+            control.fail("ListWorkers", 16, "who are you", "")
+
+        play(scripted, Control(engine))
+        async with connect_daemon(scripted.url) as buildkit:
+            with pytest.raises(ServerError, match=r"^ListWorkers of BuildKit failed: who are you$"):
+                await build(buildkit)
+
+    async def test_of_a_socket(self, connect_daemon: Connect, tmp_path: Path) -> None:
+        async with connect_daemon(f"unix://{tmp_path}/absent") as buildkit:
+            with pytest.raises(ConnectionFailed, match=r"no such file or directory; is buildkitd running\?$"):
+                await build(buildkit)
+
+    async def test_of_a_port(self, connect_daemon: Connect, refusing_port: int) -> None:
+        async with connect_daemon(f"tcp://127.0.0.1:{refusing_port}") as buildkit:
+            with pytest.raises(ConnectionFailed, match=r"connection refused; is buildkitd running\?$"):
+                await build(buildkit)
+
+    async def test_of_alpn(self, connect_daemon: Connect) -> None:
+        with answering(b"\x15\x03\x03\0\2\2\x78") as address:
+            async with connect_daemon(address, tls=TLS(verify=False)) as buildkit:
+                with pytest.raises(
+                    ConnectionFailed, match="the server refuses HTTP/2; is it a BuildKit daemon"
+                ):
+                    await build(buildkit)
+
+
+class TestACommand:
+    @pytest.fixture
+    def command(self, scripted: ScriptedEngine) -> list[str]:
+        """Return a command that leads to the scripted daemon."""
+        return [sys.executable, "-I", "-S", str(dial_stdio.__file__), str(scripted.socket)]
+
+    async def test_leads_to_a_daemon(
+        self, scripted: ScriptedEngine, connect_daemon: Connect, command: list[str]
+    ) -> None:
+        play(scripted, building())
+        async with connect_daemon(command=command) as buildkit:
+            assert (await build(buildkit)).result.image_id == IMAGE
+            await until(lambda: not scripted.connections_open)
+
+    async def test_that_is_missing(self, connect_daemon: Connect) -> None:
+        async with connect_daemon(command=["/absent/kubectl"]) as buildkit:
+            with pytest.raises(
+                ConnectionFailed, match="the program /absent/kubectl is missing; is it installed"
+            ):
+                await build(buildkit)
+
+    async def test_that_may_not_be_run(self, connect_daemon: Connect, tmp_path: Path) -> None:
+        (tmp_path / "kubectl").touch()
+        async with connect_daemon(command=[str(tmp_path / "kubectl")]) as buildkit:
+            with pytest.raises(ConnectionFailed, match="kubectl may not be run; is it executable"):
+                await build(buildkit)
+
+    @pytest.mark.parametrize(
+        ("script", "reason"),
+        [("echo 'no such pod: b' >&2; exit 1", "no such pod: b"), ("exit 1", "sh ended")],
+    )
+    async def test_that_ends_at_once(self, connect_daemon: Connect, script: str, reason: str) -> None:
+        async with connect_daemon(command=["sh", "-c", script]) as buildkit:
+            with pytest.raises(ConnectionFailed, match=f"^cannot connect to the command 'sh' .*: {reason}$"):
+                await build(buildkit)
+
+    async def test_that_ends_in_the_middle(
+        self, scripted: ScriptedEngine, connect_daemon: Connect, command: list[str]
+    ) -> None:
+        play(scripted, Control(hold), end=Close())
+        async with connect_daemon(command=command) as buildkit:
+            with pytest.raises(ConnectionFailed, match="the BuildKit daemon at the command"):
+                await build(buildkit)
+            await until(lambda: not scripted.connections_open)
+        assert not [each for each in threading.enumerate() if each.name == "dockerproto command"]
