@@ -26,7 +26,7 @@ endif
 # All processes must find the same tests.
 export PYTHONHASHSEED := $(or $(SEED),0)
 
-.PHONY: help demo unit test test-engines test-pythons coverage bench check docs clean
+.PHONY: help demo unit test test-engines test-pythons coverage bench check docs browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,6 +43,7 @@ help:
 	@echo "make bench   compare this library with others, and write docs/benchmarks.md"
 	@echo "make check   check formatting, lint and types"
 	@echo "make docs    build the documentation into docs/_build/html and run its examples"
+	@echo "make browser build the documentation, and look at each page in a browser, wide and narrow"
 	@echo "make clean   remove everything that these commands created, .venv included"
 
 demo: $(STAMP)
@@ -93,6 +94,13 @@ check: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/sphinx-build -nW --keep-going -b html docs docs/_build/html
 	$(BIN)/sphinx-build -nW --keep-going -b doctest docs docs/_build/doctest
+
+browser: $(STAMP)
+	tests/testbed/install.sh browser
+	$(BIN)/python -m pip install --quiet --group browser
+	rm -rf docs/_build/html docs/_build/screenshots
+	$(BIN)/sphinx-build -nWq --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m pytest -x tests/browser/pages.py
 
 $(STAMP): pyproject.toml
 	@tests/testbed/install.sh python

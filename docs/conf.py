@@ -4,6 +4,7 @@
 
 import ast
 import builtins
+import enum
 import inspect
 import re
 import sys
@@ -64,7 +65,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|contextlib|os|rich|ssl|typing|httpx)\..*"),
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console|Struct"),  # rich's, msgspec's
-    ("py:class", "SSLContext|AbstractContextManager"),
+    ("py:class", r"SSLContext|AbstractContextManager|(datetime\.)?datetime"),
     ("py:class", "ListParameters"),  # the way autodoc shows Unpack[ListParameters]
     ("py:class", r"dockerproto\.timeouts\.Default"),  # the type of DEFAULT
     ("py:class", r"(dockerproto\.(\w+\.)+)?[CPRT]"),  # type variables
@@ -87,12 +88,14 @@ _ORIGINS = {
     for alias in node.names
 }
 """Modules from which `dockerproto` imports its public names."""
+_DESCRIBED_ELSEWHERE = ("dockerproto_asyncio.Docker", "dockerproto_trio.Docker")
+"""Clients with the arguments of `dockerproto_httpx.Docker`."""
 _MADE_BY_OPERATIONS = (
     *("AsyncDownload", "AsyncImages", "AsyncProgress", "AsyncStream"),
     *("Download", "Images", "Progress", "Stream"),
 )
-_DESCRIBED_ELSEWHERE = ("dockerproto_asyncio.Docker", "dockerproto_trio.Docker")
-"""Clients with the arguments of `dockerproto_httpx.Docker`."""
+_NOT_CALLED = (*_DESCRIBED_ELSEWHERE, *(f"dockerproto.{name}" for name in _MADE_BY_OPERATIONS))
+"""Classes that are shown without a signature."""
 
 
 class _OnClient(ast.NodeTransformer):
@@ -123,13 +126,18 @@ def _with_readable_default(parameter: inspect.Parameter) -> inspect.Parameter:
     return parameter.replace(default={}) if repr(parameter.default) == "<factory>" else parameter
 
 
+def _is_never_called(cls: type[Any]) -> bool:
+    """Return whether a class is an enum or a protocol, which no program instantiates."""
+    return issubclass(cls, enum.Enum) or bool(getattr(cls, "_is_protocol", False))
+
+
 def show_signature(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None] | None:
     """Show annotations as the source has them, so that type aliases keep their names."""
     if signature is None:
         return None
-    if what == "class" and (name in _DESCRIBED_ELSEWHERE or name.rpartition(".")[2] in _MADE_BY_OPERATIONS):
+    if what == "class" and (_is_never_called(obj) or name in _NOT_CALLED):
         return "", None
     found = inspect.signature(obj)
     if isinstance(obj, type) and issubclass(obj, Struct):  # the signature of a struct has resolved types
@@ -155,7 +163,8 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
     if name in _DESCRIBED_ELSEWHERE:
         lines[:] = [line.replace("`close`", "close") for line in lines]  # which of the clients' is ambiguous
     if name == "dockerproto_httpx.Docker":
-        lines[:] = [lines[0], "", *_arguments_of_clients(), *(line for line in lines if "transport:" in line)]
+        own = "\n".join(line for line in lines if "transport:" in line)
+        lines[:] = f"{lines[0]}\n\n{_arguments_of_clients(own)}".splitlines()
     if what in ("attribute", "data", "property"):
         return
     with suppress(TypeError, ValueError):
@@ -164,10 +173,11 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
     lines[:] = GoogleDocstring(lines, Config(napoleon_use_rtype=False), app, what, name, obj, options).lines()
 
 
-def _arguments_of_clients() -> list[str]:
-    """Return the sections of the docstring of `configure`: errors, then arguments, to which a client adds."""
-    arguments, errors = inspect.cleandoc(str(configure.__doc__)).partition("Args:")[2].split("Raises:")
-    return ["Raises:", *errors.rstrip().splitlines()[1:], "", "Args:", *arguments.rstrip().splitlines()[1:]]
+def _arguments_of_clients(own: str) -> str:
+    """Return the sections of the docstring of `configure`, with a client's own argument."""
+    sections = inspect.cleandoc(str(configure.__doc__)).partition("Args:")[2]
+    arguments, errors = sections.split("Raises:")
+    return f"Args:{arguments.rstrip()}\n{own}\n\nRaises:{errors}"
 
 
 def _imported_data_docstring(name: str) -> list[str]:

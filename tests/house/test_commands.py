@@ -49,7 +49,7 @@ def test_commands_are_found() -> None:
 
 def test_continuous_integration_runs_everything() -> None:
     (loop,) = re.findall(r"^for target in (.*); do$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
-    assert loop.split() == ["check", "test", "docs"]
+    assert loop.split() == ["check", "test", "docs", "browser"]
     jobs = yaml.safe_load(SERVICES[0].read_text())["jobs"]
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
     assert {"make unit", ".ci/run"} <= set(commands)

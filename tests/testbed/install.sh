@@ -12,6 +12,7 @@
 #   registry    docker-registry and htpasswd: the tests start private registries
 #   compiler    a C compiler and curl: the benchmarks compile their engine, and compare with curl
 #   busybox     a static busybox, for the tests' base image
+#   browser     Chromium without a screen: the tests look at the documentation
 #
 # Only programs are installed: no service is started. PYTHON names the python3 to use.
 
@@ -74,7 +75,8 @@ lacking() {
         has curl || echo curl
         ;;
     busybox) static_busybox || echo busybox-static ;;
-    *) fail "unknown part '$1'; the parts are python venv engine any-engine podman trees registry ssh compiler busybox" ;;
+    browser) has chromium-headless-shell || echo chromium-headless-shell ;;
+    *) fail "unknown part '$1'; the parts are python venv engine any-engine podman trees registry ssh compiler busybox browser" ;;
     esac
 }
 
