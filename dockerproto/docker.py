@@ -12,10 +12,18 @@ from dockerproto.endpoint.addresses import Endpoint
 from dockerproto.engine import Engine
 from dockerproto.engine_client import EngineClient
 from dockerproto.http.connection import Connections
-from dockerproto.images import AsyncImages
+from dockerproto.http.interfaces import RequestSender
+from dockerproto.images import AsyncImages, Images
 from dockerproto.images.checks import check, outline, targets
 from dockerproto.images.daemon_build import build
-from dockerproto.operations.buildkit import AsyncEngineBuildKit, history, prune, usage, workers
+from dockerproto.operations.buildkit import (
+    AsyncEngineBuildKit,
+    EngineBuildKit,
+    history,
+    prune,
+    usage,
+    workers,
+)
 from dockerproto.operations.buildkit import info as buildkit_info
 from dockerproto.operations.disk_usage import disk_usage
 from dockerproto.operations.events import events
@@ -23,6 +31,7 @@ from dockerproto.operations.operation import AsyncNamespace, Namespace, asynchro
 from dockerproto.operations.system import info, login, version
 from dockerproto.request.ping import Ping
 from dockerproto.timeouts import DEFAULT
+from dockerproto.transport.runtime import run
 from dockerproto.transport.transport import Transport
 
 
@@ -57,14 +66,52 @@ class AnyDocker(AnyClient):
         return await self._engine.ping(self.client.begin(DEFAULT, "reading").timer)
 
 
-class BlockingOperations(Namespace):
-    """The operations of a blocking client on the engine itself."""
+class BlockingConnected(AnyClient, Namespace):
+    """A client for blocking programs; use it with ``with``, or `close` it."""
+
+    def close(self) -> None:
+        """Close all connections, including those of open streams; closing again has no effect."""
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class BlockingDocker(AnyDocker, BlockingConnected):
+    """An engine, for blocking programs: use it with ``with``, or `close` it.
+
+    Args:
+        configuration: Configuration of the client.
+        transport: Transport whose coroutines block.
+        sender: Sends the requests; connections of the transport by default.
+    """
+
+    def __init__(
+        self, configuration: Configuration, transport: Transport, sender: RequestSender | None = None
+    ) -> None:
+        sender = sender or _connections(configuration, transport)
+        client = EngineClient(configuration, transport, sender)
+        super().__init__(client)
+        self._engine = client.engine
+        self.images: Images = Images(self.client, "images")
+        """Image operations."""
+        self.buildkit: EngineBuildKit = EngineBuildKit(self.client, "buildkit")
+        """Operations on the engine's BuildKit."""
 
     version: Final = blocking(version)
     info: Final = blocking(info)
     login: Final = blocking(login)
     disk_usage: Final = blocking(disk_usage)
     events: Final = blocking(events)
+
+    def ping(self) -> Ping:
+        """Ping the engine; any failure raises."""
+        return run(self._ping())
 
 
 class AsyncConnected(AnyClient, AsyncNamespace):
@@ -87,9 +134,7 @@ class AsyncDocker(AnyDocker, AsyncConnected):
     """An engine, for programs on an event loop; use it with ``async with``, or `close` it."""
 
     def __init__(self, configuration: Configuration, transport: Transport) -> None:
-        endpoint = configuration.endpoint
-        connections = Connections(transport, endpoint.route, endpoint.origin)
-        client = EngineClient(configuration, transport, connections)
+        client = EngineClient(configuration, transport, _connections(configuration, transport))
         super().__init__(client)
         self._engine = client.engine
         self.images: AsyncImages = AsyncImages(self.client, "images")
@@ -123,3 +168,8 @@ class AsyncBuildKit(AsyncConnected):
     targets: Final = asynchronous(targets)
     usage: Final = asynchronous(usage)
     workers: Final = asynchronous(workers)
+
+
+def _connections(configuration: Configuration, transport: Transport) -> Connections:
+    endpoint = configuration.endpoint
+    return Connections(transport, endpoint.route, endpoint.origin)

@@ -101,6 +101,15 @@ class CredentialHelper(Struct, frozen=True):
             text = _text(output)
             raise self._failed(status, RedactedText() if credentials.occur_in(text) else text)
 
+    def check_erased(self, status: int, output: bytes) -> None:
+        """Check the result of ``erase``, whose input is that of ``get``. A helper may have had none.
+
+        Raises:
+            CredentialsError: The helper failed.
+        """
+        if status and (text := _text(output)) != _NOT_FOUND:
+            raise self._failed(status, text)
+
     def error(self, problem: str) -> CredentialsError:
         """Return the exception for a helper that is missing or fails."""
         return CredentialsError(0, f"{self.program}, for {self.registry}: {problem}")

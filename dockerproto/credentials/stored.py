@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -87,17 +88,42 @@ def with_credentials(
     Raises:
         CredentialsError: The file is malformed, or its ``auths`` is not an object.
     """
+    key = server_of(registry)
+    entry = {} if elsewhere else _format_entry(credentials)
+    outdated = _key(config, registry)
+
+    def change(auths: dict[str, Any]) -> dict[str, Any]:
+        renamed = {key if each == outdated else each: value for each, value in auths.items()}
+        return {**renamed, key: entry}
+
+    return _with_auths(config, key, change)
+
+
+@hides_frames
+def without_credentials(config: ConfigFile, registry: str) -> bytes | None:
+    """Return the file's text without the credentials of a registry; None if it has none.
+
+    Raises:
+        CredentialsError: The file is malformed, or its ``auths`` is not an object.
+    """
+    key = _key(config, registry)
+    if key is None:
+        _check(config, _AUTHS, server_of(registry))
+        return None
+    return _with_auths(
+        config, key, lambda auths: {name: entry for name, entry in auths.items() if name != key}
+    )
+
+
+@hides_frames
+def _with_auths(config: ConfigFile, key: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
+    """Return the file's text with changed entries, of which one must be well-formed before."""
     from json import dumps  # noqa: PLC0415  # only to store a login
 
-    key = server_of(registry)
     _check(config, _AUTHS, key)
     document = config.merged()
     name = next((each for each in document if fold(each) == _AUTHS), _AUTHS)
-    entry = {} if elsewhere else _format_entry(credentials)
-    outdated = _key(config, registry)
-    auths: dict[str, Any] = document.get(name) or {}
-    auths = {key if each == outdated else each: value for each, value in auths.items()}
-    text = dumps({**document, name: {**auths, key: entry}}, indent="\t", ensure_ascii=False)
+    text = dumps({**document, name: change(document.get(name) or {})}, indent="\t", ensure_ascii=False)
     return RedactedBytes(text.encode())
 
 

@@ -25,17 +25,19 @@ LONGEST: Final = 4096
 """Number of characters kept of a line."""
 
 
-def printable(text: str) -> str:
+def printable(text: str, longest: int = LONGEST) -> str:
     r"""Return one line without escape sequences and controls; after a carriage return, only what follows it.
+
+    At most `longest` characters are returned.
 
     >>> printable("\x1b[91m10 %\r\x1b[2K100 %\x1b[0m\n")
     '100 %'
     """
-    if text.isprintable() and len(text) <= LONGEST:  # nearly always
+    if text.isprintable() and len(text) <= longest:  # nearly always
         return text
-    line = text.rstrip("\r\n").rpartition("\r")[2][: 4 * LONGEST]
+    line = text.rstrip("\r\n").rpartition("\r")[2][: 4 * longest]
     plain = _REMOVED.sub("", _SEQUENCES.sub("", line))
-    return _SURROGATES.sub("\ufffd", plain).expandtabs()[:LONGEST]
+    return _SURROGATES.sub("\ufffd", plain).expandtabs()[:longest]
 
 
 class LineBuffer:

@@ -264,6 +264,6 @@ def test_options(run: Run, monkeypatch: pytest.MonkeyPatch, method: str, target:
     ],
 )
 def test_options_that_a_question_cannot_have(run: Run, options: str, message: str) -> None:
-    run("build", "--call", "outline", *options.split(), "https://h/a.git", status=2)
+    run("build", "--call", "outline", *options.split(), "https://h/a.git", status=1)
     assert message in run.errors
     assert run.engine.requests == []

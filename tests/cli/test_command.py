@@ -13,8 +13,8 @@ from typing import Any, Final
 import pytest
 
 from dockerproto import __version__
-from dockerproto_cli.arguments import COMMANDS
 from dockerproto_cli.command import main
+from dockerproto_cli.commands import COMMANDS
 from tests.support.commanding import Run, endless_stdin, stdin
 from tests.support.recorded_streams import lines_of, reply
 from tests.testbed.scripted import ScriptedEngine, json_response, recorded, response
@@ -289,12 +289,12 @@ def test_invalid_combinations_of_arguments(
     run.engine.script("GET", "/images/app/get", response(200, bytes(10_240)))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    assert run(*arguments, status=2) == []
+    assert run(*arguments, status=1) == []
     command = next(each for each in arguments if each in COMMANDS)
     usage, _, last = run.errors.rpartition("dockerproto: ")
     assert usage.startswith(f"usage: dockerproto {command} [-h]")
     assert last == f"{error}\n"
-    assert run(*arguments, "--json", status=2) == []
+    assert run(*arguments, "--json", status=1) == []
     assert json.loads(run.errors) == {"error": error}
 
 
@@ -308,7 +308,7 @@ def test_invalid_combinations_of_arguments(
 def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
         main(arguments)
-    assert ending.value.code == 2
+    assert ending.value.code == (125 if len(arguments) > 1 else 1)
     assert capsys.readouterr().err.startswith("usage: dockerproto")
 
 
@@ -321,7 +321,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     assert capsys.readouterr().out.startswith(f"usage: dockerproto {command}")
 
 

@@ -8,6 +8,7 @@ import json
 import tarfile
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,25 @@ def test_build_of_a_directory(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert "upload: " in run.errors
 
 
+def test_limits_of_steps(run: Run) -> None:
+    run.engine.script("POST", "/build", recorded("docker-26.1/build-classic-ok"))
+    options = "--add-host a:10.0.0.1 --shm-size 64m --ulimit nofile=5:6 -m 1g --force-rm --cache-from a,b"
+    run("build", *options.split(), "https://git.example/app.git")
+    assert run.query["extrahosts"] == ["a:10.0.0.1"]
+    assert (run.query["shmsize"], run.query["memory"]) == ([str(64 * 2**20)], [str(2**30)])
+    assert json.loads(run.query["ulimits"][0]) == [{"Name": "nofile", "Soft": 5, "Hard": 6}]
+    assert json.loads(run.query["cachefrom"][0]) == ["a", "b"]
+    assert run.query["forcerm"] == ["1"]
+
+
+@pytest.mark.parametrize("mode", ["rawjson", "quiet"])
+def test_progress_for_programs(run: Run, mode: str) -> None:
+    messages: list[dict[str, Any]] = [{"stream": "done\n"}, {"aux": {"ID": f"sha256:{'1' * 64}"}}]
+    run.engine.script("POST", "/build", reply(messages))
+    assert run("build", "--progress", mode, "https://git.example/app.git") == [f"sha256:{'1' * 64}"]
+    assert [json.loads(line) for line in run.errors.splitlines()] == (messages if mode == "rawjson" else [])
+
+
 def test_a_build_without_an_image_writes_none(run: Run) -> None:
     run.engine.script("POST", "/build", reply([{"stream": "done\n"}]))
     assert run("build", "https://git.example/app.git") == []
@@ -98,7 +118,7 @@ def test_standard_input_is_one_thing(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
 ) -> None:
     stdin(monkeypatch, b"FROM busybox")
-    assert run("build", *arguments, status=2) == []
+    assert run("build", *arguments, status=1) == []
     usage, _, last = run.errors.rpartition("dockerproto: ")
     assert usage.startswith("usage: dockerproto build [-h]")
     assert last == f"{error}\n"
@@ -107,7 +127,7 @@ def test_standard_input_is_one_thing(
 @pytest.mark.parametrize("arguments", [["-"], ["-f", "-", "."]])
 def test_a_dockerfile_without_end(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     endless_stdin(monkeypatch)
-    assert run("build", *arguments, status=2) == []
+    assert run("build", *arguments, status=1) == []
     assert run.errors.endswith(f"a Dockerfile on standard input must have at most {READ_LIMIT} bytes\n")
 
 

@@ -6,8 +6,17 @@ import pytest
 
 from dockerproto_cli.arguments import parse
 from dockerproto_cli.command import main
+from dockerproto_cli.commands import COMMANDS
+from dockerproto_cli.options import load
 
 ERRORS: dict[str, tuple[str, str]] = {
+    "builder": ("", "unknown command: builder; see dockerproto --help"),
+    "builder fly": ("", "unknown command: builder fly; see dockerproto --help"),
+    "builder prune --bogus": ("builder prune", "unknown option: --bogus"),
+    "completion csh": (
+        "completion",
+        "argument bash|zsh|fish: invalid choice: 'csh' (choose from 'bash', 'zsh', 'fish')",
+    ),
     "": ("", "a command is required"),
     "--json": ("", "a command is required"),
     "fly": ("", "unknown command: fly; see dockerproto --help"),
@@ -23,7 +32,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "images --dig": ("images", "unknown option: --dig"),
     "tag one two three": ("tag", "unexpected argument: three"),
     "tag one": ("tag", "the following arguments are required: NAME[:TAG]"),
-    "images --filter x": ("images", "argument --filter: must be NAME=VALUE, not 'x'"),
+    "images --filter x": ("images", "argument -f/--filter: must be NAME=VALUE, not 'x'"),
 }
 
 
@@ -33,7 +42,8 @@ def test_errors(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
         main(line.split())
     program = f"dockerproto {command}".rstrip()
-    assert ending.value.code == 2
+    invalid_option = "option:" in error or "argument -" in error
+    assert ending.value.code == (125 if invalid_option else 1)
     usage, _, last = capsys.readouterr().err.rstrip("\n").rpartition("\n")
     assert usage.startswith(f"usage: {program} [-h]")
     assert last == f"{program}: error: {error}"
@@ -69,4 +79,23 @@ def test_the_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     text = capsys.readouterr().out
-    assert "commands:\n  build    build an image\n  history  show the history of an image\n" in text
+    assert "commands:\n  build          build an image\n  builder prune  delete build cache\n" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_function_exists(name: str) -> None:
+    assert callable(load(COMMANDS[name].function))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("import -c ENV=a -c CMD - app", {"change": ["ENV=a", "CMD"], "source": "-", "context": None}),
+        ("-c far import f.tar", {"change": [], "context": "far"}),
+        ("builder prune -f --keep-storage 1g", {"force": True, "keep_storage": 2**30}),
+        ("build . --add-host a:1.2.3.4 --ulimit nofile=5", {"add_host": ["a:1.2.3.4"]}),
+    ],
+)
+def test_values(line: str, expected: dict[str, object]) -> None:
+    arguments = vars(parse(line.split()))
+    assert {name: arguments[name] for name in expected} == expected

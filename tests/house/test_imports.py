@@ -67,3 +67,42 @@ def test_asyncio_loads_no_more_of_the_standard_library_than_it_needs() -> None:
 @pytest.mark.parametrize("module", LATER + NOT_BY_ITSELF)
 def test_what_is_loaded_later_exists(module: str) -> None:
     assert importlib.util.find_spec(module) is not None
+
+
+COMMANDS = {
+    "--help": ["--help"],
+    "the help of a command": ["build", "--help"],
+    "completion": ["completion", "bash"],
+    "words": ["__complete", "images", "--f"],
+}
+"""Calls of the command that load nothing but the parser of its arguments."""
+
+
+def loaded_by_command(arguments: list[str]) -> set[str]:
+    """Return what a fresh Python has loaded when it has run the command."""
+    program = """
+import runpy, sys
+try:
+    runpy.run_module("dockerproto_cli", run_name="__main__", alter_sys=True)
+finally:
+    print("loaded", *sys.modules)
+"""
+    path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'transports'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, env=path, check=False
+    )
+    return set(done.stdout.rpartition("loaded")[2].split())
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_help_loads_no_part_of_the_library(arguments: list[str]) -> None:
+    modules = loaded_by_command(arguments)
+    assert "dockerproto_cli.arguments" in modules
+    assert sorted(modules & {"dockerproto", "msgspec", "rich", "httpx", "asyncio"}) == []
+
+
+def test_a_command_without_progress_loads_neither_rich_nor_a_client() -> None:
+    modules = loaded_by_command(["-H", "unix:///absent.sock", "images"])
+    assert "dockerproto_cli.local" in modules
+    clients = {"dockerproto_asyncio", "dockerproto_trio", "dockerproto_httpx"}
+    assert sorted(modules & {"rich", "httpx", "trio", "asyncio", "h2", *clients}) == []

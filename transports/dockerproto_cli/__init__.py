@@ -1,13 +1,11 @@
 """A progress display for every client, and the ``dockerproto`` command.
 
-`show` needs rich (extra ``rich``); the command (extra ``cli``) also uses the blocking client. Both are loaded
-on first use, so that the command can name a missing extra.
+`show` and the progress of the command need rich (extras ``rich`` and ``cli``). It is loaded on first use, so
+that other commands start faster, and a missing extra can be named.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
-
-from dockerproto.errors import NotInstalled
 
 if TYPE_CHECKING:
     from dockerproto_cli.display import AsyncShown, Display, Shown, show
@@ -27,4 +25,6 @@ if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma
             module = "group" if name in _IN_GROUP else "display"
             return getattr(import_module(f"dockerproto_cli.{module}"), name)
         except ModuleNotFoundError as error:
+            from dockerproto.errors import NotInstalled  # noqa: PLC0415  # `--help` needs no dockerproto
+
             raise NotInstalled(0, "dockerproto_cli needs rich: pip install 'dockerproto[rich]'") from error

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from dockerproto import BuildResult, Image, to_json
+from dockerproto.docker import BlockingDocker
 from dockerproto.request.attachments import BUILDKIT_VARIABLE, parse_buildkit_variable
-from dockerproto_httpx import Docker
 
 _DIGEST: Final = "containerimage.digest"
 _CONFIG_DIGEST: Final = "containerimage.config.digest"
 
 
-def with_facts(options: dict[str, Any], arguments: Namespace, docker: Docker) -> dict[str, Any]:
+def with_facts(options: dict[str, Any], arguments: Namespace, docker: BlockingDocker) -> dict[str, Any]:
     """Return options of a build by which the engine reports the facts to write, if it can.
 
     Only BuildKit's Control API reports them, so a build for ``--metadata-file`` always uses it; one for
@@ -46,7 +46,7 @@ def _metadata(built: BuildResult) -> dict[str, Any]:
     return metadata
 
 
-def _buildkit(arguments: Namespace, docker: Docker) -> bool:
+def _buildkit(arguments: Namespace, docker: BlockingDocker) -> bool:
     """Return True if the build is one for BuildKit, by the rules of the library."""
     builder: str | None = arguments.builder
     if builder is not None:

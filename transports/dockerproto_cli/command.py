@@ -1,47 +1,29 @@
-"""The command ``dockerproto``: run a subcommand and return its exit status.
+"""The command ``dockerproto``: parse the arguments, run a subcommand and return its exit status.
 
-0: success. 1: failure. 2: invalid arguments. 130: interrupted. 141: the reader of standard output has gone.
-A failure is one line on standard error. An error about arguments follows the usage of the command.
+As with the Docker CLI, 0: success. 1: failure, or missing, unexpected or contradictory arguments. 125: an
+invalid option. 130: interrupted. 141: the reader of standard output has gone. A failure is one line on
+standard error. An error about arguments follows the usage of the command.
+
+Nothing is loaded here that help does not need: the library takes longer to load than Python itself.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from typing import Final
 
-from dockerproto import DockerError
 from dockerproto_cli.arguments import parse
-from dockerproto_cli.printing import Invocation, report_error, report_misuse
-from dockerproto_httpx import Docker
-
-FAILED: Final = 1
-USAGE: Final = 2
-INTERRUPTED: Final = 128 + 2
-BROKEN_PIPE: Final = 128 + 13
+from dockerproto_cli.commands import COMMANDS
+from dockerproto_cli.completion import COMPLETE, complete
+from dockerproto_cli.options import load
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; the arguments are `sys.argv` by default."""
-    arguments = parse(argv)
-    try:
-        with Docker(arguments.host, context=arguments.context) as docker:
-            status = arguments.run(Invocation(arguments, docker))
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The rest of the buffer would fail again when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except DockerError as error:
-        report_error(error, arguments)
-        return FAILED
-    except (ValueError, TypeError) as error:
-        report_misuse(str(error), arguments)
-        return USAGE
-    except OSError as error:
-        report_error(f"{error.filename}: {error.strerror}" if error.filename else str(error), arguments)
-        return FAILED
-    return status or 0
+    words = [*(sys.argv[1:] if argv is None else argv)]
+    if words[:1] == [COMPLETE]:
+        return complete(words[1:])
+    arguments = parse(words)
+    command = COMMANDS[arguments.command]
+    status: int = load(command.function if command.local else "running:run")(arguments)
+    return status

@@ -36,6 +36,16 @@ class HistoryStep(Struct):
     comment: str | None = field(name="Comment", default=None)
 
 
+class Found(Struct):
+    """A repository found by a search; Podman's names differ from Docker's."""
+
+    name: str
+    description: str = ""
+    star_count: int = 0
+    is_official: bool = False
+    is_automated: bool = False
+
+
 class Change(Struct):
     """An effect of a deletion: a name or an image that is gone."""
 
@@ -53,6 +63,34 @@ class Pruned(Struct):
     reclaimed: float = field(name="SpaceReclaimed")
     """Bytes."""
     changes: list[Change] | None = field(name="ImagesDeleted", default=None)
+
+
+class UsedImage(ListedImage):
+    """An image in the disk usage."""
+
+    shared_size: float | None = field(name="SharedSize", default=None)
+    """Bytes."""
+    containers: int | None = field(name="Containers", default=None)
+    """Number of containers that use it."""
+
+
+class CacheRecord(Struct):
+    """A record of the build cache."""
+
+    id: str = field(name="ID")
+    type: str = field(name="Type", default="")
+    size: float | None = field(name="Size", default=None)
+    """Bytes."""
+    in_use: bool = field(name="InUse", default=False)
+    shared: bool = field(name="Shared", default=False)
+
+
+class PrunedBuilds(Struct):
+    """The result of a prune of the build cache."""
+
+    reclaimed: float = field(name="SpaceReclaimed")
+    """Bytes."""
+    caches: list[str] | None = field(name="CachesDeleted", default=None)
 
 
 def parse_document(document: object, kind: type[T]) -> T:

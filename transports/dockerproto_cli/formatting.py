@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 _AGES: Final = (
@@ -47,3 +48,23 @@ def ago(seconds: float) -> str:
         if (count := int(seconds // length)) > 0:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "now"
+
+
+def width(text: str) -> int:
+    """Return the number of cells that a text takes on a terminal.
+
+    >>> width("abc"), width("\u6f22\u5b57"), width("e\u0301")
+    (3, 4, 1)
+    """
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def padded(text: str, cells: int) -> str:
+    """Return a text with spaces after it, so that it takes a number of cells."""
+    return text + " " * (cells - width(text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

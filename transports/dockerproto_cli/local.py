@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -10,31 +9,65 @@ from typing import Final
 from dockerproto import DeletedImage, DockerError, ImageInspect
 from dockerproto.messages.text import size
 from dockerproto.progress.text import printable
-from dockerproto.request.filters import FilterValue
 from dockerproto_cli.documents import Change, HistoryStep, ListedImage, Pruned, parse_document
+from dockerproto_cli.formats import (
+    Rows,
+    has_format,
+    mentions,
+    print_document,
+    print_rows,
+    rfc3339,
+    short_size,
+    since,
+    timestamp,
+)
 from dockerproto_cli.formatting import ago
-from dockerproto_cli.printing import Invocation, report_error
+from dockerproto_cli.printing import Invocation, confirm, report_error
 
 NONE: Final = "<none>"
 UNKNOWN: Final = "N/A"
 _SHORT: Final = 12
 _LONGEST: Final = 45
-_LONGEST_REPLY: Final = 80
+_IMAGES: Final = {
+    "ID": "IMAGE ID",
+    "Repository": "REPOSITORY",
+    "Tag": "TAG",
+    "Digest": "DIGEST",
+    "CreatedSince": "CREATED",
+    "CreatedAt": "CREATED AT",
+    "Size": "SIZE",
+    "Containers": "CONTAINERS",
+    "SharedSize": "SHARED SIZE",
+    "UniqueSize": "UNIQUE SIZE",
+}
+_HISTORY: Final = {
+    "ID": "IMAGE",
+    "CreatedSince": "CREATED",
+    "CreatedAt": "CREATED AT",
+    "CreatedBy": "CREATED BY",
+    "Size": "SIZE",
+    "Comment": "COMMENT",
+}
 
 
 def images(invocation: Invocation) -> None:
     """List images, one line per name."""
     arguments = invocation.arguments
-    pairs = [*arguments.filter, *([("reference", arguments.repository)] if arguments.repository else [])]
-    found = invocation.docker.images.list(all=arguments.all, filters=_filters(pairs))
+    more = [("reference", arguments.repository)] if arguments.repository else []
+    found = invocation.docker.images.list(all=arguments.all, filters=invocation.filters(*more))
     if invocation.json:
         invocation.document(found)
         return
     listed = parse_document(found, list[ListedImage])
-    named = [(names, image) for image in listed for names in _names(image, digests=arguments.digests)]
+    digests = arguments.digests or mentions(invocation, "Digest")
+    named = [(names, image) for image in listed for names in _names(image, digests=digests)]
     if arguments.quiet:
         for _, image in named:
             invocation.line(_id(image.id, whole=arguments.no_trunc))
+        return
+    if has_format(invocation):
+        whole: bool = arguments.no_trunc
+        print_rows(invocation, Rows(_IMAGES, [_image_row(*each, whole=whole) for each in named]))
         return
     digest = ("DIGEST",) if arguments.digests else ()
     rows = [
@@ -52,7 +85,7 @@ def images(invocation: Invocation) -> None:
 def history(invocation: Invocation) -> None:
     """List the steps in the history of an image."""
     arguments = invocation.arguments
-    found = invocation.docker.images.history(arguments.image)
+    found = invocation.docker.images.history(arguments.image, platform=arguments.platform)
     if invocation.json:
         invocation.document(found)
         return
@@ -62,11 +95,14 @@ def history(invocation: Invocation) -> None:
         for step in steps:
             invocation.line(_id(step.id, whole=whole))
         return
+    if has_format(invocation):
+        print_rows(invocation, Rows(_HISTORY, [_history_row(step, whole=whole) for step in steps]))
+        return
     rows = [
         (
             _id(step.id, whole=whole),
             _age(step.created),
-            _truncate(printable(" ".join((step.created_by or "").split())), whole=whole),
+            _command(step, whole=whole),
             _size(step.size),
             step.comment or "",
         )
@@ -83,7 +119,11 @@ def inspect(invocation: Invocation) -> int:
         found.append(invocation.docker.images.inspect(name, platform=invocation.arguments.platform))
 
     status = _each(invocation, inspect_one)
-    invocation.document(found)
+    if invocation.arguments.format in (None, "json"):
+        invocation.document(found)
+        return status
+    for each in found:
+        print_document(invocation, each)
     return status
 
 
@@ -118,11 +158,11 @@ def prune(invocation: Invocation) -> int:
     if arguments.filter:
         filters = ", ".join(f"{name}={value}" for name, value in arguments.filter)
         which += f" that match {printable(filters)}"
-    if not arguments.force and not _confirm(f"This deletes {which}. Continue? [y/N] "):
+    if not arguments.force and not confirm(f"This deletes {which}."):
         report_error("nothing was deleted", arguments)
         return 1
-    pairs = [*arguments.filter, ("dangling", "false" if arguments.all else "true")]
-    result = invocation.docker.images.prune(filters=_filters(pairs))
+    dangling = ("dangling", "false" if arguments.all else "true")
+    result = invocation.docker.images.prune(filters=invocation.filters(dangling))
     if invocation.json:
         invocation.document(result)
         return 0
@@ -152,17 +192,33 @@ def _print_changes(invocation: Invocation, changes: Iterable[Change]) -> None:
             invocation.line(f"Deleted: {change.deleted}")
 
 
-def _confirm(question: str) -> bool:
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    return sys.stdin.readline(_LONGEST_REPLY).strip().lower() in ("y", "yes")
+def _image_row(names: tuple[str, str, str], image: ListedImage, *, whole: bool) -> dict[str, str]:
+    repository, tag, digest = names
+    return {
+        "ID": _id(image.id, whole=whole),
+        "Repository": repository,
+        "Tag": tag,
+        "Digest": digest,
+        "CreatedSince": since(image.created),
+        "CreatedAt": timestamp(image.created),
+        "Size": short_size(image.size),
+        **dict.fromkeys(("Containers", "SharedSize", "UniqueSize"), UNKNOWN),
+    }
 
 
-def _filters(pairs: Iterable[tuple[str, str]]) -> dict[str, list[FilterValue]] | None:
-    filters: dict[str, list[FilterValue]] = {}
-    for name, value in pairs:
-        filters.setdefault(name, []).append(value)
-    return filters or None
+def _history_row(step: HistoryStep, *, whole: bool) -> dict[str, str]:
+    return {
+        "ID": _id(step.id, whole=whole),
+        "CreatedSince": since(step.created),
+        "CreatedAt": rfc3339(step.created),
+        "CreatedBy": _command(step, whole=whole),
+        "Size": short_size(step.size),
+        "Comment": step.comment or "",
+    }
+
+
+def _command(step: HistoryStep, *, whole: bool) -> str:
+    return truncated(printable(" ".join((step.created_by or "").split())), whole=whole)
 
 
 def _names(image: ListedImage, *, digests: bool) -> Iterator[tuple[str, str, str]]:
@@ -192,5 +248,6 @@ def _id(id: str, *, whole: bool) -> str:
     return id if whole else id.removeprefix("sha256:")[:_SHORT]
 
 
-def _truncate(text: str, *, whole: bool) -> str:
+def truncated(text: str, *, whole: bool) -> str:
+    """Return a text for a column, truncated unless it is wanted whole."""
     return text if whole or len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

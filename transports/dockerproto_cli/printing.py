@@ -6,26 +6,44 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from msgspec import Struct
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 
-from dockerproto import DockerError, DockerStreamError, Message, Stream, to_json
+from dockerproto import DockerError, DockerStreamError, Message, NotInstalled, Stream, to_json
+from dockerproto.docker import BlockingDocker
 from dockerproto.progress.text import printable
-from dockerproto_cli.display import Display
-from dockerproto_cli.formatting import encodable
-from dockerproto_httpx import Docker
+from dockerproto.request.filters import FilterValue
+from dockerproto_cli.formatting import encodable, padded, width
+
+if TYPE_CHECKING:
+    from dockerproto_cli import Display
 
 _LIVE: Final[Mapping[str, bool | None]] = {"auto": None, "plain": False, "tty": True}
+
+_LONGEST_REPLY: Final = 80
+
+
+RAW_JSON: Final = "rawjson"
+"""Progress as the engine's messages, on standard error."""
+
+
+class Silence:
+    """A display of nothing."""
+
+    def uploaded(self, sent: int, total: int | None = None) -> None:
+        """Do nothing."""
+
+    def show(self, stream: Stream[Message]) -> Stream[Message]:
+        """Return the stream."""
+        return stream
 
 
 class Invocation(Struct, frozen=True):
     """One run of a command: its arguments and its client."""
 
     arguments: Namespace
-    docker: Docker
+    docker: BlockingDocker
 
     @property
     def json(self) -> bool:
@@ -37,6 +55,20 @@ class Invocation(Struct, frozen=True):
         """Print a line."""
         sys.stdout.write(f"{encodable(printable(text), sys.stdout.encoding)}\n")
 
+    def text(self, text: str) -> None:
+        """Print lines of any length, in which tabs stay."""
+        for line in text.split("\n"):
+            cells = (printable(cell, len(cell)) for cell in line.split("\t"))
+            text = "\t".join(cells)
+            sys.stdout.write(f"{encodable(text, sys.stdout.encoding)}\n")
+
+    def filters(self, *more: tuple[str, str]) -> dict[str, list[FilterValue]] | None:
+        """Return the filters that were given, and some more; None without filters."""
+        filters: dict[str, list[FilterValue]] = {}
+        for name, value in (*self.arguments.filter, *more):
+            filters.setdefault(name, []).append(value)
+        return filters or None
+
     def document(self, value: Mapping[str, object] | Sequence[object]) -> None:
         """Print a JSON document: on one line if the output is JSON, else indented."""
         text = to_json(value).decode() if self.json else json.dumps(value, indent=4)
@@ -45,27 +77,49 @@ class Invocation(Struct, frozen=True):
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table, with columns as wide as their widest cell."""
         cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
-        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+        widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
         for row in cells:
-            self.line("   ".join(map(set_cell_size, row, widths)).rstrip())
+            self.line("   ".join(map(padded, row, widths)).rstrip())
 
-    def display(self) -> Display:
-        """Return a display of progress on standard error."""
-        return Display(Console(stderr=True), live=_LIVE[self.arguments.progress])
+    @property
+    def quiet(self) -> bool:
+        """True if no progress is displayed."""
+        return self.json or self.arguments.quiet or self.arguments.progress == RAW_JSON
 
-    def messages(self, stream: Stream[Message], display: Display | None = None) -> list[Message]:
+    def display(self) -> Display | Silence:
+        """Return a display of progress on standard error; raise NotInstalled."""
+        if self.quiet:
+            return Silence()
+        import dockerproto_cli  # noqa: PLC0415  # it loads rich, which names its extra if it is missing
+
+        return dockerproto_cli.Display(live=_LIVE[self.arguments.progress])
+
+    def messages(self, stream: Stream[Message], display: Display | Silence | None = None) -> list[Message]:
         """Read a stream to its end: show its progress, or print its messages as JSON, one per line."""
         if self.json:
             with stream:
-                return [self._print_message(message) for message in stream]
-        if self.arguments.quiet:
-            return list(stream)
-        return list((display or self.display()).show(stream))
+                return [self._print_message(message, sys.stdout) for message in stream]
+        if self.arguments.progress == RAW_JSON:
+            with stream:
+                return [self._print_message(message, sys.stderr) for message in stream]
+        try:
+            shown = (display or self.display()).show(stream)
+        except NotInstalled:
+            stream.close()
+            raise
+        return list(shown)
 
-    def _print_message(self, message: Message) -> Message:
-        self.document(message)
-        sys.stdout.flush()
+    def _print_message(self, message: Message, file: TextIO) -> Message:
+        file.write(f"{to_json(message).decode()}\n")
+        file.flush()
         return message
+
+
+def confirm(question: str) -> bool:
+    """Ask on standard error, and return True for a reply that means yes."""
+    sys.stderr.write(f"{question} Continue? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline(_LONGEST_REPLY).strip().lower() in ("y", "yes")
 
 
 def report_error(error: DockerError | str, arguments: Namespace) -> None:

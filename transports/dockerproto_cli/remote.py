@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from dockerproto import build_result, import_result, parse_reference, push_result
 from dockerproto.references import HUB
 from dockerproto_cli.build_facts import with_facts, write_facts
-from dockerproto_cli.build_source import parse_source
+from dockerproto_cli.build_source import STDIN, parse_source
 from dockerproto_cli.checks import ask
 from dockerproto_cli.control_options import solve_arguments
 from dockerproto_cli.printing import Invocation
@@ -46,6 +46,7 @@ def build(invocation: Invocation) -> int:
     arguments = invocation.arguments
     if arguments.call is not None:
         return ask(invocation, arguments.call)
+    arguments.quiet = arguments.quiet or arguments.progress == "quiet"
     display = invocation.display()
     stream = invocation.docker.images.build(
         **parse_source(arguments.source, arguments.file),
@@ -55,8 +56,8 @@ def build(invocation: Invocation) -> int:
         labels={name: value or "" for name, value in arguments.label},
         pull=arguments.pull,
         target=arguments.target,
-        network_mode=arguments.network,
         builder=arguments.builder,
+        **_step_options(arguments),
         secrets=dict(arguments.secret),
         ssh=dict(arguments.ssh),
         **with_facts(solve_arguments(arguments), arguments, invocation.docker),
@@ -68,6 +69,18 @@ def build(invocation: Invocation) -> int:
     if built.image is not None and not invocation.json:
         invocation.line(built.image)
     return 0
+
+
+def _step_options(arguments: Namespace) -> dict[str, Any]:
+    """Return the arguments of `build` about the containers of its steps."""
+    return {
+        "network_mode": arguments.network,
+        "extra_hosts": arguments.add_host or None,
+        "shm_size": arguments.shm_size,
+        "ulimits": dict(arguments.ulimit) or None,
+        "memory": arguments.memory,
+        "forcerm": arguments.force_rm,
+    }
 
 
 def load(invocation: Invocation) -> None:
@@ -90,35 +103,48 @@ def load(invocation: Invocation) -> None:
 def save(invocation: Invocation) -> None:
     """Export images to an archive; a file appears only when it is complete."""
     arguments = invocation.arguments
-    exported = invocation.docker.images.export_image(arguments.image, platform=arguments.platform)
-    # The file is opened second: it is created only if the engine sends an archive.
-    with exported as archive, _output(arguments.output) as file:
+    exported = invocation.docker.images.save(arguments.image, platform=arguments.platform)
+    path = arguments.output
+    if path is not None and (Path(path).is_file() or not Path(path).exists()):
+        exported.save(path)
+        return
+    # The destination is opened second: only if the engine sends an archive.
+    with exported as archive, _stream(path) as file:
         for chunk in archive:
             file.write(chunk)
 
 
+def import_filesystem(invocation: Invocation) -> None:
+    """Import the tar of a root file system, and print the id of the image."""
+    arguments = invocation.arguments
+    source = arguments.source
+    if source == STDIN:
+        if sys.stdin.isatty():
+            raise ValueError("cannot read an archive from a terminal: redirect standard input")
+        source = sys.stdin.buffer
+    messages = invocation.docker.images.import_filesystem(
+        source,
+        repo=arguments.image,
+        message=arguments.message,
+        changes=arguments.change,
+        platform=arguments.platform,
+    )
+    for message in messages if invocation.json else ():
+        invocation.document(message)
+    for id in () if invocation.json else messages.result.ids:
+        invocation.line(id)
+
+
 @contextmanager
-def _output(path: str | None) -> Generator[IO[bytes]]:
-    """Open the destination of an archive; a file is moved into place when it is complete."""
-    if path is None:
-        if sys.stdout.isatty():
-            raise ValueError("cannot write an archive to a terminal: use -o, or redirect standard output")
-        yield sys.stdout.buffer
-        return
-    if Path(path).exists() and not Path(path).is_file():  # /dev/null, a pipe
+def _stream(path: str | None) -> Generator[IO[bytes]]:
+    """Open standard output, or a device or pipe, for an archive."""
+    if path is not None:  # /dev/null, a pipe
         with Path(path).open("wb") as special:
             yield special
         return
-    with NamedTemporaryFile(dir=Path(path).parent, prefix=".", delete=False) as file:
-        try:
-            yield file
-        except BaseException:
-            Path(file.name).unlink()
-            raise
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(file.name).chmod(0o666 & ~mask)
-    Path(file.name).replace(path)
+    if sys.stdout.isatty():
+        raise ValueError("cannot write an archive to a terminal: use -o, or redirect standard output")
+    yield sys.stdout.buffer
 
 
 @contextmanager

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from dockerproto.errors import NotInstalled
 
@@ -18,22 +17,18 @@ except ModuleNotFoundError as _error:
 from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.credentials.source import CredentialsLike, check_blocking
 from dockerproto.daemon_client import DaemonClient
-from dockerproto.docker import AnyClient, AnyDocker, BlockingOperations
+from dockerproto.docker import BlockingConnected, BlockingDocker
 from dockerproto.endpoint.addresses import TLS
-from dockerproto.engine_client import EngineClient
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated, TimedOut
 from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Head, WireRequest
-from dockerproto.images import Images
 from dockerproto.images.checks import check, outline, targets
 from dockerproto.images.daemon_build import build
 from dockerproto.messages.decoding import MESSAGE_LIMIT
-from dockerproto.operations.buildkit import EngineBuildKit, history, info, prune, usage, workers
-from dockerproto.operations.operation import Namespace, blocking
+from dockerproto.operations.buildkit import history, info, prune, usage, workers
+from dockerproto.operations.operation import blocking
 from dockerproto.redacted import hides_frames
-from dockerproto.request.ping import Ping
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
-from dockerproto.transport.runtime import run
 from dockerproto_httpx.transport import DUMMY_URL, REQUEST, TARGET, TIMER, Body, Content, EngineTransport
 from dockerproto_local import LocalConfiguration, arguments_of, configure, configure_daemon
 from dockerproto_local.blocking import BlockingTransport
@@ -50,23 +45,7 @@ else:
     __getattr__ = loader(__name__, Registry="registry")
 
 
-class _Connected(AnyClient, Namespace):
-    """A client for blocking programs."""
-
-    def close(self) -> None:
-        """Close all connections, including those of open streams; closing again has no effect."""
-        self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class Docker(AnyDocker, _Connected, BlockingOperations):
+class Docker(BlockingDocker):
     """An engine, for blocking programs: use it with ``with``, or `close` it. Several threads may share it.
 
     Args:
@@ -109,20 +88,10 @@ class Docker(AnyDocker, _Connected, BlockingOperations):
         target = Target(endpoint.address, endpoint.origin)
         own = EngineTransport(endpoint.route, secure, endpoint.origin) if transport is None else transport
         sender = _Sender(own, target, None if transport is None else f"http://{endpoint.address.host}")
-        client = EngineClient(configuration, BlockingTransport(secure), sender)
-        super().__init__(client)
-        self._engine = client.engine
-        self.images: Images = Images(self.client, "images")
-        """Image operations."""
-        self.buildkit: EngineBuildKit = EngineBuildKit(self.client, "buildkit")
-        """Operations on the engine's BuildKit."""
-
-    def ping(self) -> Ping:
-        """Ping the engine; any failure raises."""
-        return run(self._ping())
+        super().__init__(configuration, BlockingTransport(secure), sender)
 
 
-class BuildKit(_Connected):
+class BuildKit(BlockingConnected):
     """A BuildKit daemon, for blocking programs: use it with ``with``, or `close` it.
 
     The arguments are those of `dockerproto_local.configure_daemon`.

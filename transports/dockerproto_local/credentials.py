@@ -20,6 +20,7 @@ from dockerproto.credentials.stored import (
     helper_of,
     may_have_credentials,
     with_credentials,
+    without_credentials,
 )
 from dockerproto.errors import CredentialsError
 from dockerproto_local.config_directory import ConfigDirectory
@@ -98,7 +99,26 @@ class StoredCredentials:
         config = self._directory.config()
         if (helper := helper_of(config, registry)) is not None:
             helper.check_stored(*self._run(helper, "store", helper.store_input(credentials)), credentials)
-        text = with_credentials(config, registry, credentials, elsewhere=helper is not None)
+        self._write(config, with_credentials(config, registry, credentials, elsewhere=helper is not None))
+
+    def erase(self, registry: str, /) -> bool:
+        """Remove the credentials of a registry from its helper and from config.json.
+
+        Returns:
+            True if config.json had an entry, as it has after each ``docker login``.
+
+        Raises:
+            CredentialsError: They cannot be removed.
+        """
+        config = self._directory.config()
+        if (helper := helper_of(config, registry)) is not None:
+            helper.check_erased(*self._run(helper, "erase", helper.get_input()))
+        text = without_credentials(config, registry)
+        if text is not None:
+            self._write(config, text)
+        return text is not None
+
+    def _write(self, config: ConfigFile, text: bytes) -> None:
         try:
             _replace(self._directory.file, text)
         except OSError as error:
