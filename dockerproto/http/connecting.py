@@ -52,6 +52,10 @@ _ADVICE_ON_DAEMONS: Final[Mapping[type[Address], Mapping[object, tuple[str, str]
         **_ADVICE[TCP],
         ECONNREFUSED: ("connection refused", _DAEMON),
         "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": ("the server refuses HTTP/2", "is it a BuildKit daemon?"),
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
+            "the daemon requires a certificate of the client",
+            "pass tls=TLS(certificate=..., key=...)",
+        ),
     },
     Command: {
         ENOENT: ("the program {} is missing", "is it installed, and in PATH?"),

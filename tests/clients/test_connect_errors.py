@@ -148,6 +148,11 @@ REASONS_ON_DAEMONS: list[tuple[Address, OSError, str]] = [
         "the server refuses HTTP/2; is it a BuildKit daemon?",
     ),
     (
+        TCP("h", 1),
+        ConnectionRefusedError("[SSL: X] tlsv13 alert certificate required (_ssl.c:2580)"),
+        "the daemon requires a certificate of the client; pass tls=TLS(certificate=..., key=...)",
+    ),
+    (
         Command(("/x/kubectl", "exec"), "kube-pod://b"),
         FileNotFoundError(errno.ENOENT, "No such file", "/x/kubectl"),
         "the program /x/kubectl is missing; is it installed, and in PATH?",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 
 import dockerproto_httpx
 from dockerproto import (
+    TCP,
     TLS,
     CacheOnly,
     ClientClosed,
     ConnectionFailed,
     DockerError,
+    DockerStreamError,
     Image,
     ProtocolViolated,
     ServerError,
@@ -26,9 +29,14 @@ from dockerproto import (
     Timeout,
     UnsupportedEngine,
 )
+from dockerproto.buildkit.control.daemon import Daemon
 from dockerproto.buildkit.control.messages import SolveRequest
+from dockerproto.http.connection import Connections
+from dockerproto.request.buildkit_access import BuildKitAccess, CallHeaders
 from dockerproto.request.request import Request
+from dockerproto.timeouts import UNLIMITED, Timer
 from dockerproto.transport.runtime import run
+from dockerproto_local.blocking import BlockingTransport
 from tests.conftest import Connect
 from tests.support.controlling import (
     IMAGE,
@@ -38,6 +46,7 @@ from tests.support.controlling import (
     Native,
     building,
     building_or_replying,
+    details,
     solved,
 )
 from tests.support.waiting import until
@@ -64,8 +73,8 @@ def hold(control: Controlled) -> None:
 
 
 @contextmanager
-def answering(reply: bytes) -> Generator[str]:
-    """Serve a port that sends the same bytes to everybody who has said something; yield its address."""
+def answering(reply: bytes) -> Generator[int]:
+    """Serve a port that sends bytes to the first client that has said something."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -73,11 +82,12 @@ def answering(reply: bytes) -> Generator[str]:
             with connection:
                 connection.recv(65536)
                 connection.sendall(reply)
-                connection.recv(65536)
+                if reply:
+                    connection.recv(65536)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        yield listener.getsockname()[1]
         thread.join()
 
 
@@ -161,6 +171,19 @@ def test_an_engine_api_is_missing() -> None:
             run(client.open(request, client.credentials.for_call(), work))
 
 
+@pytest.mark.parametrize(
+    ("scheme", "advice"),
+    [("http", "does this port use TLS?"), ("https", "does it accept the client's certificate?")],
+)
+def test_a_port_that_hangs_up(scheme: str, advice: str) -> None:
+    access = BuildKitAccess(plain=True, headers=CallHeaders(scheme=scheme))
+    with answering(b"") as port:
+        connections = Connections(BlockingTransport(), TCP("127.0.0.1", port), daemon=True)
+        with pytest.raises(ConnectionFailed) as raised:
+            run(Daemon(connections, access).open(Timer(UNLIMITED, time.monotonic)))
+    assert raised.value.message.endswith(f"closed the connection at once; is it a BuildKit daemon? {advice}")
+
+
 SILENT: Final = Timeout(connect=0.05)
 
 
@@ -179,8 +202,8 @@ class TestAFault:
                 "is not a BuildKit daemon: not HTTP/2: .*; does this port use TLS",
             ),
             (b"SSH-2.0-OpenSSH_9.2\r\n", ProtocolViolated, r"is not a BuildKit daemon: not HTTP/2: [^;]*$"),
-            (Close(), ConnectionFailed, "it closed the connection at once; is it a BuildKit daemon"),
-            (Reset(), ConnectionFailed, "it closed the connection at once; is it a BuildKit daemon"),
+            (Close(), ConnectionFailed, r"it closed the connection at once; is it a BuildKit daemon\?$"),
+            (Reset(), ConnectionFailed, r"it closed the connection at once; is it a BuildKit daemon\?$"),
             (UntilClosed(), TimedOut, r"no progress for 0.05 s \(connect\)$"),
         ],
         ids=["HTTP/1.1", "TLS", "other", "end", "reset", "silence"],
@@ -237,9 +260,22 @@ class TestAFault:
             with pytest.raises(ConnectionFailed, match=r"connection refused; is buildkitd running\?$"):
                 await build(buildkit)
 
+    async def test_of_a_step(self, scripted: ScriptedEngine, connect_daemon: Connect) -> None:
+        def engine(control: Controlled) -> None:
+            control.begin()
+            control.reply("Status", STEP)
+            control.fail("Solve", 2, "exit code: 7", details("x/ExitMessage+json", {"Code": 7}))
+
+        play(scripted, Control(engine))
+        async with connect_daemon(scripted.url) as buildkit:
+            with pytest.raises(DockerStreamError, match="exit code: 7") as raised:
+                await build(buildkit)
+            assert raised.value.error_detail["code"] == 7
+            assert len(raised.value.messages) == 1
+
     async def test_of_alpn(self, connect_daemon: Connect) -> None:
-        with answering(b"\x15\x03\x03\0\2\2\x78") as address:
-            async with connect_daemon(address, tls=TLS(verify=False)) as buildkit:
+        with answering(b"\x15\x03\x03\0\2\2\x78") as port:
+            async with connect_daemon(f"tcp://127.0.0.1:{port}", tls=TLS(verify=False)) as buildkit:
                 with pytest.raises(
                     ConnectionFailed, match="the server refuses HTTP/2; is it a BuildKit daemon"
                 ):
@@ -259,6 +295,17 @@ class TestACommand:
         async with connect_daemon(command=command) as buildkit:
             assert (await build(buildkit)).result.image_id == IMAGE
             await until(lambda: not scripted.connections_open)
+
+    async def test_ends_with_the_call(
+        self, scripted: ScriptedEngine, connect_daemon: Connect, command: list[str]
+    ) -> None:
+        play(scripted, Control(hold))
+        async with connect_daemon(command=command) as buildkit:
+            async with build(buildkit, stream=True) as stream:
+                async for _ in stream:
+                    break
+            await until(lambda: not scripted.connections_open)
+        assert not [each for each in threading.enumerate() if each.name.startswith("dockerproto ")]
 
     async def test_that_is_missing(self, connect_daemon: Connect) -> None:
         async with connect_daemon(command=["/absent/kubectl"]) as buildkit:
@@ -282,12 +329,23 @@ class TestACommand:
             with pytest.raises(ConnectionFailed, match=f"^cannot connect to the command 'sh' .*: {reason}$"):
                 await build(buildkit)
 
+    @pytest.mark.parametrize(
+        ("last", "reason"), [("echo 'pod evicted' >&2", "pod evicted"), ("true", "sh ended")]
+    )
     async def test_that_ends_in_the_middle(
-        self, scripted: ScriptedEngine, connect_daemon: Connect, command: list[str]
+        self,
+        scripted: ScriptedEngine,
+        connect_daemon: Connect,
+        *,
+        command: list[str],
+        last: str,
+        reason: str,
     ) -> None:
         play(scripted, Control(hold), end=Close())
-        async with connect_daemon(command=command) as buildkit:
-            with pytest.raises(ConnectionFailed, match="the BuildKit daemon at the command"):
+        async with connect_daemon(command=["sh", "-c", f'"$@"; {last}', "sh", *command]) as buildkit:
+            with pytest.raises(ConnectionFailed) as raised:
                 await build(buildkit)
+            broken = f"the connection to the BuildKit daemon at the command 'sh' broke: {reason}"
+            assert raised.value.message == f"the session of the build broke: {broken}"
             await until(lambda: not scripted.connections_open)
         assert not [each for each in threading.enumerate() if each.name == "dockerproto command"]

@@ -222,7 +222,8 @@ def test_what_comes_while_something_is_sent_is_heard() -> None:
         async def receive(self, timeout: float | None) -> bytes:
             return b"heard"
 
-    attendance: Any = SimpleNamespace(_session=SimpleNamespace(feed=events.append), _framing=Bare(b""))
+    session = SimpleNamespace(feed=events.append)
+    attendance: Any = SimpleNamespace(_session=session, _framing=Bare(b""), _connection=None)
     stream: Any = Stream()
     run(SessionServer._send(attendance, stream, memoryview(b"abcdef")))  # pyright: ignore[reportPrivateUsage]
     assert events == [b"abcdef", b"heard", b"def"]

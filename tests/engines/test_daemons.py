@@ -143,7 +143,7 @@ async def test_a_client_without_a_certificate(
 ) -> None:
     with DaemonRelay(engine.socket, tls=certificates) as daemon:
         async with connect_daemon(daemon.url, tls=TLS(ca=certificates.ca)) as buildkit:
-            with pytest.raises(ConnectionFailed, match=f"^cannot connect to {daemon.url} "):
+            with pytest.raises(ConnectionFailed, match=r"requires a certificate of the client; pass tls=TLS"):
                 await buildkit.workers()
 
 

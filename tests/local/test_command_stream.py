@@ -44,11 +44,12 @@ class Failing(ByteStream):
         self.closed = True
 
 
-def over(below: Failing, complaint: bytes = b"") -> CommandStream:
+def over(below: Failing, complaint: bytes = b"", *, may_end: bool = True) -> CommandStream:
     complaints = ErrorOutput()
     complaints.theirs.sendall(complaint)
     process = subprocess.Popen(["sleep", "60"])
-    return CommandStream(below, StartedCommand(complaints.theirs, process, complaints, "ssh"))
+    command = StartedCommand(complaints.theirs, process, complaints, "ssh", may_end)
+    return CommandStream(below, command)
 
 
 def test_what_ssh_complains_of_is_the_error() -> None:
@@ -86,6 +87,26 @@ def test_an_end_before_the_first_byte_names_the_program() -> None:
     stream.close()
 
 
+class EndingLate(Failing):
+    """A byte stream that ends after one byte."""
+
+    async def receive(self, timeout: float | None) -> bytes:
+        data = b"" if self.said else b"x"
+        self.said.append("received")
+        return data
+
+
+def test_a_later_end_is_an_error_only_where_it_must_not_be() -> None:
+    stream = over(EndingLate(OSError("gone")))
+    assert [run(stream.receive(None)) for _ in range(2)] == [b"x", b""]
+    stream.close()
+    stream = over(EndingLate(OSError("gone")), b"pod evicted\n", may_end=False)
+    assert run(stream.receive(None)) == b"x"
+    with pytest.raises(ConnectionError, match=r"^pod evicted$"):
+        run(stream.receive(None))
+    stream.close()
+
+
 @pytest.mark.parametrize("error", [BrokenPipeError, ConnectionResetError])
 def test_a_broken_pipe_names_the_program(error: type[OSError]) -> None:
     stream = over(Failing(error("gone")))
@@ -115,7 +136,7 @@ def test_a_wait_that_is_too_long_is_just_that() -> None:
 def test_a_forked_child_leaves_the_ssh_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     complaints = ErrorOutput()
     process = subprocess.Popen(["sleep", "60"], stderr=complaints.theirs.fileno())
-    command = StartedCommand(complaints.theirs, process, complaints, "ssh")
+    command = StartedCommand(complaints.theirs, process, complaints, "ssh", may_end=True)
     stream = CommandStream(Failing(OSError("gone")), command)
     complaints.theirs.close()
 

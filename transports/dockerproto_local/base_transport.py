@@ -48,7 +48,7 @@ class LocalTransport(Transport):
         if isinstance(address, SSH | Command):
             from dockerproto_local.commands import CommandStream, start_command  # noqa: PLC0415
 
-            command = start_command(address.command)
+            command = start_command(address.command, may_end=isinstance(address, SSH))
             return CommandStream(await self.dial(command.connection, timeout), command)
         if isinstance(address, NamedPipe):
             raise OSError("named pipes exist on Windows only")

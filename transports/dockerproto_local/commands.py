@@ -92,6 +92,8 @@ class StartedCommand(Struct, frozen=True):
     """Output on its standard error."""
     program: str
     """Name of the program, for messages."""
+    may_end: bool
+    """True if its output may end as a connection does; False if that is an error, as it is for HTTP/2."""
 
 
 class CommandStream(ByteStream):
@@ -106,6 +108,7 @@ class CommandStream(ByteStream):
         self._stream = stream
         self._process = command.process
         self._stderr = command.stderr
+        self._may_end = command.may_end
         self._ending = f"{command.program} ended"
         self._received = False
         self._started_in = LocalScope.current(None)
@@ -119,7 +122,7 @@ class CommandStream(ByteStream):
         """Return some bytes, empty at the end; valid until the next wait."""
         with self._convert_errors():
             data = await self._stream.receive(timeout)
-        if not (data or self._received):
+        if not (data or (self._received and self._may_end)):
             raise self._failure(self._ending)
         self._received = True
         return data
@@ -170,8 +173,8 @@ class CommandStream(ByteStream):
         return (ConnectionError if self._received else ConnectionRefusedError)(text or str(cause))
 
 
-def start_command(arguments: Sequence[str]) -> StartedCommand:
-    """Start a command; raise OSError."""
+def start_command(arguments: Sequence[str], *, may_end: bool) -> StartedCommand:
+    """Start a command, whose output may or must not end; raise OSError."""
     stderr = ErrorOutput()
     ours, theirs = socket.socketpair()
     try:
@@ -189,4 +192,4 @@ def start_command(arguments: Sequence[str]) -> StartedCommand:
     finally:
         theirs.close()
         stderr.theirs.close()
-    return StartedCommand(ours, process, stderr, arguments[0])
+    return StartedCommand(ours, process, stderr, arguments[0], may_end)

@@ -179,7 +179,7 @@ class SessionServer:
             self._session.feed(self._framing.feed(data))
             await self._advance(stream)
             await stream.ready()
-            data = await self._receive(stream) if await stream.readable() else b""
+            data = await _receive(stream, self._connection) if await stream.readable() else b""
             await self._collect()
 
     async def _advance(self, stream: ByteStream) -> None:
@@ -197,13 +197,7 @@ class SessionServer:
             data = data[await stream.send(data, None) :]
             if data:
                 await stream.ready()
-                self._session.feed(self._framing.feed(await self._receive(stream)))
-
-    async def _receive(self, stream: ByteStream) -> bytes:
-        data = await stream.receive(None)
-        if not data:
-            raise _lost(self._connection)
-        return bytes(data)
+                self._session.feed(self._framing.feed(await _receive(stream, self._connection)))
 
     def _start(self, stream: ByteStream, call: ServedCall, step: BlockingStep | AsyncStep) -> None:
         """Start a step beside the session; one that may wait for long is not waited for at the end."""
@@ -240,6 +234,16 @@ class SessionServer:
             call, outcome = self._outcomes.popleft()
             await self._steps.pop(call).wait()
             outcome()
+
+
+async def _receive(stream: ByteStream, connection: Connection) -> bytes:
+    try:
+        data = await stream.receive(None)
+    except OSError as error:
+        raise ConnectionResetError(f"the connection to {connection.peer} broke: {error}") from error
+    if not data:
+        raise _lost(connection)
+    return bytes(data)
 
 
 def _lost(connection: Connection) -> ConnectionResetError:
