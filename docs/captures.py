@@ -135,7 +135,7 @@ def images_table() -> str:
         engine.script("GET", "/images/json", recorded("docker-28.5/list"))
         images: Any = docker.images.list()
         table: str = images._repr_html_()
-    return table
+    return f'<div style="overflow-x: auto">{table}</div>'
 
 
 def svg(name: str) -> str:
