@@ -26,7 +26,7 @@ endif
 # All processes must find the same tests.
 export PYTHONHASHSEED := $(or $(SEED),0)
 
-.PHONY: help demo unit test test-engines test-pythons coverage bench check docs browser clean
+.PHONY: help demo unit test test-engines test-pythons coverage bench check docs browser dist clean
 .DEFAULT_GOAL := help
 
 help:
@@ -44,6 +44,7 @@ help:
 	@echo "make check   check formatting, lint and types"
 	@echo "make docs    build the documentation into docs/_build/html and run its examples"
 	@echo "make browser build the documentation, and look at each page in a browser, wide and narrow"
+	@echo "make dist    build the wheel and the sdist, check them, and try the wheel on each supported Python"
 	@echo "make clean   remove everything that these commands created, .venv included"
 
 demo: $(STAMP)
@@ -101,6 +102,14 @@ browser: $(STAMP)
 	rm -rf docs/_build/html docs/_build/screenshots
 	$(BIN)/sphinx-build -nWq --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m pytest -x tests/browser/pages.py
+
+dist: $(STAMP)
+	tests/testbed/install.sh engine trees busybox
+	$(BIN)/python -m pip install --quiet --group dist
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m tests.testbed.distribution dist $(PYTHONS)
 
 $(STAMP): pyproject.toml
 	@tests/testbed/install.sh python

@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 ENGINES: Final[dict[str, type[Dockerd]]] = {"3.13": Docker26, "3.14": Docker28}
 """Engines whose trees have a Python, by its version."""
 _BUILD_BACKEND: Final = ("hatchling", "editables")
-_DOWNLOAD: Final = ("-m", "pip", "download", "-qq", "--only-binary=:all:")
+DOWNLOAD: Final = ("-m", "pip", "download", "-qq", "--only-binary=:all:")
 _INSTALL: Final = ("-m", "pip", "--isolated", "install", "--quiet", "--no-index", "--no-deps")
 _PYTEST: Final = ("-m", "pytest", "--numprocesses=auto", "--dist=loadfile", "-p", "no:cacheprovider")
 _TESTS: Final = ("-m", "not engine or pythons")
@@ -46,7 +46,7 @@ class Python:
         if self.engine.tree:
             return self.engine.tree.available()
         try:
-            self._run(f"python{self.version}", "-c", "import ensurepip, venv")
+            self.run(f"python{self.version}", "-c", "import ensurepip, venv")
         except (OSError, subprocess.CalledProcessError):
             return f"python{self.version} is not installed, or lacks venv"
         return None
@@ -56,23 +56,27 @@ class Python:
         wheels = self.directory / "wheels"
         needed = ("--group=dev", ".", *_BUILD_BACKEND)
         destination = ("--python-version", self.version, "--dest", str(wheels))
-        subprocess.run((sys.executable, *_DOWNLOAD, *destination, *needed), cwd=ROOT, check=True)
-        self._run(f"python{self.version}", "-m", "venv", str(self.directory / "venv"))
-        self._run(self._python, *_INSTALL, *map(str, wheels.iterdir()))
-        self._run(self._python, *_INSTALL, "--no-build-isolation", "--editable", str(ROOT))
+        subprocess.run((sys.executable, *DOWNLOAD, *destination, *needed), cwd=ROOT, check=True)
+        self.run(f"python{self.version}", "-m", "venv", str(self.directory / "venv"))
+        self.run(self.program, *_INSTALL, *map(str, wheels.iterdir()))
+        self.run(self.program, *_INSTALL, "--no-build-isolation", "--editable", str(ROOT))
 
     def test(self, *options: str) -> None:
         """Run the tests."""
-        self._run(self._python, *_PYTEST, *_TESTS, f"--engine={self.engine.name}", *options)
+        self.run(self.program, *_PYTEST, *_TESTS, f"--engine={self.engine.name}", *options)
 
     @property
-    def _python(self) -> str:
+    def program(self) -> str:
+        """The path of the Python of the virtual environment."""
         return str(self.directory / "venv/bin/python")
 
-    def _run(self, *command: str) -> None:
+    def run(self, *command: str, sees: tuple[Path, ...] = ()) -> None:
+        """Run a command where this Python is, in the root of this project; it sees more directories."""
         if tree := self.engine.tree:
             inside = ("env", f"--chdir={ROOT}", *command)
-            command = tree.command(*inside, directories=f"{ROOT}:{self.directory.parent}")
+            command = tree.command(
+                *inside, directories=":".join(map(str, (ROOT, self.directory.parent, *sees)))
+            )
         variables = {**environment(), "PYENV_VERSION": self.version}  # for a `python3.12` of pyenv
         subprocess.run(command, cwd=ROOT, env=variables, check=True)
 
