@@ -65,21 +65,33 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|contextlib|os|rich|ssl|typing|httpx)\..*"),
     ("py:class", r"Int32|Int64|types\.Annotated"),  # fields of protobuf, with their numbers
     ("py:class", "Console|Struct"),  # rich's, msgspec's
-    ("py:class", r"SSLContext|AbstractContextManager|(datetime\.)?datetime"),
+    ("py:class", r"SSLContext|AbstractContextManager|(datetime\.)?(datetime|timedelta)"),
     ("py:class", "ListParameters"),  # the way autodoc shows Unpack[ListParameters]
     ("py:class", r"dockerproto\.timeouts\.Default"),  # the type of DEFAULT
     ("py:class", r"(dockerproto\.(\w+\.)+)?[CPRT]"),  # type variables
     # Parts of documented types:
-    ("py:class", r"Found|RequestSender|(dockerproto\.buildcontext\.plan\.)?ExclusionPatterns"),
+    ("py:class", r"Found|Peer|RequestSender|(dockerproto\.buildcontext\.plan\.)?ExclusionPatterns"),
     ("py:attr", r"dockerproto\.timeouts\.Default\.DEFAULT"),  # documented as DEFAULT
 ]
 
-# Return types of operations, by client; see dockerproto/operations/operation.py.
-_ON_CLIENTS = {
-    "AsyncDocker": {"Call": "Awaitable", "Login": "Awaitable[str]", "Streamed": "AsyncStream"},
-    "Docker": {"Call": "", "Login": "str", "Streamed": "Stream"},
-    "AsyncImages": {"Call": "Awaitable", "Reported": "AsyncProgress", "Downloaded": "AsyncDownload"},
-    "Images": {"Call": "", "Reported": "Progress", "Downloaded": "Download"},
+# Return types of operations, by kind of client; see dockerproto/operations/operation.py.
+_ON_ASYNC_CLIENTS = {
+    "Call": "Awaitable",
+    "RegistryCall": "Awaitable",
+    "Login": "Awaitable[str]",
+    "Reported": "AsyncProgress",
+    "Downloaded": "AsyncDownload",
+    "Streamed": "AsyncStream",
+    "TotalOrStream": "Awaitable[CachePruned] | AsyncStream[CacheRecord]",
+}
+_ON_BLOCKING_CLIENTS = {
+    "Call": "",
+    "RegistryCall": "",
+    "Login": "str",
+    "Reported": "Progress",
+    "Downloaded": "Download",
+    "Streamed": "Stream",
+    "TotalOrStream": "CachePruned | Stream[CacheRecord]",
 }
 _ORIGINS = {
     alias.name: str(node.module)
@@ -88,14 +100,13 @@ _ORIGINS = {
     for alias in node.names
 }
 """Modules from which `dockerproto` imports its public names."""
-_DESCRIBED_ELSEWHERE = ("dockerproto_asyncio.Docker", "dockerproto_trio.Docker")
-"""Clients with the arguments of `dockerproto_httpx.Docker`."""
+_DESCRIBED_ELSEWHERE = ("dockerproto_asyncio.", "dockerproto_trio.")
+"""Packages with clients that have the arguments of those in `dockerproto_httpx`."""
 _MADE_BY_OPERATIONS = (
     *("AsyncDownload", "AsyncImages", "AsyncProgress", "AsyncStream"),
     *("Download", "Images", "Progress", "Stream"),
 )
-_NOT_CALLED = (*_DESCRIBED_ELSEWHERE, *(f"dockerproto.{name}" for name in _MADE_BY_OPERATIONS))
-"""Classes that are shown without a signature."""
+_NOT_CALLED = tuple(f"dockerproto.{name}" for name in _MADE_BY_OPERATIONS)
 
 
 class _OnClient(ast.NodeTransformer):
@@ -139,6 +150,8 @@ def show_signature(
         return None
     if what == "class" and (_is_never_called(obj) or name in _NOT_CALLED):
         return "", None
+    if what == "class" and name.startswith(_DESCRIBED_ELSEWHERE):
+        return "", None
     found = inspect.signature(obj)
     if isinstance(obj, type) and issubclass(obj, Struct):  # the signature of a struct has resolved types
         source = {name: hint for each in obj.__mro__ for name, hint in inspect.get_annotations(each).items()}
@@ -149,7 +162,7 @@ def show_signature(
     shown, arrow, result = stringify_signature(found, unqualified_typehints=True).rpartition(" -> ")
     if not arrow:
         return result, None
-    names = _ON_CLIENTS.get(name.split(".")[-2], {})
+    names = _ON_ASYNC_CLIENTS if name.split(".")[-2].startswith("Async") else _ON_BLOCKING_CLIENTS
     return shown, ast.unparse(_OnClient(names).visit(ast.parse(result, mode="eval")))
 
 
@@ -160,8 +173,8 @@ def read_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
     """
     if what == "data" and name.removeprefix("dockerproto.") in _ORIGINS:  # autodoc shows the type's docstring
         lines[:] = _imported_data_docstring(name.removeprefix("dockerproto."))
-    if name in _DESCRIBED_ELSEWHERE:
-        lines[:] = [line.replace("`close`", "close") for line in lines]  # which of the clients' is ambiguous
+    if what == "class":  # many classes have a `close`
+        lines[:] = [re.sub("(?<!`)`close`", "``close()``", line) for line in lines]
     if name == "dockerproto_httpx.Docker":
         own = "\n".join(line for line in lines if "transport:" in line)
         lines[:] = f"{lines[0]}\n\n{_arguments_of_clients(own)}".splitlines()
