@@ -29,6 +29,7 @@ from dockerproto_local import configure
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # for the testbed
 
 import captures  # noqa: E402  # they need the line above
+import commands  # noqa: E402
 import engines  # noqa: E402
 
 project = "dockerproto"
@@ -237,8 +238,30 @@ class EnginesTable(SphinxDirective):
         return parsed.children
 
 
+class CommandTable(SphinxDirective):
+    """Text about the command, generated now: see commands.py."""
+
+    required_arguments = 1
+    _TEXTS: ClassVar = {
+        "overview": commands.overview,
+        "options": commands.options_by_command,
+        "help": commands.help_texts,
+    }
+
+    def run(self) -> list[Node]:
+        for source in commands.SOURCES:
+            self.env.note_dependency(source)
+        parsed = Element()
+        text = self._TEXTS[self.arguments[0]]()
+        self.state.nested_parse(
+            StringList(text.splitlines(), commands.__file__), 0, parsed, match_titles=True
+        )
+        return parsed.children
+
+
 def setup(app: Sphinx) -> None:
     """Connect the functions of this file."""
+    app.add_directive("command", CommandTable)
     app.add_directive("capture", Capture)
     app.add_directive("engines", EnginesTable)
     app.connect("autodoc-process-signature", show_signature)

@@ -373,3 +373,8 @@ def test_the_package_is_a_program(
     with pytest.raises(SystemExit, match="0"):
         runpy.run_module("dockerproto_cli", run_name="__main__")
     assert capsys.readouterr().out == f"dockerproto {__version__}\n"
+
+
+def test_a_platform_that_only_newer_engines_remove(run: Run) -> None:
+    assert run("rmi", "--platform", "linux/amd64", "app", status=1) == []
+    assert "parameter 'platforms' needs API 1.50" in run.errors

@@ -8,6 +8,7 @@ from typing import Final
 from dockerproto_cli.build_command import BUILD
 from dockerproto_cli.options import (
     ALL_TAGS,
+    DOCUMENT_FORMAT,
     FILTER,
     FORCE,
     FORMAT,
@@ -47,7 +48,7 @@ _LOCAL: Final[Mapping[str, Command]] = {
             value("repository", metavar="REPOSITORY[:TAG]", nargs="?", help="list only images of this name"),
         ),
     ),
-    "inspect": Command("show details of images", "local:inspect", (FORMAT, PLATFORM, IMAGES)),
+    "inspect": Command("show details of images", "local:inspect", (DOCUMENT_FORMAT, PLATFORM, IMAGES)),
     "prune": Command(
         "delete unused images",
         "local:prune",
@@ -63,6 +64,7 @@ _LOCAL: Final[Mapping[str, Command]] = {
         (
             flag("-f", "--force", help="remove them even if they are in use or have other names"),
             flag("--no-prune", help="keep untagged parents"),
+            values("--platform", metavar="OS/ARCH[/VARIANT]", help="remove only this platform"),
             IMAGES,
         ),
     ),
@@ -167,8 +169,10 @@ _ENGINE: Final[Mapping[str, Command]] = {
         "system:df",
         (FORMAT, flag("-v", "--verbose", help="show each image and record of the build cache")),
     ),
-    "info": Command("show facts about the engine", "system:info", (FORMAT,)),
-    "version": Command("show the versions of this command and of the engine", "system:version", (FORMAT,)),
+    "info": Command("show facts about the engine", "system:info", (DOCUMENT_FORMAT,)),
+    "version": Command(
+        "show the versions of this command and of the engine", "system:version", (DOCUMENT_FORMAT,)
+    ),
 }
 
 COMMANDS: Final[Mapping[str, Command]] = dict(sorted({**_LOCAL, **_TRANSFERS, **_ENGINE}.items()))

@@ -140,7 +140,9 @@ def remove(invocation: Invocation) -> int:
     arguments, removed = invocation.arguments, list[DeletedImage]()
 
     def delete(name: str) -> None:
-        changes = invocation.docker.images.delete(name, force=arguments.force, noprune=arguments.no_prune)
+        changes = invocation.docker.images.delete(
+            name, force=arguments.force, noprune=arguments.no_prune, platforms=arguments.platform
+        )
         removed.extend(changes)
         if not invocation.json:
             _print_changes(invocation, parse_document(changes, list[Change]))

@@ -97,6 +97,9 @@ LONG_FILTER: Final = values("--filter", type=read_filter, metavar="NAME=VALUE", 
 FORMAT: Final = value(
     "--format", metavar="FORMAT", help="json, table, or a template such as '{{.ID}}' or 'table {{.ID}}'"
 )
+DOCUMENT_FORMAT: Final = value(
+    "-f", "--format", metavar="FORMAT", help="json, or a template such as '{{.Os}}' or '{{json .Config}}'"
+)
 QUIET: Final = flag("-q", "--quiet", help="do not show progress")
 IDS: Final = flag("-q", "--quiet", help="print ids only")
 NO_TRUNC: Final = flag("--no-trunc", help="do not truncate ids and texts")
