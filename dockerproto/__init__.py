@@ -57,6 +57,7 @@ from dockerproto.errors import (
 from dockerproto.images import AsyncImages, Images
 from dockerproto.images.build_parameters import Ulimits
 from dockerproto.images.builders import Builder
+from dockerproto.images.loading import LoadTarget
 from dockerproto.images.local import ListParameters
 from dockerproto.images.solve_arguments import Provenance
 from dockerproto.messages.buildkit_results import (
@@ -246,6 +247,7 @@ __all__ = [
     "InvalidReference",
     "Layout",
     "ListParameters",
+    "LoadTarget",
     "LocalCache",
     "Manifest",
     "ManifestSummary",

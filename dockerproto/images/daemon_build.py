@@ -23,6 +23,7 @@ from dockerproto.images.build_parameters import (
     with_auths,
 )
 from dockerproto.images.builders import for_builder
+from dockerproto.images.loading import ClientLoader, LoadTarget
 from dockerproto.images.solve_arguments import Provenance, SolveArguments, read_solve_arguments
 from dockerproto.messages.decoding import BuildMessages
 from dockerproto.messages.results import BuildReducer, BuildResult, MessageList
@@ -32,13 +33,13 @@ from dockerproto.request.attachments import SecretLike
 from dockerproto.request.build import ClassicBuild
 from dockerproto.request.caches import CacheSource, CacheTarget
 from dockerproto.request.named_contexts import NamedContext
-from dockerproto.request.outputs import BuildOutput
+from dockerproto.request.outputs import BuildOutput, DockerTar
 from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import DEFAULT, TimeoutLike
 
 _NO_OUTPUTS: Final = (
     "outputs must be given, as a BuildKit daemon keeps no images: Image(push=True), OCI, DockerTar, "
-    "the path of a directory, Tar, or CacheOnly() for a build that only fills the cache"
+    "the path of a directory, Tar, load=docker, or CacheOnly() for a build that only fills the cache"
 )
 
 
@@ -75,6 +76,7 @@ def build(
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
     sbom: bool | str = False,
+    load: LoadTarget | None = None,
 ) -> Call[MessageList[BuildResult]]: ...
 @overload
 def build(
@@ -109,6 +111,7 @@ def build(
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
     sbom: bool | str = False,
+    load: LoadTarget | None = None,
 ) -> Reported[BuildResult]: ...
 @overload
 def build(
@@ -143,6 +146,7 @@ def build(
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
     sbom: bool | str = False,
+    load: LoadTarget | None = None,
 ) -> ListOrStream[BuildResult]: ...
 def build(
     *,
@@ -176,6 +180,7 @@ def build(
     annotations: Mapping[str, str] | None = None,
     provenance: Provenance | None = None,
     sbom: bool | str = False,
+    load: LoadTarget | None = None,
 ) -> ListOrStream[BuildResult]:
     """Build on the daemon.
 
@@ -220,6 +225,8 @@ def build(
         annotations: Annotations of the image's manifest, of each platform's if there are several.
         provenance: Attach provenance, ``min`` or ``max``; none by default.
         sbom: Attach a list of the packages in the result; none by default.
+        load: A `Docker` of the same package, whose engine loads the image while it is being sent; in place of
+            `outputs`. Its messages follow those of the build. The image has one platform.
 
     Raises:
         BadRequest: The build context or the Dockerfile is malformed.
@@ -231,16 +238,18 @@ def build(
         ProtocolViolated: The server is not a BuildKit daemon.
         UploadFailed: A file of the directory cannot be read, or changed while it was read; a secret, an ssh
             agent or an image of a `Layout` is unavailable.
+        TypeError: `load` is not a `Docker` of the same package.
         ValueError: `outputs` is missing; or none or several of `path`, `fileobj` and `remote` are given, or
             an argument that does not apply to them.
     """
-    if outputs is None:
-        raise ValueError(_NO_OUTPUTS)
+    outputs = _outputs(outputs, load)
     body = body_of(path, fileobj, remote, parse_context(path, dockerfile, path_dockerfile, None))
     given = SolveArguments(
         cache_to, cache_from, nocache, outputs, platforms, contexts, allow, annotations, provenance, sbom
     )
     read = read_solve_arguments(given, None, image_names(tag), None)
+    if load is not None:
+        read = read.loaded_by(ClientLoader.of(load))
     query = (
         *source_of(remote, body, path_dockerfile, read.names, quiet=quiet),
         *flags_of(nocache=nocache is True, pull=pull),
@@ -257,3 +266,16 @@ def build(
     classic = with_auths(classic, auth, path_dockerfile or DOCKERFILE)
     chosen = for_builder("buildkit", classic, attach(read.attachments, secrets, ssh, auth), read.options)
     return progress(chosen, stream, BuildReducer, BuildMessages)
+
+
+def _outputs(
+    outputs: BuildOutput | Iterable[BuildOutput] | None, load: LoadTarget | None
+) -> BuildOutput | Iterable[BuildOutput]:
+    """Return the outputs of a build; with `load`, a tar whose path is not used."""
+    if load is not None:
+        if outputs is not None:
+            raise ValueError("load and outputs must not be given together")
+        return DockerTar("")
+    if outputs is None:
+        raise ValueError(_NO_OUTPUTS)
+    return outputs

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, Self, TypeAlias, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dockerproto.arguments import strings, strings_by_name
 from dockerproto.references import parse_reference
@@ -20,6 +21,7 @@ from dockerproto.request.caches import (
     read_cache_from,
     read_cache_to,
 )
+from dockerproto.request.loading import ImageLoader
 from dockerproto.request.named_contexts import CAPABILITY, NamedContext, NamedContexts, read_contexts
 from dockerproto.request.outputs import (
     OCI,
@@ -77,6 +79,11 @@ class ReadArguments(Struct, frozen=True, kw_only=True):
     """Names of images to read caches from."""
     attachments: BuildAttachments
     """Outputs and directories that the session serves."""
+
+    def loaded_by(self, loader: ImageLoader) -> Self:
+        """Return the arguments of a build whose only output, a tar, goes into an engine."""
+        options = self.options and replace(self.options, load=loader)
+        return replace(self, options=options, attachments=replace(self.attachments, outputs={}))
 
 
 class _Chosen(Struct, frozen=True, kw_only=True):

@@ -273,6 +273,7 @@ class BuildReducer:
             return
         if self._metadata is not None:
             self._pushes.add(message)
+            self._add_loaded(text_of(message.get("stream")))
         image = object_of(message.get("aux")).get("ID")
         if isinstance(image, str):
             self._image = image
@@ -313,6 +314,12 @@ class BuildReducer:
             if name and "@" not in name[1]:
                 _keep(self._tags, _familiar_name(name[1]), None)
         self._warnings += map(warning_of, trace.warnings)
+
+    def _add_loaded(self, text: str) -> None:
+        """Add a tag by which another engine has loaded the image."""
+        match = _LOADED.fullmatch(text)
+        if match is not None and _IMAGE_ID.fullmatch(match[1]) is None:
+            _keep(self._tags, match[1], None)
 
     def _add_event(self, event: LogEvent) -> None:
         match event:

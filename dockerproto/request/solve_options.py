@@ -15,6 +15,7 @@ from dockerproto.errors import UnsupportedEngine
 from dockerproto.redacted import Redacted
 from dockerproto.request.caches import CacheEntry
 from dockerproto.request.layouts import LayoutReference
+from dockerproto.request.loading import ImageLoader
 from dockerproto.request.named_contexts import NamedContexts, layout_context
 from dockerproto.request.outputs import Exporter
 from dockerproto.request.request import Request
@@ -68,6 +69,8 @@ class SolveOptions(Redacted, frozen=True, kw_only=True):
     """Requirements of the options."""
     subrequest: bool = False
     """True if the frontend is asked a question, which is among the attributes, instead of a build."""
+    load: ImageLoader | None = None
+    """Engine to load the image into, which is the only output."""
     pushes: tuple[Request, ...] = ()
     """Requests that push the image once it is built, if BuildKit cannot: with a graph driver."""
 

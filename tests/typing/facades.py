@@ -110,8 +110,13 @@ async def on_async(docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
     assert_type(await images.targets(fileobj=b"", contexts={"a": file}), list[TargetSummary])
 
 
-async def on_daemons(buildkit: dockerproto_asyncio.BuildKit | dockerproto_trio.BuildKit, file: Path) -> None:
+async def on_daemons(
+    buildkit: dockerproto_asyncio.BuildKit | dockerproto_trio.BuildKit,
+    docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
+    file: Path,
+) -> None:
     assert_type(await buildkit.build(path=file, outputs=CacheOnly()), MessageList[BuildResult])
+    assert_type(await buildkit.build(path=file, load=docker), MessageList[BuildResult])
     assert_type(buildkit.build(path=file, outputs=[file], stream=True), AsyncProgress[BuildResult])
     assert_type(await buildkit.check(path=file), CheckResult)
     assert_type(await buildkit.outline(path=file), Outline)
@@ -123,8 +128,11 @@ async def on_daemons(buildkit: dockerproto_asyncio.BuildKit | dockerproto_trio.B
     assert_type(await buildkit.history(limit=5), list[BuildRecord])
 
 
-def on_blocking_daemons(buildkit: dockerproto_httpx.BuildKit, file: Path) -> None:
+def on_blocking_daemons(
+    buildkit: dockerproto_httpx.BuildKit, docker: dockerproto_httpx.Docker, file: Path
+) -> None:
     assert_type(buildkit.build(path=file, outputs=CacheOnly()), MessageList[BuildResult])
+    assert_type(buildkit.build(path=file, load=docker, stream=True), Progress[BuildResult])
     assert_type(buildkit.build(path=file, outputs=[file], stream=True), Progress[BuildResult])
     assert_type(buildkit.check(path=file), CheckResult)
     assert_type(buildkit.outline(path=file), Outline)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dockerproto.buildkit.control.attributes import solve_request, with_session
 from dockerproto.buildkit.control.connection import ControlConnection
 from dockerproto.buildkit.control.layouts import Layouts, open_layouts
+from dockerproto.buildkit.control.loading import Loading, LoadingResponse, check_loader
 from dockerproto.buildkit.control.messages import SolveRequest
 from dockerproto.buildkit.control.reply import ControlReply
 from dockerproto.buildkit.control.server import BuildKitServer
@@ -53,6 +54,7 @@ async def build_by_control(
         UnsupportedEngine: The server is Podman, or lacks an option of the build.
         UnsupportedVersion: The API version lacks one.
     """
+    check_loader(build.options.load, server.transport)
     server.check(build)
     build.options.check_version(server.version)
     if server.access.worker is not None:
@@ -100,10 +102,13 @@ class _ByControl:
         self._unbound = unbound
         self._layouts = layouts
         self._timer = layouts.work.timer
+        loader = build.options.load
+        self._loading = None if loader is None else Loading(loader, server.transport)
 
     @property
     def services(self) -> Services:
-        return self._layouts.services
+        services = self._layouts.services
+        return services if self._loading is None else {**services, **self._loading.services}
 
     async def requires_utf8(self) -> bool:
         return await self._server.requires_utf8(self._timer)
@@ -118,12 +123,15 @@ class _ByControl:
     async def send(self, session: BuildSession, name: str, services: SessionServices) -> Response:
         session.bind(self._control)
         request = with_session(self._unbound, name, services.dockerfile)
-        response = _start(self._control, request, self._build, self._layouts)
+        started = _start(self._control, request, self._build, self._layouts)
         await self._control.send(self._timer)
-        return SessionResponse(response, session)
+        response = SessionResponse(started, session)
+        return response if self._loading is None else LoadingResponse(response, self._loading, self._timer)
 
     def close(self) -> None:
         self._control.close()
+        if self._loading is not None:
+            self._loading.close()
 
 
 class ControlResponse(ControlReply):

@@ -340,6 +340,25 @@ def _skipped_warning(paths: list[str]) -> str:
     return f"devices, named pipes and sockets in the build output are not created: {named}"
 
 
+class TarEnd:
+    """The end of a tar that is received: engines end the call normally when they fail."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self.bytes: int = 0
+        """Number of bytes received."""
+
+    def add(self, data: bytes) -> None:
+        """Note a chunk."""
+        self.bytes += len(data)
+        self._tail = (self._tail + data[-_TAR_END:])[-_TAR_END:]
+
+    def check(self) -> None:
+        """Raise OutputFailed if the tar is truncated."""
+        if self.bytes % _BLOCK or self._tail != bytes(_TAR_END):
+            raise OutputFailed(0, f"the tar output of the build is truncated after {self.bytes} bytes")
+
+
 class TarReceiver:
     """Handler of a call that receives a tar.
 
@@ -349,17 +368,14 @@ class TarReceiver:
 
     def __init__(self, create: Callable[[], FileWriter]) -> None:
         self._writes = _WriteQueue()
-        self._tail = b""
+        self._end = TarEnd()
         self._complete = False
-        self.bytes: int = 0
-        """Number of bytes received."""
         self._writes.begin(0, create)
 
     def receive(self, message: bytes) -> bool:
         """Take a chunk of the tar, and return True until there is a batch to write."""
         data = BytesMessage.decode(message).data
-        self.bytes += len(data)
-        self._tail = (self._tail + data[-_TAR_END:])[-_TAR_END:]
+        self._end.add(data)
         self._writes.write(0, data)
         return not self._writes.full
 
@@ -367,10 +383,9 @@ class TarReceiver:
         """Note that the engine sends no more.
 
         Raises:
-            OutputFailed: The tar is truncated: engines end the call normally when they fail.
+            OutputFailed: The tar is truncated.
         """
-        if self.bytes % _BLOCK or self._tail != bytes(_TAR_END):
-            raise OutputFailed(0, f"the tar output of the build is truncated after {self.bytes} bytes")
+        self._end.check()
         self._complete = True
         self._writes.commit(0)
 
