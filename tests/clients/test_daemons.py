@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
 import sys
 import threading
@@ -13,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 
+import dockerproto_asyncio
 import dockerproto_httpx
 from dockerproto import (
     TCP,
@@ -49,6 +52,7 @@ from tests.support.controlling import (
     details,
     solved,
 )
+from tests.support.tracebacks import leaks
 from tests.support.waiting import until
 from tests.testbed import dial_stdio
 from tests.testbed.scripted import Close, Reset, ScriptedEngine, UntilClosed, json_response
@@ -282,6 +286,26 @@ class TestAFault:
                     await build(buildkit)
 
 
+def test_one_event_loop_after_another(scripted: ScriptedEngine) -> None:
+    play(scripted, building(), building(known=True))
+    buildkit = dockerproto_asyncio.BuildKit(scripted.url)
+
+    async def once() -> Any:
+        return await build(buildkit)
+
+    assert [asyncio.run(once()).result.image_id for _ in range(2)] == [IMAGE] * 2
+    asyncio.run(buildkit.close())
+
+
+def test_one_that_is_never_closed(scripted: ScriptedEngine) -> None:
+    play(scripted, building())
+    buildkit = dockerproto_httpx.BuildKit(scripted.url)
+    build(buildkit)
+    with pytest.warns(ResourceWarning, match=f"^unclosed <BuildKit at {scripted.url} "):
+        del buildkit
+        gc.collect()
+
+
 class TestACommand:
     @pytest.fixture
     def command(self, scripted: ScriptedEngine) -> list[str]:
@@ -306,6 +330,18 @@ class TestACommand:
                     break
             await until(lambda: not scripted.connections_open)
         assert not [each for each in threading.enumerate() if each.name.startswith("dockerproto ")]
+
+    @pytest.mark.parametrize(
+        "program",
+        [["/absent/x"], ["sh", "-c", "exit 1"], ["sh", "-c", "cat >&2"]],
+        ids=["missing", "end", "mute"],
+    )
+    async def test_keeps_its_arguments_secret(self, connect_daemon: Connect, program: list[str]) -> None:
+        async with connect_daemon(command=[*program, "--token=hunter-2"]) as buildkit:
+            with pytest.raises(DockerError) as raised:
+                await build(buildkit, timeout=SILENT)
+        assert leaks(raised.value, ["hunter-2"]) == []
+        assert "hunter-2" not in str(raised.value)
 
     async def test_that_is_missing(self, connect_daemon: Connect) -> None:
         async with connect_daemon(command=["/absent/kubectl"]) as buildkit:

@@ -14,8 +14,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from msgspec import Struct
-
+from dockerproto.redacted import Redacted, hides_frames
 from dockerproto.transport.chunks import Buffer, Chunk
 from dockerproto.transport.streams import ByteStream
 from dockerproto_local.scopes import LocalScope
@@ -81,8 +80,10 @@ class ErrorOutput:
         return bool(data)
 
 
-class StartedCommand(Struct, frozen=True):
-    """A command that runs."""
+class StartedCommand(Redacted, frozen=True):
+    """A command that runs; its arguments may be secret."""
+
+    _hidden = ("process",)
 
     connection: socket.socket
     """Socket that is connected to its standard input and output."""
@@ -173,6 +174,7 @@ class CommandStream(ByteStream):
         return (ConnectionError if self._received else ConnectionRefusedError)(text or str(cause))
 
 
+@hides_frames
 def start_command(arguments: Sequence[str], *, may_end: bool) -> StartedCommand:
     """Start a command, whose output may or must not end; raise OSError."""
     stderr = ErrorOutput()
