@@ -131,7 +131,7 @@ def import_filesystem(invocation: Invocation) -> None:
     )
     for message in messages if invocation.json else ():
         invocation.document(message)
-    for id in () if invocation.json else messages.result.ids:
+    for id in () if invocation.json else dict.fromkeys(messages.result.ids):  # Podman reports it twice
         invocation.line(id)
 
 
