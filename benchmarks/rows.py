@@ -308,6 +308,21 @@ def _imports() -> list[Row]:
     ]
 
 
+def _starts() -> list[Row]:
+    return [
+        Row(
+            "run of the command",
+            "starting",
+            1,
+            "ms",
+            milliseconds,
+            ("--help", "--version", "images"),
+            answers={"GET /images/json": document(images(10))},
+            faster_is_less=True,
+        )
+    ]
+
+
 def rows() -> list[Row]:
     """Return all rows."""
     return [
@@ -320,4 +335,5 @@ def rows() -> list[Row]:
         *_rebuilds(),
         *_first_builds(),
         *_imports(),
+        *_starts(),
     ]

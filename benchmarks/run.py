@@ -105,6 +105,8 @@ def _took(contestant: str, row: Row, url: str, file: str) -> dict[str, float]:
     arguments = ["-m", "benchmarks.workloads", contestant, row.work, url, str(row.amount), file]
     if row.work == "importing":
         arguments = [str(Path(__file__).with_name("importing.py")), *MODULES[contestant].split()]
+    if row.work == "starting":
+        arguments = [str(Path(__file__).with_name("starting.py")), "-H", url, contestant]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, *arguments], stdout=subprocess.PIPE, check=True, timeout=300, env=environment
@@ -139,7 +141,7 @@ def describe(row: Row, figures: dict[str, Figures]) -> Iterator[str]:
     """Yield the lines of a row of the page."""
     yield f"## {row.title[0].upper()}{row.title[1:]}"
     yield ""
-    memory = row.work in ("upload", "tar", "download", *CONTEXTS, *SESSIONS, "importing")
+    memory = row.work in ("upload", "tar", "download", *CONTEXTS, *SESSIONS, "importing", "starting")
     sent = row.work == "rebuild"
     scale, what = (GIB, "CPU s/GiB") if row.amount % GIB == 0 else (1e6, "CPU us each")
     yield f"| | {row.unit} | {what} |{' memory, MiB |' * memory}{' sent, KiB |' * sent}"
@@ -222,6 +224,7 @@ Some contestants are not libraries; they show the cost of the work itself:
 - `buildx` is the program of the Docker CLI for builds with BuildKit, from a tree of Debian's packages.
   Before each first build, the engine's caches are emptied; an output is of files that the engine has.
 - `needed` is asyncio, msgspec and h11, whose import is a part of that of this library.
+- `--help`, `--version` and `images` are runs of the command `dockerproto`, with the start of Python.
 
 The rows of chunks of 1 KiB are one curve: the same bytes, as fewer and longer messages.
 The cost of a byte is to stay the same; docker-py's grows with the length of the message, as it joins and

@@ -24,13 +24,13 @@ class Both:
     """Runs the same arguments by the Docker CLI and by this command."""
 
     def __init__(self, engine: PrivateEngine, capsys: pytest.CaptureFixture[str]) -> None:
-        self._url = engine.url
+        self.url = engine.url
         self._capsys = capsys
 
     def docker(self, *arguments: str) -> tuple[int, str]:
         """Return the exit status and the output of the Docker CLI."""
         done = subprocess.run(
-            ["docker", "-H", self._url, *arguments],
+            ["docker", "-H", self.url, *arguments],
             capture_output=True,
             text=True,
             env=environment(),
@@ -42,7 +42,7 @@ class Both:
     def ours(self, *arguments: str) -> tuple[int, str]:
         """Return the exit status and the output of this command."""
         try:
-            status = main(["-H", self._url, *arguments])
+            status = main(["-H", self.url, *arguments])
         except SystemExit as ending:
             status = int(str(ending.code))
         return status, self._capsys.readouterr().out
@@ -117,7 +117,7 @@ def test_the_docker_cli_uses_a_stored_login(
     stored = (folder / "config.json").read_text()
     (folder / "config.json").unlink()
     env = {**os.environ, "DOCKER_CONFIG": str(folder)}
-    subprocess.run(["docker", "-H", both._url, *arguments], env=env, check=True, capture_output=True)
+    subprocess.run(["docker", "-H", both.url, *arguments], env=env, check=True, capture_output=True)
     assert json.loads(stored) == json.loads((folder / "config.json").read_text())
     assert both.ours("logout", closed_registry.host)[0] == 0
     assert json.loads((folder / "config.json").read_text()) == {"auths": {}}
