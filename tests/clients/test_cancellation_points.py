@@ -21,7 +21,7 @@ import trio
 
 from dockerproto import CacheOnly, NotFound
 from tests.support.cancelling import cancel_on_asyncio, cancel_on_trio
-from tests.support.facade import client
+from tests.support.facade import client, daemon_client
 from tests.support.forks import in_child
 from tests.support.leftovers import build_context, connections, descriptors, ready_engine
 from tests.testbed.scripted import ScriptedEngine
@@ -68,6 +68,12 @@ async def check(docker: Any, directory: Path) -> None:
     await docker.images.check(path=directory)
 
 
+async def build_on_a_daemon(docker: Any, directory: Path) -> None:
+    address = str(docker.client.configuration.endpoint.address)
+    async with daemon_client(docker.client.transport.name, address) as buildkit:
+        await buildkit.build(path=directory, secrets={"a": b"b"}, outputs=CacheOnly())
+
+
 async def leave_early(docker: Any, _: Path) -> None:
     async with docker.images.export_image("endless") as download:
         await anext(download)
@@ -102,6 +108,7 @@ OPERATIONS: dict[str, Operation] = {
     "build": build,
     "build by the Control API": build_by_control,
     "check": check,
+    "build on a daemon": build_on_a_daemon,
     "leave early": leave_early,
     "leave a build early": leave_build_early,
     "be refused": be_refused,

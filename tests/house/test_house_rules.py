@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 import pytest
 
 import dockerproto
-from dockerproto import AsyncImages, Images
+import dockerproto_httpx
+from dockerproto import AsyncBuildKit, AsyncImages, Images
 
 ROOT = Path(__file__).parents[2]
 CORE = sorted((ROOT / "dockerproto").rglob("*.py"))
@@ -140,6 +141,15 @@ def test_a_facade_has_the_operations_and_no_others(facade: type) -> None:
 def test_other_names_of_operations(facade: type) -> None:
     for name, operation in OTHER_NAMES.items():
         assert getattr(facade, name) is getattr(facade, operation)
+
+
+def test_clients_of_daemons_have_the_same_operations() -> None:
+    own = {name for name, value in vars(AsyncBuildKit).items() if isinstance(value, FunctionType)}
+    operations = own - {"__init__"}
+    assert operations >= {"build", "check", "workers"}
+    blocking = vars(dockerproto_httpx.BuildKit)
+    assert {name for name in blocking if name[0] != "_"} == operations
+    assert all(blocking[name].__doc__ == vars(AsyncBuildKit)[name].__doc__ for name in operations)
 
 
 @pytest.mark.parametrize("facade", FACADES)

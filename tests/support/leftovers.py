@@ -9,7 +9,7 @@ from typing import Any
 
 from dockerproto.client import Client
 from tests.support.calling import Speak
-from tests.support.controlling import building_or_replying
+from tests.support.controlling import Native, building_or_replying
 from tests.testbed.scripted import (
     Reply,
     ScriptedEngine,
@@ -29,6 +29,7 @@ REPLIES: dict[tuple[str, str], Reply] = {
     ("POST", "/auth"): json_response({"Status": "Login Succeeded"}),
     ("POST", "/session"): (Speak(), UntilClosed()),
     ("POST", "/grpc"): (building_or_replying(), UntilClosed()),
+    ("PRI", "*"): (Native(building_or_replying()), UntilClosed()),
     ("POST", "/build"): chunked(b'{"stream":"done"}\n'),
 }
 
