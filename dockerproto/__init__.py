@@ -158,6 +158,7 @@ from dockerproto.versions import Version
 
 if TYPE_CHECKING:
     from dockerproto.docker import AsyncBuildKit, AsyncDocker
+    from dockerproto.registry.building import JoinedBuild
     from dockerproto.registry.manifests import Manifest
 
 __all__ = [
@@ -245,6 +246,7 @@ __all__ = [
     "InvalidHost",
     "InvalidPattern",
     "InvalidReference",
+    "JoinedBuild",
     "Layout",
     "ListParameters",
     "LoadTarget",
@@ -330,6 +332,10 @@ if not TYPE_CHECKING:  # or unknown names would pass the type checkers  # pragma
             from dockerproto import docker  # noqa: PLC0415
 
             return getattr(docker, name)
+        if name == "JoinedBuild":
+            from dockerproto.registry.building import JoinedBuild  # noqa: PLC0415
+
+            return JoinedBuild
         if name == "Manifest":
             from dockerproto.registry.manifests import Manifest  # noqa: PLC0415
 

@@ -200,6 +200,7 @@ def _output_requirements(chosen: _Chosen, outputs: tuple[BuildOutput, ...]) -> I
         return
     options = {
         "compression of an Image": image.compression or image.compression_level or image.force_compression,
+        "by_digest of an Image": image.by_digest,
         "an image for several platforms": len(chosen.platforms) > 1,
         "annotations": chosen.annotations,
         "provenance of an image": chosen.provenance,

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from dockerproto.operations.operation import named, with_self
-from dockerproto.registry.operations import RegistryCall, copy, index, manifest, resolve
+from dockerproto.registry.operations import RegistryCall, build, copy, index, manifest, resolve
 from dockerproto.registry.session import RegistryClient
 from dockerproto.transport.runtime import run
 
@@ -25,23 +25,23 @@ class AnyRegistry:
 
 
 def asynchronous(
-    build: Callable[P, RegistryCall[T]],
+    make: Callable[P, RegistryCall[T]],
 ) -> Callable[Concatenate[AnyRegistry, P], Coroutine[Any, Any, T]]:
     """Return a method of async clients for a function that builds an operation."""
 
-    @wraps(build)
+    @wraps(make)
     def method(self: AnyRegistry, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return named(build(*args, **kwargs).run(self.client), f"Registry.{build.__name__}")
+        return named(make(*args, **kwargs).run(self.client), f"Registry.{make.__name__}")
 
     return with_self(method)
 
 
-def blocking(build: Callable[P, RegistryCall[T]]) -> Callable[Concatenate[AnyRegistry, P], T]:
+def blocking(make: Callable[P, RegistryCall[T]]) -> Callable[Concatenate[AnyRegistry, P], T]:
     """Return a method of blocking clients for a function that builds an operation."""
 
-    @wraps(build)
+    @wraps(make)
     def method(self: AnyRegistry, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return run(build(*args, **kwargs).run(self.client))
+        return run(make(*args, **kwargs).run(self.client))
 
     return with_self(method)
 
@@ -53,6 +53,7 @@ class AsyncRegistry(AnyRegistry):
     manifest: Final = asynchronous(manifest)
     copy: Final = asynchronous(copy)
     index: Final = asynchronous(index)
+    build: Final = asynchronous(build)
 
     async def close(self) -> None:
         """Close all connections; closing again has no effect."""
@@ -74,6 +75,7 @@ class BlockingRegistry(AnyRegistry):
     manifest: Final = blocking(manifest)
     copy: Final = blocking(copy)
     index: Final = blocking(index)
+    build: Final = blocking(build)
 
     def close(self) -> None:
         """Close all connections; closing again has no effect."""

@@ -13,9 +13,18 @@ from typing import Any, Final, Generic, TypeVar
 from msgspec import Struct
 
 from dockerproto.arguments import strings_by_name
-from dockerproto.messages.models import Descriptor
+from dockerproto.docker import AnyClient
+from dockerproto.messages.models import Descriptor, Message
 from dockerproto.references import Reference, parse_reference
 from dockerproto.registry.bodies import verify
+from dockerproto.registry.building import (
+    BuilderBuild,
+    JoinedBuild,
+    Together,
+    check_arguments,
+    check_builders,
+    plan_builds,
+)
 from dockerproto.registry.copying import copy_image, fetch_manifest, header_digest, put_manifest
 from dockerproto.registry.manifests import MANIFEST_LIMIT, Manifest, join, parse_manifest, parse_platform
 from dockerproto.registry.origins import Repository, repository_of
@@ -128,6 +137,51 @@ def index(
     return RegistryCall(partial(_index, _parse_target(target), parsed, named), timeout, "long")
 
 
+def build(
+    builders: Mapping[str, AnyClient],
+    tag: str,
+    *,
+    annotations: Mapping[str, str] | None = None,
+    concurrency: int = 8,
+    on_message: Callable[[str, Message], None] | None = None,
+    timeout: TimeoutLike = DEFAULT,
+    **arguments: Any,
+) -> RegistryCall[JoinedBuild]:
+    """Build an image on several builders at once, each for its platforms, and join the parts in the registry.
+
+    A builder is an engine or a BuildKit daemon. It pushes its part to the repository of the tag: by digest,
+    or with a graph driver by a tag such as ``1-linux-arm64``, which remains. If a build fails, the others are
+    stopped, and its exception names the builder. The clients must be of the same package as this one; a
+    blocking client builds in threads, and those of other builders end when their engines have responded.
+
+    Args:
+        builders: Clients by platform: ``{"linux/amd64": one, "linux/arm64": two}``; one client may have
+            several platforms.
+        tag: Name of the image; without a tag, the tag is ``latest``.
+        annotations: Annotations of the index.
+        concurrency: Number of builders at work at once.
+        on_message: Function that gets each message of a build, and the first platform of its builder. A
+            blocking client calls it in the threads of the builds.
+        timeout: Limits of each build, and of joining.
+        arguments: Other arguments of `AsyncImages.build` that all builders have, such as ``path``; a
+            ``fileobj`` must be bytes.
+
+    Raises:
+        DockerError: A build or a push fails; ``hint`` names the builder and its platforms.
+        TypeError: A builder is a client of another package; an argument is unknown, or set by this method.
+        ValueError: An argument has an invalid value.
+
+    Since API 1.38 for the builders; by digest, they need the containerd image store.
+    """
+    if concurrency < 1:
+        raise ValueError(f"concurrency must be 1 or more, not {concurrency}")
+    check_arguments(builders, arguments)
+    target = _parse_target(tag)
+    builds = plan_builds(builders, target, {**arguments, "timeout": timeout}, on_message)
+    named = strings_by_name("annotations", annotations or {})
+    return RegistryCall(partial(_build, target, builds, named, concurrency), timeout, "long")
+
+
 def _parse_target(target: str) -> Reference:
     reference = parse_reference(target)
     if reference.digest is not None:
@@ -190,6 +244,23 @@ async def _index(
         joined = parse_manifest(data, media_type=media_type, digest=digest, subject=str(repository))
     await put_manifest(session, repository, tag, joined)
     return joined.descriptor
+
+
+async def _build(
+    target: Reference,
+    builds: Sequence[BuilderBuild],
+    annotations: Mapping[str, str],
+    concurrency: int,
+    session: Session,
+) -> JoinedBuild:
+    check_builders(builds, session.transport)
+    await Together(session.transport, builds).run(concurrency)
+    sources = [parse_reference(each.reference) for each in builds]
+    descriptor = await _index(target, sources, annotations, session)
+    results = {
+        platform: each.result for each in builds for platform in each.platforms if each.result is not None
+    }
+    return JoinedBuild(descriptor, results)
 
 
 async def _describe(

@@ -67,7 +67,8 @@ class RegistryClient:
     def __init__(self, configuration: RegistryConfiguration, plain: Transport, secure: Transport) -> None:
         self.configuration: RegistryConfiguration = configuration
         """The configuration it was created with."""
-        self._transport = plain
+        self.transport: Transport = plain
+        """Transport that it runs on."""
         self._secure = secure
         self._lookup = CredentialsLookup(configuration.credentials)
         self._connections: dict[Origin, Connections] = {}
@@ -82,18 +83,14 @@ class RegistryClient:
         """
         if self._closed:
             raise ClientClosed(0, "the client is closed")
-        timer = Timer(call_timeout(timeout, self.configuration.limits, pace), self._transport.now)
-        return Session(self, LocalWork(self._transport, timer), self._lookup.for_call())
+        timer = Timer(call_timeout(timeout, self.configuration.limits, pace), self.transport.now)
+        return Session(self, LocalWork(self.transport, timer), self._lookup.for_call())
 
     def close(self) -> None:
         """Close all connections; closing again has no effect."""
         self._closed = True
         for each in list(self._connections.values()):
             each.close()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._transport.sleep(seconds)
 
     def access(self, origin: Origin) -> Access:
         """Return the access to the registry at an origin."""
@@ -111,7 +108,7 @@ class RegistryClient:
         if known is None:
             while len(self._connections) >= ORIGINS:
                 self._connections.pop(next(iter(self._connections))).retire()
-            transport = self._secure if origin.tls else self._transport
+            transport = self._secure if origin.tls else self.transport
             route = self.configuration.route(origin)
             known = self._connections[origin] = Connections(transport, route, peer=f"the server {origin}")
         return known
@@ -123,6 +120,8 @@ class Session:
     def __init__(self, client: RegistryClient, work: LocalWork, credentials: CallCredentials) -> None:
         self.plain_http: Collection[str] | None = client.configuration.plain_http
         """Registries to reach over ``http``; None for those on this machine."""
+        self.transport: Transport = client.transport
+        """Transport that the client runs on."""
         self._client = client
         self._work = work
         self._credentials = credentials
@@ -190,7 +189,7 @@ class Session:
                 return response
             await drain(response)
             LOG.debug("%s %s: sent again in %g s", request.method, request.subject, wait)
-            await self._client.sleep(wait)
+            await self.transport.sleep(wait)
 
     async def _authorize(self, request: RegistryRequest) -> HTTPResponse:
         """Send a request with access to its repository."""

@@ -29,6 +29,8 @@ class Image(Struct, frozen=True, kw_only=True):
     """Level, 0 to 9, for zstd up to 22."""
     force_compression: bool = False
     """True if the layers of base images are compressed anew too."""
+    by_digest: bool = False
+    """True if the image is pushed without its tags, so that only its digest, in the result, names it."""
 
 
 class OCI(Struct, frozen=True):
@@ -58,6 +60,8 @@ MOBY: Final = "moby"
 """Type of the exporter of an image into an engine."""
 PUSH: Final = "push"
 """Attribute of an image that BuildKit pushes."""
+BY_DIGEST: Final = "push-by-digest"
+"""Attribute of an image that BuildKit pushes without a tag."""
 
 _OUTPUTS: Final = (str, os.PathLike, Tar, Image, OCI, DockerTar, CacheOnly)
 _ARCHIVES: Final[Mapping[type, str]] = {OCI: "oci", DockerTar: "docker"}
@@ -133,23 +137,27 @@ def image_exporter(image: ImageOutput, tags: tuple[str, ...], annotations: Mappi
         ValueError: The compression is unknown; an image to push has no name.
     """
     own = strings("names of an Image", image.names) if isinstance(image, Image) else ()
-    names = dict.fromkeys(map(full_name, (*tags, *own)))
+    by_digest = isinstance(image, Image) and image.by_digest
+    names = dict.fromkeys(map(_repository if by_digest else full_name, (*tags, *own)))
     name = {"name": ",".join(names)} if names else {}
     annotated = {f"annotation.{key}": value for key, value in annotations.items()}
     if not isinstance(image, Image):
         return Exporter(_ARCHIVES[type(image)], {**name, **annotated})
     if image.push and not names:
         raise ValueError("an Image to push needs a name: tag=...")
-    return Exporter(MOBY, {**name, **_image_attributes(image), **annotated})
+    if by_digest and not image.push:
+        raise ValueError("by_digest of an Image needs push=True")
+    # Docker's own exporter adds a tag to each name.
+    return Exporter("image" if by_digest else MOBY, {**name, **_image_attributes(image), **annotated})
 
 
 def pushed_names(attributes: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the full names by which an exporter with these attributes pushes an image.
+    """Return the full names, with tags, by which an exporter with these attributes pushes an image.
 
     >>> pushed_names({"name": "r.example/app:1,r.example/app:2", "push": "true"})
     ('r.example/app:1', 'r.example/app:2')
     """
-    return tuple(attributes["name"].split(",")) if PUSH in attributes else ()
+    return tuple(attributes["name"].split(",")) if PUSH in attributes and BY_DIGEST not in attributes else ()
 
 
 def full_name(name: str) -> str:
@@ -172,9 +180,15 @@ def full_name(name: str) -> str:
     return f"{repository}:{reference.tag or _TAG}"
 
 
+def _repository(name: str) -> str:
+    """Return a name with its registry and repository, without the tag."""
+    return full_name(name).rpartition(":")[0]
+
+
 def _image_attributes(image: Image) -> dict[str, str]:
     """Return the attributes of an image, except its names."""
     compression = compression_attributes(
         "an Image", image.compression, image.compression_level, force=image.force_compression
     )
-    return {**({PUSH: "true"} if image.push else {}), **compression}
+    push = {PUSH: image.push, BY_DIGEST: image.by_digest}
+    return {**{name: "true" for name, value in push.items() if value}, **compression}

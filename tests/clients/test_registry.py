@@ -205,9 +205,9 @@ class TestConnections:
 async def test_a_transport_sleeps(open_client: OpenRegistry, transport: Transport, seconds: float) -> None:
     registry, started = open_client(), time.monotonic()
     if transport == "httpx":
-        run(registry.blocking.client.sleep(seconds))
+        run(registry.blocking.client.transport.sleep(seconds))
     else:
-        await registry.client.sleep(seconds)
+        await registry.client.transport.sleep(seconds)
     assert time.monotonic() - started >= seconds
 
 

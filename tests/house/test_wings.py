@@ -15,9 +15,10 @@ TRANSPORTS = ROOT / "transports"
 
 FLOORS: list[set[str]] = [
     {"__init__"},
+    {"registry"},
     {"docker"},
     {"daemon_client", "engine_client"},
-    {"images", "registry"},
+    {"images"},
     {"operations"},
     {"client"},
     {"buildkit"},

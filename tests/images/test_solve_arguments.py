@@ -193,6 +193,7 @@ ONLY_CONTAINERD: list[tuple[dict[str, Any], str]] = [
     ({"outputs": Image(compression="zstd")}, "compression of an Image"),
     ({"outputs": Image(compression_level=3)}, "compression of an Image"),
     ({"outputs": Image(force_compression=True)}, "compression of an Image"),
+    ({"outputs": Image(push=True, by_digest=True), "tag": "a"}, "by_digest of an Image"),
     ({"platforms": ["linux/amd64", "linux/arm64"]}, "an image for several platforms"),
     ({"annotations": {"a": "b"}}, "annotations"),
     ({"outputs": OCI("a.tar")}, "an image in a tar; use images.export_image()"),

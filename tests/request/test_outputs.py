@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from dockerproto import OCI, CacheOnly, DockerTar, Image, InvalidReference, Tar
-from dockerproto.request.outputs import Exporter, exporter_of, full_name, image_exporter, read_outputs
+from dockerproto.request.outputs import (
+    Exporter,
+    exporter_of,
+    full_name,
+    image_exporter,
+    pushed_names,
+    read_outputs,
+)
 
 UNTYPED: Any = "zip"
 TRUE: Any = True
@@ -71,9 +78,18 @@ def test_exporters_of_images(image: Image, tags: tuple[str, ...], attributes: di
     assert annotated.attributes == {**attributes, "annotation.org.example": "x"}
 
 
+def test_an_image_that_is_pushed_by_digest() -> None:
+    exporter = image_exporter(Image(push=True, by_digest=True, names="r.example:5000/b"), ("a:1", "a:2"), {})
+    names = "docker.io/library/a,r.example:5000/b"
+    pushed = {"name": names, "push": "true", "push-by-digest": "true"}
+    assert exporter == Exporter("image", pushed)
+    assert pushed_names(exporter.attributes) == ()
+
+
 @pytest.mark.parametrize(
     ("image", "error", "message"),
     [
+        (Image(by_digest=True), ValueError, "by_digest of an Image needs push=True"),
         (Image(names="A"), InvalidReference, "invalid image name"),
         (Image(names=f"a@sha256:{'0' * 64}"), ValueError, "the name of an image to build must not have a di"),
         (Image(push=True), ValueError, "an Image to push needs a name: tag=..."),

@@ -41,6 +41,7 @@ from dockerproto import (
     ImagesPruned,
     ImageSummary,
     ImportResult,
+    JoinedBuild,
     Manifest,
     Message,
     MessageList,
@@ -325,15 +326,20 @@ async def shown(
         assert_type(group.display("x"), Display)
 
 
-async def on_async_registries(registry: dockerproto_asyncio.Registry | dockerproto_trio.Registry) -> None:
+async def on_async_registries(
+    registry: dockerproto_asyncio.Registry | dockerproto_trio.Registry,
+    docker: dockerproto_asyncio.Docker | dockerproto_trio.Docker,
+) -> None:
     assert_type(await registry.resolve("x", timeout=5), Descriptor)
     assert_type(await registry.manifest("x"), Manifest)
     assert_type(await registry.copy("x", "y"), Descriptor)
     assert_type(await registry.index("x", ["y", "z"], annotations={"a": "b"}), Descriptor)
+    assert_type(await registry.build({"linux/amd64": docker}, "x", path="."), JoinedBuild)
 
 
-def on_blocking_registries(registry: dockerproto_httpx.Registry) -> None:
+def on_blocking_registries(registry: dockerproto_httpx.Registry, docker: dockerproto_httpx.Docker) -> None:
     assert_type(registry.resolve("x", timeout=5), Descriptor)
     assert_type(registry.manifest("x"), Manifest)
     assert_type(registry.copy("x", "y"), Descriptor)
     assert_type(registry.index("x", ["y", "z"], annotations={"a": "b"}), Descriptor)
+    assert_type(registry.build({"linux/amd64": docker}, "x", path="."), JoinedBuild)
