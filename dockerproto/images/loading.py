@@ -15,7 +15,7 @@ from dockerproto.transport.transport import Transport
 
 
 class LoadTarget(Protocol):
-    """A client of an engine, into which a build may load its image: a `Docker` of any package."""
+    """A client of an engine, into which a build may load its image: a ``Docker`` of any package."""
 
     @property
     def client(self) -> Client:
