@@ -232,6 +232,19 @@ def test_unnamed_shows_have_what_the_engine_reports(scripted: ScriptedEngine) ->
     assert glass.shown[3] == "1: Pulling from apiref/multi", "a new region begins"
 
 
+def test_a_group_that_is_not_entered_shows_each_for_itself() -> None:
+    glass = Glass()
+    group = DisplayGroup(glass.console, clock=lambda: 1.0)
+    displays = [group.display(name) for name in ("one", "two")]
+    for display in displays:
+        display.start()
+        display.feed({"status": "Hello"})
+        display.finish()
+        assert not glass.cursor_hidden
+    group.close()
+    assert glass.shown == ["Hello", "Hello"]
+
+
 class Board:
     """A surface that remembers what was done with it."""
 

@@ -41,6 +41,7 @@ class DisplayGroup:
         self._new_display: Final = partial(Display, console, live=live, clock=clock)
         self._place: Final = Place(console, live)
         self._open: Final = ExitStack()
+        self._entered = False
         self._displays: Final = WeakSet[Display]()
         self._shown: Final = WeakSet[Shown | AsyncShown]()
 
@@ -51,7 +52,8 @@ class DisplayGroup:
             name: Name to display; by default, what the engine reports first.
         """
         display = self._new_display(name=name)
-        display.announce()
+        if self._entered:  # else the region may end before the display starts
+            display.announce()
         self._displays.add(display)
         return display
 
@@ -75,6 +77,7 @@ class DisplayGroup:
 
     def close(self) -> None:
         """Close the streams that are left, and restore the terminal; repeating it changes nothing."""
+        self._entered = False
         try:
             for shown in tuple(self._shown):
                 shown.close() if isinstance(shown, Shown) else shown.abort()
@@ -85,6 +88,7 @@ class DisplayGroup:
 
     def __enter__(self) -> Self:
         self._open.enter_context(self._place.held())
+        self._entered = True
         return self
 
     def __exit__(

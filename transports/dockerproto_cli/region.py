@@ -105,8 +105,9 @@ class Region:
         self._dropped = Totals()
 
     def add(self, hold: Hold) -> None:
-        """Add a hold; a member that is not active is drawn as one that waits."""
-        self._holds.append(hold)
+        """Add a hold, if it is not there; a member that is not active is drawn as one that waits."""
+        if hold not in self._holds:
+            self._holds.append(hold)
 
     def update(self) -> None:
         """Note that the progress of a member has changed."""

@@ -85,13 +85,10 @@ class RegionScreen:
     def __init__(self, region: Region, member: Member) -> None:
         self._region = region
         self._member = member
-        self._added = False
 
     def announce(self) -> None:
         """Show the operation as one that waits, as soon as the region is shown."""
-        if not self._added:
-            self._added = True
-            self._region.add(self._member)
+        self._region.add(self._member)
 
     def start(self) -> None:
         """Show the operation."""
