@@ -203,33 +203,33 @@ INTRODUCTION = """\
 
 `make bench` has written this page.
 Each figure is the median of several runs, with the lowest and the highest.
-Each run is a process of its own, and all contestants run in turn.
-Before it is measured, it makes a call, and a small build if it is about contexts.
-Files, and the data of real engines, are on a file system in memory.
-The factors are of the medians; where other programs run at the same time, that of CPU time tells more.
+Each run is a process of its own, and the contestants take turns.
+Before measuring, a run makes one call, or one small build for the rows about contexts.
+All files are on a file system in memory, and so is the data of real engines.
+The factors compare medians; if other programs run at the same time, trust the CPU time more.
 
-The replay engine is a C program that sends prebuilt answers and discards what it gets.
+The replay engine is a C program that sends prebuilt responses and discards requests.
 So the engine's own cost is not in the figures.
 `asyncio`, `trio` and `httpx` are this library.
-Memory is by how much the peak grew during the work; of a command, all that it took.
+Memory is the growth of the peak during the work; for a command, it is the whole peak.
 
 Some contestants are not libraries; they show the cost of the work itself:
 
-- `socket` is a socket that blocks, `asyncio-bare` and `trio-bare` are the event loops.
-  They send and receive the same bytes, and do not look at them.
-  What a real engine takes for an inspect is more than what any library adds.
-  Its work also drives the library out of the caches of the CPU, so that the same call takes more CPU time.
-- `msgspec` decodes the same documents, which are in memory.
-  Of messages of 64 KiB, that and receiving them is more than a quarter of what other libraries take in all.
-- `buildx` is the program of the Docker CLI for builds with BuildKit, from a tree of Debian's packages.
-  Before each first build, the engine's caches are emptied; an output is of files that the engine has.
-- `needed` is asyncio, msgspec and h11, whose import is a part of that of this library.
-- `--help`, `--version` and `images` are runs of the command `dockerproto`, with the start of Python.
+- `socket` is a blocking socket; `asyncio-bare` and `trio-bare` are the event loops.
+  They send and receive the same bytes without parsing them.
+  A real engine takes longer for an inspect than any library adds.
+  Its work also evicts the library from the CPU's caches, so the same call takes more CPU time.
+- `msgspec` decodes the same documents from memory.
+  For messages of 64 KiB, decoding and receiving take more than a quarter of the time of the other libraries.
+- `buildx` is the Docker CLI's program for builds with BuildKit, from a tree of Debian packages.
+  Before each first build, the engine's caches are emptied; an output has files that the engine already has.
+- `needed` imports asyncio, msgspec and h11, which is a part of this library's own import.
+- `--help`, `--version` and `images` are runs of the command `dockerproto`, including the start of Python.
 
 The rows of chunks of 1 KiB are one curve: the same bytes, as fewer and longer messages.
-The cost of a byte is to stay the same; docker-py's grows with the length of the message, as it joins and
-searches anew with each chunk.
-Its list of images as objects asks for each of them: of 1,000 it would take a second.
+The cost of a byte should stay the same; docker-py's grows with the length of the message, because it joins
+and searches the message again for each chunk.
+Its list of images as objects sends a request for each image: 1,000 images would take a second.
 """
 
 
