@@ -63,11 +63,15 @@ class Access:
             return None
         return token_request(realm, self._credentials, scopes)
 
-    def keep(self, scopes: tuple[str, ...], token: Token) -> None:
-        """Keep the response to a token request."""
+    def keep(self, scopes: tuple[str, ...], token: Token) -> RedactedText:
+        """Keep the response to a token request, and return the value of ``Authorization``.
+
+        Another thread may replace the token at any time, so it is not read again.
+        """
         if len(self._tokens) >= TOKENS:
             self._tokens.clear()
         self._tokens[scopes] = token
+        return _bearer(token.text)
 
     def authorization(self, scopes: tuple[str, ...]) -> RedactedText | None:
         """Return the value of ``Authorization`` for a request with these scopes, None for none."""
@@ -77,10 +81,14 @@ class Access:
             return None
         token = self._tokens.get(scopes)
         text = self._given if token is None else token.text
-        return None if text is None else RedactedText(f"Bearer {text}")
+        return None if text is None else _bearer(text)
 
     @property
     def _given(self) -> RedactedText | None:
         """A token that the credentials themselves contain."""
         text = "" if self._credentials is None else self._credentials.registrytoken
         return RedactedText(text) if text else None
+
+
+def _bearer(text: str) -> RedactedText:
+    return RedactedText(f"Bearer {text}")

@@ -200,9 +200,9 @@ class Session:
         response = await self._send_with(access, request)
         if response.head.status != _UNAUTHORIZED or request.upload is not None:
             return response
-        credentials = await self._credentials.find(repository.registry, self._work)
         header = response.head.headers.get("www-authenticate", "")
         try:
+            credentials = await self._credentials.find(repository.registry, self._work)
             access.challenge(header, credentials, request.scopes)
         except Unauthorized as error:
             response.close()
@@ -214,15 +214,15 @@ class Session:
         return await self._send_with(access, request)
 
     async def _send_with(self, access: Access, request: RegistryRequest) -> HTTPResponse:
-        if (wanted := access.token_request(request.scopes, self._work.timer.now())) is not None:
-            now = self._work.timer.now()
+        now = self._work.timer.now()
+        authorization = access.authorization(request.scopes)
+        if (wanted := access.token_request(request.scopes, now)) is not None:
             try:
                 _, data = await self.read(wanted, TOKEN_LIMIT)
             except DockerError as error:
                 self._explain(error, request)
                 raise
-            access.keep(request.scopes, parse_token(data, now, wanted.origin))
-        authorization = access.authorization(request.scopes)
+            authorization = access.keep(request.scopes, parse_token(data, now, wanted.origin))
         return await self._send(request, () if authorization is None else (("Authorization", authorization),))
 
     async def _send(self, request: RegistryRequest, access: tuple[tuple[str, str], ...] = ()) -> HTTPResponse:

@@ -207,7 +207,7 @@ class TestAccess:
         access.challenge(BEARER, ME, PULL)
         assert access.authorization(PULL) is None
         assert access.token_request(PULL, 0) is not None
-        access.keep(PULL, Token(RedactedText("t"), 50))
+        assert access.keep(PULL, Token(RedactedText("t"), 50)) == "Bearer t"
         assert access.authorization(PULL) == "Bearer t"
         assert access.token_request(PULL, 49) is None
         assert access.token_request(PULL, 50) is not None
