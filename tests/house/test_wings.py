@@ -159,8 +159,7 @@ def test_clients_do_not_import_each_other(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom)
     }
-    allowed = {"dockerproto_httpx"} if package == "dockerproto_cli" else set[str]()
-    assert (imported & CLIENTS) - {package} - allowed == set()
+    assert (imported & CLIENTS) - {package} == set()
 
 
 @pytest.mark.parametrize("wing", sorted(wing for wing in FLOOR if (CORE / wing / "__init__.py").exists()))
