@@ -39,6 +39,8 @@ CHOSEN: Final[Mapping[str, Callable[[Any], Iterable[Any]]]] = {
     "buildcontext.substitution: syntax.quoted if frames[-1].quoted else syntax.unquoted": lambda m: [
         pattern for each in m._SYNTAX.values() for pattern in (each.quoted, each.unquoted)
     ],
+    "dockerproto_cli.registries: invocation.docker.images": lambda _: (),  # a search of a registry
+    "endpoint.daemons: allowed[each]": lambda m: map(re.compile, (m._VALUE, m._POD)),
     "endpoint.hosts: pattern": lambda m: dict.fromkeys(pattern for pattern, _ in m._SCHEMES.values()),
     "http.chunked: self._following[0]": lambda m: [m._FIRST[0], m._NEXT[0]],
     "http.chunked: partial": lambda m: [m._FIRST[1], m._NEXT[1]],

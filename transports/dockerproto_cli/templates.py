@@ -15,7 +15,8 @@ Part: TypeAlias = Callable[[Any], str]
 """Renders a part of a template for a value."""
 _Expression: TypeAlias = Callable[[Any], Any]
 
-_ACTION: Final = re.compile(r"\s*\{\{-\s(.*?)\}\}|\{\{(.*?)\}\}", re.DOTALL)
+_OPEN: Final = "{{"
+_CLOSE: Final = "}}"
 _WORD: Final = re.compile(r"""\s*(?:("(?:[^"\\\n]|\\.)*"|`[^`]*`)|(-?\d+)|((?:\.\w+)+|\.)|(\w+)|(\|))""")
 _ESCAPE: Final = re.compile(r"\\(.)")
 _ESCAPED: Final = {"n": "\n", "t": "\t"}
@@ -45,7 +46,7 @@ def compile_template(text: str) -> Part:
 
 def fields_of(text: str) -> set[str]:
     """Return the names of the fields that a template mentions."""
-    actions = (match[1] or match[2] for match in _ACTION.finditer(text))
+    actions = (action for kind, action in _tokens(text) if kind == "action")
     return {name for action in actions for name in re.findall(r"\.(\w+)", action)}
 
 
@@ -81,17 +82,18 @@ def _unescape(match: re.Match[str]) -> str:
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     """Yield literal texts and actions; ``-`` at the edge of an action trims the text beside it."""
     start, trim = 0, False
-    for match in _ACTION.finditer(text):
-        literal = text[start : match.start()]
+    while (opening := text.find(_OPEN, start)) >= 0:
+        closing = text.find(_CLOSE, opening)
+        if closing < 0:
+            raise TemplateError("an action of the template lacks its }}")
+        literal, action = text[start:opening], text[opening + len(_OPEN) : closing]
+        if action.startswith("- "):
+            literal, action = literal.rstrip(), action.removeprefix("-")
         yield "text", literal.lstrip() if trim else literal
-        action = match[1] if match[1] is not None else match[2]
         trim = action.endswith(" -")
         yield "action", action.removesuffix(" -").strip()
-        start = match.end()
-    rest = text[start:]
-    if "{{" in rest:
-        raise TemplateError("an action of the template lacks its }}")
-    yield "text", rest.lstrip() if trim else rest
+        start = closing + len(_CLOSE)
+    yield "text", text[start:].lstrip() if trim else text[start:]
 
 
 def _parse(tokens: Iterator[tuple[str, str]]) -> tuple[Part, str]:
