@@ -180,10 +180,7 @@ def test_programs(
 ) -> None:
     if "import BuildKit" in snippet.code:
         monkeypatch.setenv("BUILDKIT_HOST", request.getfixturevalue("daemon").url)
-    errors = errors_of(snippet, _refused(engine))
-    with suppress(*errors):  # which the program may handle
-        exec(snippet.compiled(host), {"__name__": "__main__"})
-    assert errors or capsys.readouterr().out
+    run_program(snippet, host, engine, capsys)
 
 
 GET_STARTED: Final = [
@@ -202,12 +199,13 @@ def test_a_transport_of_ones_own_runs_get_started(
     snippet: Snippet,
     own_transport: dict[str, Any],
     host: str,
+    *,
+    engine: PrivateEngine,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dockerproto_asyncio, "Docker", own_transport["Docker"])
-    exec(snippet.compiled(host), {"__name__": "__main__"})
-    assert capsys.readouterr().out
+    run_program(snippet, host, engine, capsys)
 
 
 @pytest.mark.differs(Difference.NO_BUILDKIT, raises=UnsupportedEngine)
@@ -269,6 +267,16 @@ def _refused(engine: PrivateEngine) -> Refused:
 def errors_of(snippet: Snippet, refused: Refused) -> list[type[Exception]]:
     """Return the errors that a snippet may raise on an engine."""
     return [error for code, error in refused.items() if code in snippet.code]
+
+
+def run_program(
+    snippet: Snippet, host: str, engine: PrivateEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run a program, which prints something, or raises what the engine may refuse."""
+    errors = errors_of(snippet, _refused(engine))
+    with suppress(*errors):  # which the program may handle
+        exec(snippet.compiled(host), {"__name__": "__main__"})
+    assert errors or capsys.readouterr().out
 
 
 def run_fragments(
