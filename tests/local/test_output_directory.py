@@ -73,6 +73,17 @@ def test_a_tree(output: OutputDirectory, root: Path) -> None:
     assert (root / "d/h").samefile(root / "d/e/f")
 
 
+def test_it_is_closed_only_once(output: OutputDirectory, tmp_path: Path) -> None:
+    """A descriptor that was closed may be another file's already."""
+    output.directory(directory("a"))
+    output.write(file("a/b"), b"")
+    output.close()
+    others = [os.open(tmp_path, os.O_RDONLY) for _ in range(4)]
+    output.close()
+    for each in others:
+        os.close(each)
+
+
 def test_times_before_there_were_any(output: OutputDirectory, root: Path) -> None:
     part = output.create(file("a", mtime=-6_795_364_578_871_345_152))
     part.commit()

@@ -163,11 +163,12 @@ class OutputDirectory:
         _set_metadata(entry, self._open(entry.path))
 
     def close(self) -> None:
-        """Close the directory."""
-        self._last.close()
-        if self._root != _CLOSED:
-            os.close(self._root)
-        self._root = _CLOSED
+        """Close the directory; repeating it has no effect, as a call may be closed by two threads."""
+        last, self._last = self._last, _OpenDirectory()
+        root, self._root = self._root, _CLOSED
+        last.close()
+        if root != _CLOSED:
+            os.close(root)
 
     def _locate(self, path: str) -> tuple[int, str]:
         """Return the open directory of a path, valid until the next call, and the name in it."""
