@@ -93,7 +93,16 @@ class DaemonRelay(Relay):
         switch(engine)
         if self._port:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Pair(client, engine) if self._context is None else _Encrypted(client, engine, self._context)
+        return _Bare(client, engine) if self._context is None else _Encrypted(client, engine, self._context)
+
+
+class _Bare(Pair):
+    """A connection of a client without TLS, and the one to the engine."""
+
+    def carry_requests(self, client: socket.socket, engine: socket.socket) -> None:
+        """Carry what the client sends, whatever it looks like: a file may contain a request of HTTP/1.1."""
+        while data := client.recv(PIECE):
+            engine.sendall(data)
 
 
 class _Encrypted(Pair):

@@ -8,12 +8,15 @@ import ssl
 import subprocess
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from dockerproto.buildkit.control.calls import Calls
 from dockerproto.buildkit.control.messages import ListWorkersResponse
+from dockerproto_testing.steps import Exchange
+from tests.support.calling import SWITCHING
 from tests.testbed.certificates import Certificates
 from tests.testbed.daemon_relay import PROGRAMS, DaemonRelay, switch
 from tests.testbed.private import PrivateEngine
@@ -120,6 +123,25 @@ def test_it_does_not_speak_http11(engine: PrivateEngine, line: str) -> None:
         while data := connection.recv(65536):
             received += data
         assert b"HTTP/" not in received
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A step of a scripted engine: switch the connection, and send back what comes first."""
+
+    def perform(self, exchange: Exchange) -> None:
+        """Do it."""
+        exchange.body.read()
+        exchange.wire.send(SWITCHING)
+        exchange.wire.send(exchange.wire.some(2**16))
+
+
+def test_what_looks_like_a_request_is_carried_too(scripted: ScriptedEngine) -> None:
+    sent = b"\xff \xfe HTTP/1.1\r\n"
+    scripted.script("POST", "/grpc", Echo())
+    with DaemonRelay(scripted.socket) as relay, connected(relay) as connection:
+        connection.sendall(sent)
+        assert connection.recv(100) == sent
 
 
 def test_an_engine_that_does_not_switch_is_an_error(scripted: ScriptedEngine) -> None:
