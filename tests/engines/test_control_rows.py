@@ -37,10 +37,15 @@ pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 start = pytest.fixture(engines, scope="module")
 salt = pytest.fixture(new_salt)
-on_each = pytest.mark.parametrize("kind", [*GRAPH_DRIVERS, *CONTAINERD_STORES], ids=lambda kind: kind.name)
 
 
-@on_each
+@pytest.fixture(params=[*GRAPH_DRIVERS, *CONTAINERD_STORES], ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest) -> type[PrivateEngine]:
+    """Return a kind of engine, old or new."""
+    kind: type[PrivateEngine] = request.param
+    return kind
+
+
 async def test_a_tar_as_the_context_and_as_the_output(
     kind: type[PrivateEngine], start: Start, connect: Connect, tmp_path: Path, salt: dict[str, str]
 ) -> None:
@@ -53,7 +58,6 @@ async def test_a_tar_as_the_context_and_as_the_output(
         assert file.read() == salt["SALT"].encode()
 
 
-@on_each
 async def test_warnings_of_the_linter(kind: type[PrivateEngine], start: Start, connect: Connect) -> None:
     """The linter is in Docker 27 and later."""
     async with connect(start(kind).url, credentials=None) as docker:
@@ -63,7 +67,6 @@ async def test_warnings_of_the_linter(kind: type[PrivateEngine], start: Start, c
     assert [each.line for each in build.result.warnings] == [1] * warned
 
 
-@on_each
 async def test_another_platform_without_emulation(
     kind: type[PrivateEngine], start: Start, connect: Connect, salt: dict[str, str]
 ) -> None:
@@ -76,7 +79,6 @@ async def test_another_platform_without_emulation(
     assert (image["Os"], image["Architecture"]) == ("linux", "arm64")
 
 
-@on_each
 async def test_an_inline_cache_after_a_prune(
     kind: type[PrivateEngine],
     start: Start,
@@ -95,7 +97,6 @@ async def test_an_inline_cache_after_a_prune(
         assert cached(await docker.images.build(outputs=CacheOnly(), **arguments)) == []
 
 
-@on_each
 async def test_what_buildkit_says_about_itself(
     kind: type[PrivateEngine], start: Start, connect: Connect, tmp_path: Path, salt: dict[str, str]
 ) -> None:
@@ -122,7 +123,6 @@ async def test_what_buildkit_says_about_itself(
             await docker.buildkit.usage(filters="type==")
 
 
-@on_each
 async def test_the_history_of_builds(
     kind: type[PrivateEngine], start: Start, connect: Connect, salt: dict[str, str]
 ) -> None:
