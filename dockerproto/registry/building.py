@@ -21,6 +21,7 @@ from dockerproto.messages.models import Descriptor, Message
 from dockerproto.messages.results import BuildResult
 from dockerproto.operations.operation import Reported
 from dockerproto.operations.streams import AsyncProgress
+from dockerproto.redacted import hides_frames
 from dockerproto.references import Reference
 from dockerproto.request.outputs import Image
 from dockerproto.transport.runtime import Runtime
@@ -134,10 +135,7 @@ class BuilderBuild:
         self.result = await self._build(self.reference, Image(push=True))
 
     async def _build(self, tag: str, image: Image) -> BuildResult:
-        make = build_on_daemon if isinstance(self.builder.client, DaemonClient) else build
-        operation: Reported[BuildResult] = make(
-            **self._arguments, tag=tag, outputs=image, platforms=self.platforms, stream=True
-        )
+        operation = self._operation(tag, image)
         self._stream = stream = operation.on_async(self.builder.client, "build")
         if self._stopped:  # by another thread, perhaps before it knew the stream
             stream.abort()
@@ -146,6 +144,15 @@ class BuilderBuild:
                 if self._on_message is not None:
                     self._on_message(self.platforms[0], message)
         return stream.result
+
+    @hides_frames
+    def _operation(self, tag: str, image: Image) -> Reported[BuildResult]:
+        """Return the build; its arguments may contain credentials, and tracebacks may show variables."""
+        make = build_on_daemon if isinstance(self.builder.client, DaemonClient) else build
+        operation: Reported[BuildResult] = make(
+            **self._arguments, tag=tag, outputs=image, platforms=self.platforms, stream=True
+        )
+        return operation
 
 
 class Together:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from dockerproto.operations.operation import named, with_self
+from dockerproto.redacted import hides_frames
 from dockerproto.registry.operations import RegistryCall, build, copy, index, manifest, resolve
 from dockerproto.registry.session import RegistryClient
 from dockerproto.transport.runtime import run
@@ -28,20 +29,30 @@ def asynchronous(
     make: Callable[P, RegistryCall[T]],
 ) -> Callable[Concatenate[AnyRegistry, P], Coroutine[Any, Any, T]]:
     """Return a method of async clients for a function that builds an operation."""
+    hidden = hides_frames(make)
 
     @wraps(make)
     def method(self: AnyRegistry, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return named(make(*args, **kwargs).run(self.client), f"Registry.{make.__name__}")
+        try:
+            call = hidden(*args, **kwargs)
+        finally:
+            del args, kwargs  # which may contain credentials, and tracebacks may show variables
+        return named(call.run(self.client), f"Registry.{make.__name__}")
 
     return with_self(method)
 
 
 def blocking(make: Callable[P, RegistryCall[T]]) -> Callable[Concatenate[AnyRegistry, P], T]:
     """Return a method of blocking clients for a function that builds an operation."""
+    hidden = hides_frames(make)
 
     @wraps(make)
     def method(self: AnyRegistry, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return run(make(*args, **kwargs).run(self.client))
+        try:
+            call = hidden(*args, **kwargs)
+        finally:
+            del args, kwargs  # which may contain credentials, and tracebacks may show variables
+        return run(call.run(self.client))
 
     return with_self(method)
 

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from dockerproto import DockerError, NotFinished, ProtocolViolated, StepFailed, UnsupportedEngine
+from dockerproto.images.build import build
 from dockerproto.messages.results import BuildResult
 from dockerproto.references import Reference
 from dockerproto.registry.building import BuilderBuild
@@ -26,6 +27,8 @@ from tests.support.registries import (
     serve,
     serving_registry,
 )
+from tests.support.stored import ME, PASSWORD
+from tests.support.tracebacks import leaks
 from tests.testbed.scripted_registry import ScriptedRegistry
 
 pytestmark = pytest.mark.anyio
@@ -106,14 +109,14 @@ class Builder:
 def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let builders be doubles."""
 
-    def build(**arguments: Any) -> Any:
+    def build_double(**arguments: Any) -> Any:
         def on_async(client: Any, name: str) -> Stream:
             client.builder.streams.append(stream := Stream(client.builder, arguments))
             return stream
 
         return SimpleNamespace(on_async=on_async)
 
-    monkeypatch.setattr("dockerproto.registry.building.build", build)
+    monkeypatch.setattr("dockerproto.registry.building.build", build_double)
 
 
 def pushing(image: ImageData) -> Behaviour:
@@ -310,3 +313,17 @@ async def test_builders_of_another_package(open_client: OpenRegistry, transport:
     async with open_client() as registry:
         with pytest.raises(TypeError, match="is a client of another package than this one, which uses"):
             await registry.build({"linux/amd64": Builder("one", other, hang)}, tag)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"platforms": ["linux/amd64"]}, {"network": "host"}], ids=["own", "unknown"]
+)
+async def test_no_traceback_shows_credentials(
+    open_client: OpenRegistry, tag: str, wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dockerproto.registry.building.build", build)
+    async with open_client() as registry:
+        builders = {"linux/amd64": Builder("one", registry, hang)}
+        with pytest.raises(TypeError) as raised:
+            await registry.build(builders, tag, auth={"r.example": ME}, **wrong)
+    assert leaks(raised.value, [PASSWORD]) == []
