@@ -114,6 +114,28 @@ class BlockingDocker(AnyDocker, BlockingConnected):
         return run(self._ping())
 
 
+class BlockingBuildKit(BlockingConnected):
+    """A BuildKit daemon, for blocking programs: use it with ``with``, or `close` it.
+
+    Args:
+        configuration: Configuration of the client.
+        transport: Transport whose coroutines block.
+    """
+
+    def __init__(self, configuration: Configuration, transport: Transport) -> None:
+        super().__init__(DaemonClient(configuration, transport), DaemonClient.kind)
+
+    build: Final = blocking(build)
+    check: Final = blocking(check)
+    history: Final = blocking(history)
+    info: Final = blocking(buildkit_info)
+    outline: Final = blocking(outline)
+    prune: Final = blocking(prune)
+    targets: Final = blocking(targets)
+    usage: Final = blocking(usage)
+    workers: Final = blocking(workers)
+
+
 class AsyncConnected(AnyClient, AsyncNamespace):
     """A client for programs on an event loop; use it with ``async with``, or `close` it."""
 

@@ -63,7 +63,6 @@ LEFT_OUT: Final = {
         "--debug": "no debugger",
         "--disable-content-trust": "content trust is not supported",
         "--isolation": "Windows only",
-        "--load": "an engine always keeps the image",
         "--memory-swap": _CPU,
         "--rm": "always on, as by default; `build()` has it",
         "--security-opt": "not an option of the library",
@@ -78,7 +77,8 @@ LEFT_OUT: Final = {
 }
 """Options of the Docker CLI that the command lacks, with the reason."""
 DIFFERENT: Final = {
-    ("build", "--builder"): "`classic` or `buildkit` of the engine, not the name of a buildx builder",
+    ("build", "--builder"): "`classic` or `buildkit` of the engine, or the address of a BuildKit daemon; not "
+    "the name of a buildx builder",
     ("build", "--cache-from"): "also `type=gha` and others of buildx",
     ("build", "--force-rm"): "classic builder only, as in engines",
     ("build", "--memory"): "classic builder only, as in engines",

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import pytest
 
 import dockerproto
-import dockerproto_httpx
 from dockerproto import AsyncBuildKit, AsyncImages, Images
+from dockerproto.docker import BlockingBuildKit
 
 ROOT = Path(__file__).parents[2]
 CORE = sorted((ROOT / "dockerproto").rglob("*.py"))
@@ -147,7 +147,7 @@ def test_clients_of_daemons_have_the_same_operations() -> None:
     own = {name for name, value in vars(AsyncBuildKit).items() if isinstance(value, FunctionType)}
     operations = own - {"__init__"}
     assert operations >= {"build", "check", "workers"}
-    blocking = vars(dockerproto_httpx.BuildKit)
+    blocking = vars(BlockingBuildKit)
     assert {name for name in blocking if name[0] != "_"} == operations
     assert all(blocking[name].__doc__ == vars(AsyncBuildKit)[name].__doc__ for name in operations)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dockerproto_cli.options import (
+    BUILDER_TLS,
     Argument,
     Command,
     StoreLoaded,
@@ -31,9 +32,12 @@ _IMAGE: Final[tuple[Argument, ...]] = (
     value("--target", metavar="STAGE", help="stage to build"),
     value(
         "--builder",
-        choices=("classic", "buildkit"),
-        help="builder; default: DOCKER_BUILDKIT, else the engine's recommendation",
+        type=lazy("daemons:read_builder"),
+        metavar="classic|buildkit|ADDRESS",
+        help="builder of the engine, or address of a BuildKit daemon, such as tcp://host:1234; default: "
+        "DOCKER_BUILDKIT, else the engine's recommendation",
     ),
+    BUILDER_TLS,
     values(
         "--secret",
         type=lazy("build_options:read_secret"),
@@ -76,6 +80,7 @@ _CONTROL: Final[tuple[Argument, ...]] = (
         help="output besides or instead of an image: local, tar, image, oci, docker, registry, cacheonly",
     ),
     flag("--push", help="push the image from the build"),
+    flag("--load", help="load the image of a BuildKit daemon into the engine, which keeps its own anyway"),
     values(
         "--cache-from",
         type=lazy("control_options:read_caches_from"),
@@ -155,6 +160,6 @@ _PRINTING: Final[tuple[Argument, ...]] = (
 
 BUILD: Final = Command(
     "build an image",
-    "remote:build",
+    "building:build",
     (*_IMAGE, *_STEPS, *_CONTROL, *_QUESTIONS, *_PRINTING),
 )

@@ -20,6 +20,8 @@ from dockerproto import (
     SourceLines,
     TargetSummary,
 )
+from dockerproto.docker import BlockingBuildKit
+from dockerproto.images import Images
 from dockerproto_cli.build_source import parse_source
 from dockerproto_cli.control_options import separated
 from dockerproto_cli.printing import Invocation
@@ -59,9 +61,9 @@ def read_call(text: str) -> Question | None:
     return None if method == "build" else Question(method, form == ["format=json"])
 
 
-def ask(invocation: Invocation, question: Question) -> int:
-    """Ask a question, and print the reply; the status is that of the check."""
-    reply = getattr(invocation.docker.images, question.method)(**_arguments(invocation.arguments, question))
+def ask(invocation: Invocation, question: Question, builder: Images | BlockingBuildKit) -> int:
+    """Ask a builder a question, and print the reply; the status is that of the check."""
+    reply = getattr(builder, question.method)(**_arguments(invocation.arguments, question))
     if invocation.json or question.json:
         invocation.document(_DOCUMENTS[question.method](reply))
     else:

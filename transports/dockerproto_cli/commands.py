@@ -8,6 +8,7 @@ from typing import Final
 from dockerproto_cli.build_command import BUILD
 from dockerproto_cli.options import (
     ALL_TAGS,
+    BUILDER_TLS,
     DOCUMENT_FORMAT,
     FILTER,
     FORCE,
@@ -150,6 +151,13 @@ _ENGINE: Final[Mapping[str, Command]] = {
             flag("-a", "--all", help="delete all unused cache, not only dangling cache"),
             FORCE,
             LONG_FILTER,
+            value(
+                "--builder",
+                type=lazy("daemons:read_address"),
+                metavar="ADDRESS",
+                help="address of a BuildKit daemon, such as tcp://host:1234; default: the engine",
+            ),
+            BUILDER_TLS,
             value(
                 "--keep-storage",
                 type=lazy("limits:read_size"),

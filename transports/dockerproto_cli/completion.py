@@ -150,7 +150,9 @@ def _values(argument: Argument) -> Iterable[str]:
     metavar = options["metavar"] or ""
     if metavar.startswith(_IMAGES):
         return _images()
-    return [FILES] if metavar.startswith(_FILES) else []
+    if metavar.startswith(_FILES):
+        return [FILES]
+    return [each for each in metavar.split("|") if each.islower()] if "|" in metavar else []
 
 
 def _images() -> list[str]:

@@ -198,6 +198,23 @@ def solve_arguments(arguments: Namespace) -> dict[str, Any]:
     }
 
 
+def daemon_arguments(arguments: Namespace) -> dict[str, Any]:
+    """Return the arguments of `build` on a BuildKit daemon for the options that were given.
+
+    Raises:
+        ValueError: One of them is for the classic builder.
+    """
+    for name, given in (("--memory", arguments.memory is not None), ("--force-rm", arguments.force_rm)):
+        if given:
+            raise ValueError(f"{name} needs the classic builder, not a BuildKit daemon")
+    options = solve_arguments(arguments)
+    del options["platform"]
+    single = options.pop("output", None)
+    outputs = options.get("outputs") if single is None else [single]
+    nothing = None if arguments.load else CacheOnly()
+    return {**options, "platforms": separated(arguments.platform) or None, "outputs": outputs or nothing}
+
+
 def _output_arguments(outputs: list[BuildOutput], *, push: bool) -> dict[str, Any]:
     """Return the outputs; a single directory or tar needs nothing new of the engine."""
     if push:

@@ -113,4 +113,7 @@ PROGRESS: Final = value(
     default="auto",
     help="plain: lines; tty: bars; auto: bars on a terminal, else lines",
 )
+BUILDER_TLS: Final = value(
+    "--builder-tls", metavar="DIR", help="directory with ca.pem, cert.pem and key.pem for a daemon at tcp://"
+)
 ALL_TAGS: Final = flag("-a", "--all-tags", help="transfer all tags")

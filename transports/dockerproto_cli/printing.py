@@ -139,6 +139,12 @@ def report_error(error: DockerError | str, arguments: Namespace) -> None:
     _write(printable(f"dockerproto: {prefix}{' '.join(text.split())}"))
 
 
+def report_warning(text: str, arguments: Namespace) -> None:
+    """Write a warning to standard error, unless the output is JSON."""
+    if not arguments.json:
+        _write(f"dockerproto: warning: {text}")
+
+
 def report_misuse(error: str, arguments: Namespace) -> None:
     """Write an error about invalid arguments, after the usage of the command unless the output is JSON."""
     if not arguments.json:

@@ -1,21 +1,17 @@
-"""The commands that transfer or build images, with progress."""
+"""The commands that transfer images, with progress."""
 
 from __future__ import annotations
 
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
-from dockerproto import build_result, import_result, parse_reference, push_result
+from dockerproto import import_result, parse_reference, push_result
 from dockerproto.references import HUB
-from dockerproto_cli.build_facts import with_facts, write_facts
-from dockerproto_cli.build_source import STDIN, parse_source
-from dockerproto_cli.checks import ask
-from dockerproto_cli.control_options import solve_arguments
+from dockerproto_cli.build_source import STDIN
 from dockerproto_cli.printing import Invocation
 
 
@@ -39,48 +35,6 @@ def push(invocation: Invocation) -> None:
     pushed = push_result(invocation.messages(stream))
     for tag in () if invocation.json else pushed.tags:
         invocation.line(f"{pushed.repository}:{tag.tag}@{tag.digest}")
-
-
-def build(invocation: Invocation) -> int:
-    """Build an image, and print its id; or ask about its Dockerfile, and print the reply."""
-    arguments = invocation.arguments
-    if arguments.call is not None:
-        return ask(invocation, arguments.call)
-    arguments.quiet = arguments.quiet or arguments.progress == "quiet"
-    display = invocation.display()
-    stream = invocation.docker.images.build(
-        **parse_source(arguments.source, arguments.file),
-        tag=arguments.tag,
-        quiet=arguments.quiet,
-        buildargs=dict(arguments.build_arg),
-        labels={name: value or "" for name, value in arguments.label},
-        pull=arguments.pull,
-        target=arguments.target,
-        builder=arguments.builder,
-        **_step_options(arguments),
-        secrets=dict(arguments.secret),
-        ssh=dict(arguments.ssh),
-        **with_facts(solve_arguments(arguments), arguments, invocation.docker),
-        on_upload=display.uploaded if arguments.builder == "classic" else None,  # BuildKit fetches
-        stream=True,
-    )
-    built = build_result(invocation.messages(stream, display))
-    write_facts(built, arguments)
-    if built.image is not None and not invocation.json:
-        invocation.line(built.image)
-    return 0
-
-
-def _step_options(arguments: Namespace) -> dict[str, Any]:
-    """Return the arguments of `build` about the containers of its steps."""
-    return {
-        "network_mode": arguments.network,
-        "extra_hosts": arguments.add_host or None,
-        "shm_size": arguments.shm_size,
-        "ulimits": dict(arguments.ulimit) or None,
-        "memory": arguments.memory,
-        "forcerm": arguments.force_rm,
-    }
 
 
 def load(invocation: Invocation) -> None:

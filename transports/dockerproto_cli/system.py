@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from dockerproto import DiskUsage, Usage, __version__
 from dockerproto.messages.text import size
 from dockerproto.versions import NEWEST
+from dockerproto_cli.daemons import prune_daemon
 from dockerproto_cli.documents import CacheRecord, PrunedBuilds, UsedImage, parse_document
 from dockerproto_cli.formats import Rows, has_format, print_document, print_rows, short_size
 from dockerproto_cli.printing import Invocation, confirm, report_error
@@ -106,17 +107,24 @@ def prune_builds(invocation: Invocation) -> int:
     if not arguments.force and not confirm(f"This deletes {which}."):
         report_error("nothing was deleted", arguments)
         return 1
+    deleted, reclaimed = _prune_engine(invocation) if arguments.builder is None else prune_daemon(invocation)
+    if invocation.json:
+        invocation.document({"CachesDeleted": deleted, "SpaceReclaimed": reclaimed})
+        return 0
+    for each in deleted:
+        invocation.line(f"Deleted: {each}")
+    invocation.line(f"Total reclaimed space: {size(reclaimed)}")
+    return 0
+
+
+def _prune_engine(invocation: Invocation) -> tuple[list[str], int]:
+    """Delete build cache of the engine, and return the ids and the size in bytes of what was deleted."""
+    arguments = invocation.arguments
     result = invocation.docker.images.prune_builds(
         all_builds=arguments.all, filters=invocation.filters(), reserved_space=arguments.keep_storage
     )
-    if invocation.json:
-        invocation.document(result)
-        return 0
     pruned = parse_document(result, PrunedBuilds)
-    for each in pruned.caches or ():
-        invocation.line(f"Deleted: {each}")
-    invocation.line(f"Total reclaimed space: {size(pruned.reclaimed)}")
-    return 0
+    return [*(pruned.caches or ())], int(pruned.reclaimed)
 
 
 def _print_facts(invocation: Invocation, title: str, facts: Mapping[str, object]) -> None:

@@ -16,17 +16,12 @@ except ModuleNotFoundError as _error:
 
 from dockerproto.buildcontext.limits import CONTEXT_LIMIT
 from dockerproto.credentials.source import CredentialsLike, check_blocking
-from dockerproto.daemon_client import DaemonClient
-from dockerproto.docker import BlockingConnected, BlockingDocker
+from dockerproto.docker import BlockingBuildKit, BlockingDocker
 from dockerproto.endpoint.addresses import TLS
 from dockerproto.errors import ClientClosed, ConnectionFailed, DockerError, ProtocolViolated, TimedOut
 from dockerproto.http.connecting import Target
 from dockerproto.http.http11 import Head, WireRequest
-from dockerproto.images.checks import check, outline, targets
-from dockerproto.images.daemon_build import build
 from dockerproto.messages.decoding import MESSAGE_LIMIT
-from dockerproto.operations.buildkit import history, info, prune, usage, workers
-from dockerproto.operations.operation import blocking
 from dockerproto.redacted import hides_frames
 from dockerproto.timeouts import DEFAULT, Default, TimeoutLike, Timer
 from dockerproto_httpx.transport import DUMMY_URL, REQUEST, TARGET, TIMER, Body, Content, EngineTransport
@@ -91,7 +86,7 @@ class Docker(BlockingDocker):
         super().__init__(configuration, BlockingTransport(secure), sender)
 
 
-class BuildKit(BlockingConnected):
+class BuildKit(BlockingBuildKit):
     """A BuildKit daemon, for blocking programs: use it with ``with``, or `close` it.
 
     The arguments are those of `dockerproto_local.configure_daemon`.
@@ -100,18 +95,7 @@ class BuildKit(BlockingConnected):
     @arguments_of(configure_daemon)
     def __init__(self, configuration: LocalConfiguration) -> None:
         check_blocking(configuration.credentials)
-        transport = BlockingTransport(configuration.ssl_context)
-        super().__init__(DaemonClient(configuration, transport), DaemonClient.kind)
-
-    build: Final = blocking(build)
-    check: Final = blocking(check)
-    history: Final = blocking(history)
-    info: Final = blocking(info)
-    outline: Final = blocking(outline)
-    prune: Final = blocking(prune)
-    targets: Final = blocking(targets)
-    usage: Final = blocking(usage)
-    workers: Final = blocking(workers)
+        super().__init__(configuration, BlockingTransport(configuration.ssl_context))
 
 
 class _Sender:
