@@ -30,7 +30,6 @@ from dockerproto.sources import AsyncSource
 from dockerproto.timeouts import Timer
 from dockerproto.transport.local_work import LocalWork
 from dockerproto.transport.transport import Transport
-from dockerproto.versions import Version
 
 
 class EngineClient(Client):
@@ -47,11 +46,6 @@ class EngineClient(Client):
         )
         """The engine that sends the requests."""
         super().__init__(configuration, transport, self.engine)
-
-    @property
-    def version(self) -> Version | None:
-        """API version in use; None: not negotiated yet."""
-        return self.engine.version
 
     @property
     def buildkit(self) -> BuildKitAccess:

@@ -8,7 +8,7 @@ import pytest
 
 from dockerproto.messages.trace import VertexStatus
 from dockerproto.progress import Tracker
-from dockerproto_cli.formatting import duration
+from dockerproto_cli.formatting import duration, width
 from dockerproto_cli.lines import LineFormatter
 from tests.progress.test_progress_builds import trace, vertex
 from tests.support.following import followed, layer
@@ -65,3 +65,8 @@ def test_what_never_began_took_no_time() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("text", "cells"), [("abc", 3), ("\u6f22\u5b57", 4), ("e\u0301", 1)])
+def test_widths(text: str, cells: int) -> None:
+    assert width(text) == cells

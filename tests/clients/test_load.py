@@ -265,6 +265,13 @@ async def test_cancelling_ends_both(pair: Daemon, loading: Any, transport: Trans
     await loading(pair, use)
 
 
+async def test_a_build_that_cannot_be_sent_loads_nothing(pair: Daemon, loading: Any, tmp_path: Path) -> None:
+    pair.play(TAR)
+    failed = await loading(pair, failure, secrets={"token": tmp_path / "missing"})
+    assert "missing" in failed.message
+    assert not any(each.method == "POST" for each in pair.engine.requests)
+
+
 async def test_an_engine_that_does_not_answer_times_out(pair: Daemon, loading: Any) -> None:
     pair.play(TAR)
     pair.engine.script("POST", "/images/load", UntilClosed())

@@ -82,8 +82,10 @@ def test_rows_as_json(both: Both, name: str) -> None:
     assert status == 0
     expected = {(row["Repository"], row["Tag"]): row for row in map(json.loads, theirs.splitlines())}
     rows = [json.loads(line) for line in ours.splitlines()]
-    assert len(rows) == len(expected)
+    assert len(rows) == len(theirs.splitlines())
     for row in rows:
+        if row["Repository"] == "<none>":  # images of other tests, which the key does not tell apart
+            continue
         theirs_row = expected[row["Repository"], row["Tag"]]
         # The Docker CLI leaves out the digest unless a template mentions it.
         assert {**row, "Digest": theirs_row["Digest"]} == {field: theirs_row[field] for field in row}
