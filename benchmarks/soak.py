@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -32,6 +33,8 @@ from tests.testbed.registry import Registry
 CLIENTS: Final = ("asyncio", "trio", "httpx")
 GROWTH: Final = 16 * 2**20
 """Bytes by which the memory of a process may grow: allocators keep what once was needed."""
+THREADS: Final = 1 + min(32, (os.cpu_count() or 1) + 4)
+"""Threads that a process may have: asyncio keeps as many worker threads, once they were needed."""
 PAUSE: Final = 2.0
 """Seconds between two cuts, on average."""
 
@@ -45,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
             image = _prepare(engine, registry)
             with relayed(engine.url) as relay:
                 reports = _soak(relay, engine.url, image, options)
-            faults = [fault for client, report in reports.items() for fault in _faults(client, report)]
-            faults += _steps(engine)
+            faults = [fault for client, report in reports.items() for fault in faults_of(client, report)]
+            faults += steps_of(engine)
     print(json.dumps(reports, indent=1))
     print("\n".join(faults) or "nothing is left")
     return bool(faults)
@@ -97,20 +100,21 @@ def _cut(relay: Relay, generator: random.Random, ended: Event) -> None:
         relay.cut()
 
 
-def _faults(client: str, report: dict[str, Any]) -> list[str]:
+def faults_of(client: str, report: dict[str, Any]) -> list[str]:
     """Return what a process has kept, a line each."""
     begin, end = report["begin"], report["end"]
+    allowed = {**begin, "threads": max(begin["threads"], THREADS)}
     kept = [
-        f"{client}: {end[name] - begin[name]} {name} are left"
+        f"{client}: {end[name] - allowed[name]} {name} are left"
         for name in ("descriptors", "threads", "tasks")
-        if end[name] > begin[name]
+        if end[name] > allowed[name]
     ]
     if end["memory"] - begin["memory"] > GROWTH:
         kept.append(f"{client}: memory has grown by {end['memory'] - begin['memory']} bytes")
     return kept
 
 
-def _steps(engine: PrivateEngine) -> list[str]:
+def steps_of(engine: PrivateEngine) -> list[str]:
     """Return a line if the engine still runs steps of builds that were left."""
     with suppress(NotInTimeError):
         wait_until(lambda: not engine.processes(SLEEP), 10)
