@@ -83,7 +83,7 @@ DIFFERENT: Final = {
     ("build", "--force-rm"): "classic builder only, as in engines",
     ("build", "--memory"): "classic builder only, as in engines",
     ("build", "--progress"): "`rawjson` writes the engine's messages",
-    ("login", "--username"): "Docker Hub too asks for a password; there is no login by a browser",
+    ("login", "--username"): "Docker Hub too asks for a password; a login by a browser is not supported",
 }
 """Options whose meaning is not quite the same."""
 OTHERS: Final = (
