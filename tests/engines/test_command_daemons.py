@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.test_command_engine import Command
+from dockerproto_cli.command import main
 from tests.support.private_engines import Start, engines, new_salt
 from tests.testbed.daemon_relay import DaemonRelay
 from tests.testbed.engines import Docker28Containerd
@@ -33,6 +33,26 @@ def daemon(engine: PrivateEngine) -> Iterator[str]:
         yield relay.url
 
 
+class Command:
+    """Runs the command on an engine, in this process."""
+
+    def __init__(self, engine: PrivateEngine, capsys: pytest.CaptureFixture[str]) -> None:
+        self._engine = engine
+        self._capsys = capsys
+        self.errors = ""
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        ended = main(["-H", self._engine.url, *arguments])
+        output, self.errors = self._capsys.readouterr()
+        assert ended == status, self.errors
+        return output
+
+
+@pytest.fixture
+def command(engine: PrivateEngine, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(engine, capsys)
+
+
 @pytest.fixture
 def source(tmp_path: Path, salt: dict[str, str]) -> str:
     """Return a directory to build."""
@@ -43,8 +63,7 @@ def source(tmp_path: Path, salt: dict[str, str]) -> str:
     return str(directory)
 
 
-def test_builds(engine: PrivateEngine, daemon: str, source: str, tmp_path: Path) -> None:
-    command = Command(engine)
+def test_builds(command: Command, daemon: str, source: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert command("build", "--builder", daemon, "-o", str(out), source) == ""
     assert (out / "file").read_text() == Path(source, "file").read_text()
@@ -54,8 +73,7 @@ def test_builds(engine: PrivateEngine, daemon: str, source: str, tmp_path: Path)
     command("rmi", "from/daemon:1")
 
 
-def test_a_result_that_only_the_cache_has(engine: PrivateEngine, daemon: str, source: str) -> None:
-    command = Command(engine)
+def test_a_result_that_only_the_cache_has(command: Command, daemon: str, source: str) -> None:
     assert command("build", "--builder", daemon, source) == ""
     warning = "dockerproto: warning: the result is in the cache of the daemon only: use --load, --push or"
     assert warning in command.errors
@@ -63,14 +81,13 @@ def test_a_result_that_only_the_cache_has(engine: PrivateEngine, daemon: str, so
     assert "warning" not in command.errors
 
 
-def test_questions(engine: PrivateEngine, daemon: str, source: str) -> None:
+def test_questions(command: Command, daemon: str, source: str) -> None:
     Path(source, "Dockerfile").write_text("FROM scratch as app\n")
-    output = Command(engine)("build", "--check", "--builder", daemon, source, status=1)
+    output = command("build", "--check", "--builder", daemon, source, status=1)
     assert "FromAsCasing" in output
 
 
-def test_prune(engine: PrivateEngine, daemon: str, source: str) -> None:
-    command = Command(engine)
+def test_prune(command: Command, daemon: str, source: str) -> None:
     command("build", "--builder", daemon, source)
     pruned = json.loads(
         command("--json", "builder", "prune", "-f", "--builder", daemon, "--filter", "id=none")
