@@ -56,7 +56,7 @@ def both(engine: PrivateEngine, capsys: pytest.CaptureFixture[str]) -> Both:
 
 
 FORMATS = {
-    "images": "{{.Repository}}:{{.Tag}} {{.ID}} {{.Digest}} {{.Size}} {{.CreatedAt}} {{.CreatedSince}}",
+    "images": "{{.Repository}}:{{.Tag}} {{.ID}} {{.Digest}} {{.Size}} {{.CreatedAt}}",
     "images --no-trunc": "{{.ID}} {{upper .Tag}}",
     "images -q": "{{.ID}}",
     "history busybox": "{{.ID}} {{.CreatedBy}} {{.Size}} {{.CreatedAt}} [{{.Comment}}]",
@@ -87,8 +87,10 @@ def test_rows_as_json(both: Both, name: str) -> None:
         if row["Repository"] == "<none>":  # images of other tests, which the key does not tell apart
             continue
         theirs_row = expected[row["Repository"], row["Tag"]]
-        # The Docker CLI leaves out the digest unless a template mentions it.
-        assert {**row, "Digest": theirs_row["Digest"]} == {field: theirs_row[field] for field in row}
+        assert row.keys() <= theirs_row.keys()
+        # The Docker CLI leaves out the digest unless a template mentions it; a second may pass.
+        for field in row.keys() - {"Digest", "CreatedSince"}:
+            assert row[field] == theirs_row[field]
 
 
 def test_disk_usage(both: Both) -> None:

@@ -21,6 +21,7 @@ class Relay:
         self.socket = self._directory / "relay.sock"
         self.url = f"unix://{self.socket}"
         self._pairs: list[Pair] = []
+        self._pairing = threading.Lock()  # bytes flow before a pair is in the list
 
     def __enter__(self) -> Self:
         self._listener = self._listen()
@@ -41,7 +42,8 @@ class Relay:
     @property
     def open(self) -> int:
         """Return the number of connections that are open."""
-        return sum(pair.alive for pair in self._pairs)
+        with self._pairing:
+            return sum(pair.alive for pair in self._pairs)
 
     @property
     def connections(self) -> int:
@@ -53,7 +55,8 @@ class Relay:
 
         Without a path, these are all.
         """
-        found = [pair for pair in self._pairs if pair.alive and pair.path.endswith(path)]
+        with self._pairing:
+            found = [pair for pair in self._pairs if pair.alive and pair.path.endswith(path)]
         for pair in found:
             pair.cut()
         return len(found)
@@ -68,7 +71,8 @@ class Relay:
         for client in _accepted(self._listener):
             engine = socket.socket(socket.AF_UNIX)
             engine.connect(str(self._target))
-            self._pairs.append(self._pair(client, engine))
+            with self._pairing:
+                self._pairs.append(self._pair(client, engine))
 
     def _pair(self, client: socket.socket, engine: socket.socket) -> "Pair":
         return Pair(client, engine)
