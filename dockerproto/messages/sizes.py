@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-_STEP: Final = 1000
+UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+"""Units of sizes, each `FACTOR` times the one before."""
+FACTOR: Final = 1000
 
 
 def size(count: float) -> str:
@@ -15,10 +16,10 @@ def size(count: float) -> str:
     ('0 B', '999 B', '4.04 MB', '79.1 MB')
     """
     value, unit = float(count), 0
-    while value >= _STEP - 0.5 and unit < len(_UNITS) - 1:
-        value, unit = value / _STEP, unit + 1
+    while value >= FACTOR - 0.5 and unit < len(UNITS) - 1:
+        value, unit = value / FACTOR, unit + 1
     digits = 0 if not unit else max(0, 3 - len(str(int(value))))
-    return f"{value:.{digits}f} {_UNITS[unit]}"
+    return f"{value:.{digits}f} {UNITS[unit]}"
 
 
 def size_of(current: int, total: int | None) -> str:

@@ -15,8 +15,6 @@ from dockerproto.messages.sizes import size, size_of
 from dockerproto.messages.trace import StatusResponse, Vertex, VertexStatus, VertexWarning
 from dockerproto.messages.values import number_of, object_of, text_of, trace_of
 
-__all__ = ["message_text", "replace_surrogates", "size", "size_of"]
-
 _SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 
 

@@ -1,7 +1,7 @@
 """Builds of one image on several builders, each for its platforms.
 
 Each builder pushes its part, without a tag where it can, and the parts are joined into one index. If one
-fails, the others are stopped: without its part, there is no image. A blocking client builds in threads.
+fails, the others are stopped, as the index needs all parts. A blocking client builds in threads.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ RECORDS: Final = [UsageRecord(id=str(number), size=number).encode() for number i
 
 
 def reply(method: str, *messages: bytes, status: Status | None = OK) -> Control:
-    """Return a step that replies to a call, and leaves it open if there is no status."""
+    """Return a step that replies to a call, and leaves it open without a status."""
 
     def script(control: Controlled) -> None:
         control.wait(method)

@@ -33,6 +33,7 @@ from tests.support.registries import (
     me,
     open_registries,
     other_server,
+    scripted_image,
     serve,
     serving_registry,
 )
@@ -45,17 +46,13 @@ pytestmark = pytest.mark.anyio
 open_client = pytest.fixture(open_registries)
 scripted_registry = pytest.fixture(serving_registry)
 elsewhere = pytest.fixture(other_server)
+name = pytest.fixture(scripted_image)
 
 TOO_MANY: Final = response(429, b"", {"Retry-After": "0"})
 BUSY: Final = response(503, b"", {"Retry-After": "0"})
 DATED: Final = response(
     429, b"", {"Date": "Mon, 30 Nov 2026 10:00:00 GMT", "Retry-After": "Mon, 30 Nov 2026 10:00:00 GMT"}
 )
-
-
-@pytest.fixture
-def name(scripted_registry: ScriptedRegistry) -> str:
-    return f"{scripted_registry.host}/a:1"
 
 
 class TestReading:

@@ -29,6 +29,7 @@ from tests.support.registries import (
     me,
     open_registries,
     other_server,
+    scripted_image,
     serve,
     serving_registry,
 )
@@ -42,11 +43,7 @@ pytestmark = pytest.mark.anyio
 open_client = pytest.fixture(open_registries)
 scripted_registry = pytest.fixture(serving_registry)
 elsewhere = pytest.fixture(other_server)
-
-
-@pytest.fixture
-def name(scripted_registry: ScriptedRegistry) -> str:
-    return f"{scripted_registry.host}/a:1"
+name = pytest.fixture(scripted_image)
 
 
 def wants_tokens(tokens: ScriptedRegistry, *more: tuple[str, str]) -> bytes:

@@ -27,6 +27,7 @@ from tests.support.registries import (
     manifest_response,
     open_registries,
     other_server,
+    scripted_image,
     serve,
     serving_registry,
 )
@@ -38,11 +39,7 @@ pytestmark = pytest.mark.anyio
 open_client = pytest.fixture(open_registries)
 scripted_registry = pytest.fixture(serving_registry)
 elsewhere = pytest.fixture(other_server)
-
-
-@pytest.fixture
-def name(scripted_registry: ScriptedRegistry) -> str:
-    return f"{scripted_registry.host}/a:1"
+name = pytest.fixture(scripted_image)
 
 
 class TestCopying:

@@ -124,6 +124,11 @@ def other_server() -> Iterator[ScriptedRegistry]:
         yield server
 
 
+def scripted_image(scripted_registry: ScriptedRegistry) -> str:
+    """Return the name of the image that the scripted registry serves."""
+    return f"{scripted_registry.host}/a:1"
+
+
 def me(registry: ScriptedRegistry) -> dict[str, Any]:
     """Return the option of a client that has credentials for a registry."""
     return {"credentials": {registry.host: ME}}

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from dockerproto.messages.sizes import FACTOR, UNITS
 from dockerproto_cli.printing import Invocation
 from dockerproto_cli.templates import compact_json, compile_template, fields_of
 
 _TABLE: Final = "table"
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-_THOUSAND: Final = 1000
 _AGES: Final[Sequence[tuple[float, float, str, str]]] = (
     (1, 1, "", "Less than a second"),
     (2, 1, "", "1 second"),
@@ -94,9 +93,9 @@ def short_size(count: float | None, digits: int = 3) -> str:
     if count is None or count < 0:
         return "N/A"
     value, unit = float(count), 0
-    while value >= _THOUSAND and unit < len(_UNITS) - 1:
-        value, unit = value / _THOUSAND, unit + 1
-    return f"{value:.{digits}g}{_UNITS[unit]}"
+    while value >= FACTOR and unit < len(UNITS) - 1:
+        value, unit = value / FACTOR, unit + 1
+    return f"{value:.{digits}g}{UNITS[unit]}"
 
 
 def since(created: float | None) -> str:

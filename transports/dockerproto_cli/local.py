@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from dockerproto import DeletedImage, DockerError, ImageInspect
-from dockerproto.messages.text import size
+from dockerproto.messages.sizes import size
 from dockerproto.progress.text import printable
 from dockerproto_cli.documents import Change, HistoryStep, ListedImage, Pruned, parse_document
 from dockerproto_cli.formats import (

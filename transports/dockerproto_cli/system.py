@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from dockerproto import DiskUsage, Usage, __version__
-from dockerproto.messages.text import size
+from dockerproto.messages.sizes import size
 from dockerproto.versions import NEWEST
 from dockerproto_cli.daemons import prune_daemon
 from dockerproto_cli.documents import CacheRecord, PrunedBuilds, UsedImage, parse_document
